@@ -1,0 +1,127 @@
+use super::Format;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use pikku::{
+    Problem, Response, StatusCode,
+    http::{HeaderMap, header},
+};
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+
+/// The most octets that an answer may have: Lambda's limit of 6 MB for a buffered response.
+const LIMIT: usize = 6 * 1024 * 1024;
+
+/// The answer in the form that the event wants.
+pub(super) fn write(format: Format, response: Response) -> String {
+    let text = encode(format, &response);
+    if text.len() <= LIMIT {
+        return text;
+    }
+    // The platform would refuse it, and the client would learn nothing.
+    let problem = Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "response_too_large",
+        "the response is larger than the platform sends, which is 6 MB",
+    )
+    .with_retry(false);
+    encode(format, &Response::from(&problem))
+}
+
+fn encode(format: Format, response: &Response) -> String {
+    let (body, is_base64_encoded) = match std::str::from_utf8(&response.body) {
+        Ok(text) => (text.to_owned(), false),
+        Err(_) => (STANDARD.encode(&response.body), true),
+    };
+    let version_2 = matches!(format, Format::V2 | Format::FunctionUrl);
+    let status_code = response.status.as_u16();
+    let alb = matches!(format, Format::Alb | Format::AlbMultiValue);
+    let reason = response.status.canonical_reason().unwrap_or("Status");
+    let answer = Answer {
+        status_code,
+        status_description: alb.then(|| format!("{status_code} {reason}")),
+        headers: (version_2 || format == Format::Alb)
+            .then_some(Single { headers: &response.headers, cookies: !version_2 }),
+        multi_value_headers: (!version_2 && format != Format::Alb).then_some(Multi(&response.headers)),
+        cookies: (version_2 && response.headers.contains_key(header::SET_COOKIE)).then_some(Cookies(&response.headers)),
+        body: &body,
+        is_base64_encoded,
+    };
+    // Strings, numbers and lists of them: writing it cannot fail.
+    serde_json::to_string(&answer).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    status_code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Single<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi_value_headers: Option<Multi<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookies: Option<Cookies<'a>>,
+    body: &'a str,
+    is_base64_encoded: bool,
+}
+
+/// Headers with one value each: values of one name are joined by commas (RFC 9110, section 5.3). Cookies cannot be
+/// joined; where they have no place of their own, the last one counts.
+struct Single<'a> {
+    headers: &'a HeaderMap,
+    cookies: bool,
+}
+
+impl Serialize for Single<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for name in self.headers.keys() {
+            if name == header::SET_COOKIE {
+                if self.cookies
+                    && let Some(last) = self.headers.get_all(name).iter().next_back()
+                {
+                    map.serialize_entry(name.as_str(), &String::from_utf8_lossy(last.as_bytes()))?;
+                }
+                continue;
+            }
+            let values: Vec<_> = values(self.headers, name).collect();
+            map.serialize_entry(name.as_str(), &values.join(", "))?;
+        }
+        map.end()
+    }
+}
+
+/// Headers with a list of values each.
+struct Multi<'a>(&'a HeaderMap);
+
+impl Serialize for Multi<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for name in self.0.keys() {
+            map.serialize_entry(name.as_str(), &values(self.0, name).collect::<Vec<_>>())?;
+        }
+        map.end()
+    }
+}
+
+/// The values of `Set-Cookie`.
+struct Cookies<'a>(&'a HeaderMap);
+
+impl Serialize for Cookies<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for value in values(self.0, &header::SET_COOKIE) {
+            list.serialize_element(&value)?;
+        }
+        list.end()
+    }
+}
+
+fn values<'a>(
+    headers: &'a HeaderMap,
+    name: &pikku::http::HeaderName,
+) -> impl Iterator<Item = std::borrow::Cow<'a, str>> {
+    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()))
+}

@@ -1,0 +1,116 @@
+//! Sends messages to SQS.
+//!
+//! One action of one service does not need an SDK: this is `SendMessage` in SQS's JSON protocol over hyper, with TLS by
+//! rustls and signatures by AWS's own `aws-sigv4`. It owns the address of a queue, the request, and what is tried again.
+//!
+//! - **Which queue.** The template hands the bundle `PIKKU_RESOURCES`, a JSON object in which `queue:<logical name>` is
+//!   the queue's URL. `AWS_ENDPOINT_URL_SQS` and `AWS_ENDPOINT_URL` name another place to send requests to; only there is
+//!   plain `http` spoken.
+//! - **When.** Nothing is read, parsed or connected before the first message. Then one connection is kept.
+//! - **How often.** Three attempts, each of at most 5 s, with up to 0.1 s and 0.2 s between them: after a lost or refused
+//!   connection, a timeout, throttling, or a status of 500 and above. An attempt that was heard but not answered puts the
+//!   message in a standard queue twice, as SQS may do by itself.
+//! - **FIFO.** All messages of the app are one group, so that the queue keeps their order. Each message has a
+//!   deduplication id of its own: attempts at one message leave one, two equal messages are two.
+//! - **Secrets.** Credentials are read from the environment for each message. No error holds them.
+
+mod answer;
+mod client;
+mod error;
+mod request;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use crate::platform::Sender;
+use answer::Failure;
+use client::Client;
+use error::SqsError;
+use pikku::{BoxError, BoxFuture, platform::OutgoingMessage};
+use request::Request;
+use ring::rand::{SecureRandom, SystemRandom};
+use settings::Target;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+const ATTEMPTS: u32 = 3;
+
+/// The longest wait before the second attempt; it doubles with each further one.
+const LONGEST_FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// How long an attempt may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The sender of a bundle that sends.
+#[derive(Debug)]
+pub(crate) struct Sqs {
+    client: Mutex<Option<Arc<Client>>>,
+    patience: Duration,
+}
+
+impl Sender for Sqs {
+    fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            let env = |name: &str| std::env::var(name).ok();
+            let target = Target::of(message.queue, &env)?;
+            Ok(self.deliver(&target, message.body).await?)
+        })
+    }
+}
+
+impl Sqs {
+    /// A sender that has done nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { client: Mutex::new(None), patience: PATIENCE }
+    }
+
+    async fn deliver(&self, target: &Target, body: &str) -> Result<(), SqsError> {
+        let client = self.client(target)?;
+        let request = Request::new(target, body, || random().map(|id| format!("{id:032x}")))?;
+        let mut attempt = 1;
+        loop {
+            let failure = match client.exchange(request.signed(std::time::SystemTime::now())?).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            if attempt == ATTEMPTS || !failure.may_pass() {
+                return Err(failed(failure, attempt, target));
+            }
+            tokio::time::sleep(wait(attempt, random()?)).await;
+            attempt += 1;
+        }
+    }
+
+    /// The client of the target's endpoint: the one that is kept, unless queues of two regions take turns.
+    fn client(&self, target: &Target) -> Result<Arc<Client>, SqsError> {
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(client) if client.reaches(&target.endpoint) => Ok(Arc::clone(client)),
+            _ => Ok(Arc::clone(kept.insert(Arc::new(Client::new(&target.endpoint, self.patience)?)))),
+        }
+    }
+}
+
+/// What a failure comes to once nothing more is tried.
+fn failed(failure: Failure, attempts: u32, target: &Target) -> SqsError {
+    match failure {
+        Failure::Answer(answer) => SqsError::Refused { attempts, answer: answer.without(&target.secrets()) },
+        Failure::Connection(reason) => SqsError::Unreachable { attempts, reason },
+    }
+}
+
+/// Half of the longest wait, and a random part of the other half, so that many bundles do not come back at once.
+fn wait(attempt: u32, random: u128) -> Duration {
+    let half = LONGEST_FIRST_WAIT * 2_u32.pow(attempt - 1) / 2;
+    half + half * (random % 1000) as u32 / 1000
+}
+
+/// A random number, of the operating system's.
+fn random() -> Result<u128, SqsError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| SqsError::Random)?;
+    Ok(u128::from_le_bytes(bytes))
+}

@@ -1,0 +1,177 @@
+//! What of TLS is spoken with SQS: version 1.3, which all endpoints of AWS have, by a client that proves nothing about
+//! itself.
+//!
+//! Naming each part, rather than taking the default provider of rustls, keeps out of the bundle what is never used:
+//! private keys, TLS 1.2, ChaCha20, Ed25519 and P-384 key exchange. The root certificates are the platform's, which are
+//! kept up to date and cost the bundle nothing; `AWS_CA_BUNDLE` names others, as it does for AWS's own tools.
+
+use super::error::SqsError;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rustls::{
+    ClientConfig, Error, RootCertStore, SignatureScheme,
+    crypto::{
+        CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms,
+        ring::{cipher_suite, kx_group},
+    },
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::SigningKey,
+};
+use std::{path::PathBuf, sync::Arc};
+use tokio_rustls::TlsConnector;
+use webpki::ring as verify;
+
+/// The variable that names a file of root certificates.
+const ROOTS: &str = "AWS_CA_BUNDLE";
+
+/// Where root certificates are: on Amazon Linux, and on Debian, for a bundle that is tried there.
+const ROOT_FILES: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
+
+/// What opens TLS over a connection.
+pub(super) fn connector() -> Result<TlsConnector, SqsError> {
+    connector_with(std::env::var_os(ROOTS).map(PathBuf::from))
+}
+
+fn connector_with(root_file: Option<PathBuf>) -> Result<TlsConnector, SqsError> {
+    let provider = CryptoProvider {
+        cipher_suites: vec![cipher_suite::TLS13_AES_128_GCM_SHA256, cipher_suite::TLS13_AES_256_GCM_SHA384],
+        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1],
+        signature_verification_algorithms: ALGORITHMS,
+        secure_random: &Random,
+        key_provider: &NoKeys,
+    };
+    let roots = roots(root_file)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SqsError::Tls(error.into()))?;
+    Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+}
+
+fn roots(named: Option<PathBuf>) -> Result<RootCertStore, SqsError> {
+    let path = named.or_else(|| ROOT_FILES.iter().map(PathBuf::from).find(|path| path.exists()));
+    let path = path.ok_or(SqsError::Roots { path: ROOT_FILES[0].into(), reason: "the file is not there".into() })?;
+    let failed = |reason: String| SqsError::Roots { path: path.clone(), reason };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| failed(error.to_string()))? {
+        // One that this library cannot use is no reason to trust none of the others.
+        roots.add_parsable_certificates(certificate.ok());
+    }
+    if roots.is_empty() { Err(failed("none could be read".to_owned())) } else { Ok(roots) }
+}
+
+/// How certificates of the web are signed.
+const ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[
+        verify::ECDSA_P256_SHA256,
+        verify::ECDSA_P256_SHA384,
+        verify::ECDSA_P384_SHA256,
+        verify::ECDSA_P384_SHA384,
+        verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+        verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+        verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+        verify::RSA_PKCS1_2048_8192_SHA256,
+        verify::RSA_PKCS1_2048_8192_SHA384,
+        verify::RSA_PKCS1_2048_8192_SHA512,
+    ],
+    mapping: &[
+        (SignatureScheme::ECDSA_NISTP384_SHA384, &[verify::ECDSA_P384_SHA384]),
+        (SignatureScheme::ECDSA_NISTP256_SHA256, &[verify::ECDSA_P256_SHA256]),
+        (SignatureScheme::RSA_PSS_SHA512, &[verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY]),
+        (SignatureScheme::RSA_PSS_SHA384, &[verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY]),
+        (SignatureScheme::RSA_PSS_SHA256, &[verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY]),
+        (SignatureScheme::RSA_PKCS1_SHA512, &[verify::RSA_PKCS1_2048_8192_SHA512]),
+        (SignatureScheme::RSA_PKCS1_SHA384, &[verify::RSA_PKCS1_2048_8192_SHA384]),
+        (SignatureScheme::RSA_PKCS1_SHA256, &[verify::RSA_PKCS1_2048_8192_SHA256]),
+    ],
+};
+
+#[derive(Debug)]
+struct Random;
+
+impl SecureRandom for Random {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        SystemRandom::new().fill(bytes).map_err(|_| GetRandomFailed)
+    }
+}
+
+/// The private keys of a client that has none.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        Err(Error::General("this client has no private keys".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{ServerConfig, crypto, pki_types::ServerName};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::TlsAcceptor;
+
+    #[test]
+    fn roots_are_those_of_the_named_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        let error = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            roots(Some(file.clone())).unwrap_err().to_string()
+        };
+        assert!(error("").contains("roots.pem: none could be read"));
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(error(broken).contains("AWS_CA_BUNDLE"));
+        assert!(roots(Some(folder.path().join("absent"))).unwrap_err().to_string().contains("absent"));
+    }
+
+    /// Opens TLS to a server of that key algorithm, whose certificate is for `localhost`, under another name or roots.
+    async fn open(
+        algorithm: &'static rcgen::SignatureAlgorithm,
+        name: &'static str,
+        trusted: bool,
+    ) -> Result<(), String> {
+        let own = |algorithm| {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let certificate =
+                rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+            (certificate, key)
+        };
+        let ((certificate, key), (stranger, _)) = (own(algorithm), own(algorithm));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        std::fs::write(&file, if trusted { certificate.pem() } else { stranger.pem() }).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            // What the client makes of it is what counts.
+            let _ = TlsAcceptor::from(Arc::new(config)).accept(stream).await;
+        });
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connector = connector_with(Some(file)).map_err(|error| error.to_string())?;
+        let opened = connector.connect(ServerName::try_from(name).unwrap(), stream).await;
+        let opened = opened.map(drop).map_err(|error| error.to_string());
+        server.await.unwrap();
+        opened
+    }
+
+    #[test]
+    fn a_server_is_trusted_by_its_roots_and_its_name() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384] {
+                assert_eq!(open(algorithm, "localhost", true).await, Ok(()));
+                let error = open(algorithm, "elsewhere.test", true).await.unwrap_err();
+                assert!(error.contains("not valid for name"), "{error}");
+                let error = open(algorithm, "localhost", false).await.unwrap_err();
+                assert!(error.contains("invalid peer certificate"), "{error}");
+            }
+        });
+    }
+}

@@ -1,0 +1,78 @@
+//! One validated JSON function over HTTP, as small as a real one is. What the benchmarks package.
+
+#[cfg(not(feature = "sends"))]
+use pikku::Problem;
+use pikku::{App, Selection, http::post};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Who is greeted. The id comes from the path, the rest from the body.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Greet {
+    /// Whose page it is.
+    pub id: u64,
+    /// Who.
+    #[schemars(length(min = 1, max = 80))]
+    #[cfg_attr(feature = "pattern", schemars(regex(pattern = r"^[A-Z][a-z]*(-[A-Z][a-z]*)?$")))]
+    pub name: String,
+    /// How old.
+    #[schemars(range(max = 150))]
+    pub age: Option<u32>,
+    /// What they like.
+    #[schemars(length(max = 10))]
+    pub tags: Vec<String>,
+}
+
+/// What is said.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Greeting {
+    /// To whom.
+    pub id: u64,
+    /// The words.
+    pub text: String,
+    /// How many things they like.
+    pub likes: usize,
+}
+
+impl Greet {
+    /// The work itself, which the peers do too.
+    #[must_use]
+    pub fn greeting(self) -> Greeting {
+        let text = match self.age {
+            Some(age) => format!("hello, {} ({age})", self.name),
+            None => format!("hello, {}", self.name),
+        };
+        Greeting { id: self.id, text, likes: self.tags.len() }
+    }
+}
+
+/// Greets someone.
+#[cfg(not(feature = "sends"))]
+#[pikku::function]
+pub async fn greet(input: Greet) -> Result<Greeting, Problem> {
+    Ok(input.greeting())
+}
+
+/// Greets someone, and tells a queue.
+#[cfg(feature = "sends")]
+#[pikku::function]
+pub async fn greet(teller: &sends::Teller, input: Greet) -> Result<Greeting, sends::TellError> {
+    let greeting = input.greeting();
+    teller.tell(&greeting).await.map_err(sends::TellError::NotTaken)?;
+    Ok(greeting)
+}
+
+#[cfg(feature = "sends")]
+mod sends;
+
+/// The one bundle.
+#[derive(Debug, pikku::Group)]
+pub struct Hello;
+
+/// The app.
+pub fn app<S: Selection>() -> App<S> {
+    let app = App::new().group::<Hello>(|g| g.http::<greet>(post("/greet/{id}")));
+    #[cfg(feature = "sends")]
+    let app = app.group::<sends::Notes>(|g| g.queue::<sends::take_note>(sends::QUEUE, pikku::Queue::batch(10)));
+    app
+}

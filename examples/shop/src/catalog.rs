@@ -1,0 +1,122 @@
+//! Products.
+
+use crate::store::Store;
+use pikku::Problem;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Something the shop sells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    /// The stock-keeping unit, such as `TEA-42`.
+    #[schemars(regex(pattern = r"^[A-Z]{2,4}-[0-9]{1,6}$"))]
+    pub sku: String,
+    /// What it is called.
+    #[schemars(length(min = 1, max = 120))]
+    pub name: String,
+    /// The price in cents.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub price_cents: u64,
+    /// How many are there.
+    #[schemars(range(max = 1_000_000))]
+    pub stock: u32,
+}
+
+/// Which product.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ProductKey {
+    /// The stock-keeping unit.
+    #[schemars(regex(pattern = r"^[A-Z]{2,4}-[0-9]{1,6}$"))]
+    sku: String,
+}
+
+/// Which products.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ProductQuery {
+    /// Only those whose name holds this text.
+    #[schemars(length(max = 120))]
+    #[serde(default)]
+    name: String,
+    /// Only those in stock.
+    #[serde(default)]
+    in_stock: bool,
+    /// At most so many.
+    #[schemars(range(min = 1, max = 100))]
+    #[serde(default = "twenty")]
+    limit: usize,
+}
+
+fn twenty() -> usize {
+    20
+}
+
+/// A list of products.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Products {
+    /// The products, by stock-keeping unit.
+    pub products: Vec<Product>,
+}
+
+/// A file that arrived: `TEA-42/100.delivery` is a hundred of `TEA-42`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Delivery {
+    /// The file.
+    #[schemars(regex(pattern = r"^[A-Z]{2,4}-[0-9]{1,6}/[0-9]{1,6}\.delivery$"))]
+    key: String,
+}
+
+/// Lists products.
+#[pikku::function]
+pub async fn list_products(store: &Store, query: ProductQuery) -> Result<Products, Problem> {
+    let mut products: Vec<Product> = store.products().all()?;
+    products.retain(|product| product.name.contains(&query.name) && (!query.in_stock || product.stock > 0));
+    products.truncate(query.limit);
+    Ok(Products { products })
+}
+
+/// Shows one product.
+#[pikku::function]
+pub async fn get_product(store: &Store, key: ProductKey) -> Result<Product, CatalogError> {
+    store.products().get(&key.sku).map_err(CatalogError::from)?.ok_or(CatalogError::NoSuchProduct { sku: key.sku })
+}
+
+/// Adds or changes a product.
+#[pikku::function]
+pub async fn put_product(store: &Store, product: Product) -> Result<Product, CatalogError> {
+    store.products().put(&product.sku, &product).map_err(CatalogError::from)?;
+    Ok(product)
+}
+
+/// Adds to the stock what a delivery brings.
+#[pikku::function]
+pub async fn restock_product(store: &Store, delivery: Delivery) -> Result<(), CatalogError> {
+    let (sku, quantity) = delivery.key.trim_end_matches(".delivery").split_once('/').unwrap_or_default();
+    let quantity: u32 = quantity.parse().unwrap_or_default();
+    store.transaction(|products, _, _| {
+        let product: Option<Product> = products.get(sku)?;
+        let product = product.ok_or_else(|| CatalogError::NoSuchProduct { sku: sku.to_owned() })?;
+        let stock = product.stock.saturating_add(quantity);
+        Ok(products.put(sku, &Product { stock, ..product })?)
+    })
+}
+
+/// What can go wrong in the catalog.
+#[derive(Debug, pikku::Error)]
+pub enum CatalogError {
+    /// There is no such product.
+    #[pikku(status = 404, detail = "there is no product {sku}")]
+    NoSuchProduct {
+        /// The stock-keeping unit asked for.
+        sku: String,
+    },
+    /// The store failed.
+    #[pikku(status = 503, detail = "the shop is not available now")]
+    Unavailable(crate::StoreError),
+}
+
+impl From<crate::StoreError> for CatalogError {
+    fn from(error: crate::StoreError) -> Self {
+        Self::Unavailable(error)
+    }
+}

@@ -1,0 +1,60 @@
+//! A small shop.
+//!
+//! | group | what it does |
+//! |---|---|
+//! | `catalog` | products over HTTP; a file that arrives in a bucket adds to the stock |
+//! | `orders` | orders over HTTP; placing one sends it to a queue, behind which stock is reserved |
+//! | `reports` | a report each night, and what the warehouse tells over the event bus |
+//!
+//! Everything is kept in one [`Store`], which is embedded: a file. The functions ask for it by type and do not know.
+
+pub mod catalog;
+pub mod orders;
+pub mod reports;
+mod store;
+
+pub use catalog::{Product, Products};
+pub use orders::{NewOrder, Order, OrderKey, OrderLine, OrderStatus};
+use pikku::{
+    App, Bucket, Cron, EventPattern, Queue, Selection,
+    http::{get, post, put},
+};
+pub use reports::{ParcelShipped, Report};
+pub use store::{Store, StoreError};
+
+use catalog::{get_product, list_products, put_product, restock_product};
+use orders::{get_order, place_order, reserve_stock};
+use reports::{get_report, nightly_report, parcel_shipped};
+
+/// Products.
+#[derive(Debug, pikku::Group)]
+pub struct Catalog;
+
+/// Orders and their stock.
+#[derive(Debug, pikku::Group)]
+pub struct Orders;
+
+/// Reports, and what the warehouse tells.
+#[derive(Debug, pikku::Group)]
+pub struct Reports;
+
+/// The shop.
+pub fn app<S: Selection>() -> App<S> {
+    App::new()
+        .group::<Catalog>(|g| {
+            g.http::<list_products>(get("/products"))
+                .http::<get_product>(get("/products/{sku}"))
+                .http::<put_product>(put("/products/{sku}"))
+                .event::<restock_product>(Bucket::new("deliveries").created().suffix(".delivery"))
+        })
+        .group::<Orders>(|g| {
+            g.http::<place_order>(post("/orders").status(201).header("idempotency-key", "key"))
+                .http::<get_order>(get("/orders/{id}"))
+                .queue::<reserve_stock>("orders-placed", Queue::batch(10).retries(3))
+        })
+        .group::<Reports>(|g| {
+            g.cron::<nightly_report>(Cron::new("0 3 * * *").time_zone("Europe/Berlin"))
+                .http::<get_report>(get("/reports/{day}"))
+                .event::<parcel_shipped>(EventPattern::source("shop.warehouse").detail_type("Parcel shipped"))
+        })
+}

@@ -1,0 +1,205 @@
+//! The shop as its own developers would test it.
+
+use pikku::testing::TestApp;
+use serde_json::{Value, json};
+use shop::{Order, OrderKey, OrderLine, OrderStatus, Product, Report, Store};
+use tempfile::TempDir;
+
+struct Shop {
+    app: TestApp,
+    _folder: TempDir,
+}
+
+/// A shop with an empty store of its own and some tea.
+async fn shop() -> Shop {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("shop.redb")).unwrap();
+    let app = TestApp::prepare(shop::app()).with(store).start().await;
+    let tea = Product { sku: "TEA-42".into(), name: "green tea".into(), price_cents: 450, stock: 3 };
+    assert_eq!(app.put("/products/TEA-42").json(&tea).send().await.status(), 200);
+    Shop { app, _folder: folder }
+}
+
+fn order(quantity: u32) -> Value {
+    json!({ "lines": [{ "sku": "TEA-42", "quantity": quantity }], "email": "ada@example.com" })
+}
+
+async fn place(app: &TestApp, key: &str, quantity: u32) -> Order {
+    let answer = app.post("/orders").header("idempotency-key", key).json(&order(quantity)).send().await;
+    assert_eq!(answer.status(), 201, "{}", answer.text());
+    answer.json()
+}
+
+async fn status(app: &TestApp, id: u64) -> OrderStatus {
+    app.get(&format!("/orders/{id}")).send().await.json::<Order>().status
+}
+
+#[tokio::test]
+async fn an_order_reserves_its_stock_behind_the_queue() {
+    let Shop { app, _folder } = shop().await;
+    let order = place(&app, "key-00001", 2).await;
+    assert_eq!((order.total_cents, order.status), (900, OrderStatus::Placed));
+
+    assert_eq!(app.enqueued::<Value>("orders-placed"), [json!({ "id": order.id })]);
+    assert_eq!(app.deliver_enqueued().await, 1);
+    assert!(app.failures().is_empty(), "{:?}", app.failures());
+
+    assert_eq!(status(&app, order.id).await, OrderStatus::Reserved);
+    assert_eq!(app.get("/products/TEA-42").send().await.json::<Product>().stock, 1);
+}
+
+#[tokio::test]
+async fn a_message_delivered_twice_reserves_once() {
+    let Shop { app, _folder } = shop().await;
+    let order = place(&app, "key-00001", 2).await;
+    for _ in 0..2 {
+        app.queue("orders-placed", &OrderKey { id: order.id }).await.unwrap();
+    }
+    assert_eq!(app.get("/products/TEA-42").send().await.json::<Product>().stock, 1);
+}
+
+#[tokio::test]
+async fn the_same_key_places_one_order() {
+    let Shop { app, _folder } = shop().await;
+    let first = place(&app, "key-00001", 1).await;
+    assert_eq!(place(&app, "key-00001", 1).await, first);
+    assert_ne!(place(&app, "key-00002", 1).await.id, first.id);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_sold() {
+    let Shop { app, _folder } = shop().await;
+    let order = place(&app, "key-00001", 4).await;
+    app.deliver_enqueued().await;
+    assert_eq!(status(&app, order.id).await, OrderStatus::OutOfStock);
+    assert_eq!(app.get("/products/TEA-42").send().await.json::<Product>().stock, 3);
+}
+
+#[tokio::test]
+async fn a_message_for_no_order_fails_and_is_kept() {
+    let Shop { app, _folder } = shop().await;
+    let problem = app.queue("orders-placed", &OrderKey { id: 99 }).await.unwrap_err();
+    assert_eq!((problem.code(), problem.retry()), ("no_such_order", false));
+    let failures = app.failures();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].source, "queue orders-placed");
+}
+
+#[tokio::test]
+async fn every_mistake_of_an_order_is_named() {
+    let Shop { app, _folder } = shop().await;
+    let bad = json!({ "lines": [{ "sku": "tea", "quantity": 0 }], "email": "nobody", "gift": true });
+    let answer = app.post("/orders").header("idempotency-key", "short").json(&bad).send().await;
+    assert_eq!((answer.status(), answer.header("content-type")), (422, Some("application/problem+json")));
+    let problem: Value = answer.json();
+    assert_eq!(problem["code"], "invalid_input");
+    let mut errors: Vec<String> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| {
+            format!(
+                "{} {} {}",
+                e["source"].as_str().unwrap(),
+                e["pointer"].as_str().unwrap(),
+                e["rule"].as_str().unwrap()
+            )
+        })
+        .collect();
+    errors.sort();
+    assert_eq!(
+        errors,
+        [
+            "body /email format",
+            "body /gift additionalProperties",
+            "body /lines/0/quantity minimum",
+            "body /lines/0/sku pattern",
+            "header /key minLength",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn errors_carry_public_text_alone() {
+    let Shop { app, _folder } = shop().await;
+    let answer = app.get("/orders/7").send().await;
+    assert_eq!(answer.status(), 404);
+    let expected = json!({
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "there is no order 7",
+        "code": "no_such_order",
+    });
+    assert_eq!(answer.json::<Value>(), expected);
+}
+
+#[tokio::test]
+async fn a_path_parameter_is_decoded_by_the_schema() {
+    let Shop { app, _folder } = shop().await;
+    let answer = app.get("/orders/seven").send().await;
+    assert_eq!(answer.status(), 422);
+    assert_eq!(answer.json::<Value>()["errors"][0]["source"], "path");
+    assert_eq!(
+        app.get("/products?limit=1&in_stock=true&name=tea").send().await.json::<Value>()["products"][0]["stock"],
+        3
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_adds_to_the_stock() {
+    let Shop { app, _folder } = shop().await;
+    app.object("deliveries", "ObjectCreated:Put", "TEA-42/100.delivery").await.unwrap();
+    assert_eq!(app.get("/products/TEA-42").send().await.json::<Product>().stock, 103);
+}
+
+#[tokio::test]
+async fn the_night_reports_and_the_warehouse_ships() {
+    let Shop { app, _folder } = shop().await;
+    let order = place(&app, "key-00001", 1).await;
+    app.event("shop.warehouse", "Parcel shipped", &json!({ "order": order.id })).await.unwrap();
+    assert_eq!(status(&app, order.id).await, OrderStatus::Shipped);
+
+    app.set_now_ms(1_767_225_600_000);
+    app.cron("nightly_report").await.unwrap();
+    let report: Report = app.get("/reports/20454").send().await.json();
+    assert_eq!(report, Report { day: 20454, orders: 1, out_of_stock: 0, total_cents: 450 });
+    assert_eq!(app.get("/reports/1").send().await.status(), 404);
+}
+
+#[tokio::test]
+async fn events_of_lambda_reach_the_same_functions() {
+    let Shop { app, _folder } = shop().await;
+    let order = place(&app, "key-00001", 1).await;
+    let record = |id: &str, body: String| {
+        json!({
+            "messageId": id,
+            "receiptHandle": "handle",
+            "body": body,
+            "attributes": { "ApproximateReceiveCount": "1" },
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:orders-placed",
+        })
+    };
+    let batch = json!({ "Records": [
+        record("good", json!({ "id": order.id }).to_string()),
+        record("unknown", json!({ "id": 99 }).to_string()),
+        record("no-json", "hello".into()),
+    ] });
+    let event = serde_json::to_vec(&batch).unwrap();
+    let answer = pikku_lambda::handle::<pikku::All>(app.engine(), &event, Default::default()).await.unwrap();
+    let expected = r#"{"batchItemFailures":[{"itemIdentifier":"unknown"},{"itemIdentifier":"no-json"}]}"#;
+    assert_eq!(answer, expected);
+    assert_eq!(status(&app, order.id).await, OrderStatus::Reserved);
+}
+
+#[tokio::test]
+async fn functions_are_ordinary_functions() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("shop.redb")).unwrap();
+    let key: shop::OrderKey = serde_json::from_value(json!({ "id": 1 })).unwrap();
+    assert!(shop::orders::get_order(&store, key).await.is_err());
+    let line = OrderLine { sku: "TEA-42".into(), quantity: 1 };
+    assert_eq!(serde_json::to_value(line).unwrap(), json!({ "sku": "TEA-42", "quantity": 1 }));
+}

@@ -1,0 +1,215 @@
+//! One `cargo build` of a generated workspace, with progress.
+
+use crate::{
+    error::Error,
+    output::Talk,
+    project::Project,
+    toolchain::{Linker, Toolchain},
+    workspace::Workspace,
+};
+use cargo_metadata::Message;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ffi::OsString,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A build that is about to be made.
+#[derive(Debug)]
+pub(crate) struct Cargo<'p> {
+    project: &'p Project,
+    dir: PathBuf,
+    toolchain: Option<&'p Toolchain>,
+    target_dir: PathBuf,
+}
+
+impl<'p> Cargo<'p> {
+    /// A development build for the host.
+    pub(crate) fn new(project: &'p Project, workspace: &Workspace) -> Self {
+        let dir = workspace.dir().to_path_buf();
+        Self { project, target_dir: dir.join("target"), dir, toolchain: None }
+    }
+
+    /// A release build for a platform.
+    pub(crate) fn release(project: &'p Project, workspace: &Workspace, toolchain: &'p Toolchain) -> Self {
+        Self { toolchain: Some(toolchain), ..Self::new(project, workspace) }
+    }
+
+    /// Builds everything in the workspace; gives its programs by name.
+    pub(crate) fn build(&self, what: &str, mut progress: Progress) -> Result<BTreeMap<String, PathBuf>, Error> {
+        let mut command = self.command(progress.color);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|source| Error::MissingProgram { program: program(), source })?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(Error::bug("cargo has no output"));
+        };
+        let bar = progress.bar.clone();
+        let talk = thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                bar.suspend(|| eprintln!("{line}"));
+            }
+        });
+        let mut programs = BTreeMap::new();
+        for message in Message::parse_stream(BufReader::new(stdout)) {
+            let message = message.map_err(|source| Error::Io {
+                action: "read what cargo says about",
+                path: self.dir.clone(),
+                source,
+            })?;
+            match message {
+                Message::CompilerArtifact(artifact) => {
+                    progress.step(&self.dir, artifact.package_id.repr, &artifact.target.name);
+                    if let Some(program) = artifact.executable
+                        && !artifact.target.is_custom_build()
+                    {
+                        programs.insert(artifact.target.name, program.into_std_path_buf());
+                    }
+                }
+                // A line that is no message is what a procedural macro or a build script printed.
+                Message::TextLine(line) => progress.bar.suspend(|| eprintln!("{line}")),
+                _ => {}
+            }
+        }
+        let status = child.wait().map_err(Error::io("wait for cargo in", &self.dir))?;
+        if talk.join().is_err() {
+            return Err(Error::bug("the thread that passes on cargo's words panicked"));
+        }
+        if !status.success() {
+            progress.bar.finish_and_clear();
+            let rust_only = self.toolchain.is_some_and(|toolchain| toolchain.linker == Linker::RustLld);
+            let hint = rust_only.then(|| {
+                "if a dependency compiles C code, install zig and cargo-zigbuild (`pip install ziglang cargo-zigbuild`)"
+                    .to_owned()
+            });
+            return Err(Error::Build { what: what.to_owned(), hint });
+        }
+        progress.finish();
+        Ok(programs)
+    }
+
+    fn command(&self, color: bool) -> Command {
+        let zig = self.toolchain.as_ref().is_some_and(|toolchain| toolchain.linker == Linker::Zig);
+        let mut command = Command::new(program());
+        // The app's folder decides which toolchain and which Cargo configuration hold.
+        command.current_dir(&self.project.package_dir);
+        command.arg(if zig { "zigbuild" } else { "build" });
+        command.arg("--manifest-path").arg(self.dir.join("Cargo.toml"));
+        command.arg("--target-dir").arg(&self.target_dir);
+        command.args(["--quiet", "--message-format", "json-render-diagnostics"]);
+        command.args(["--color", if color { "always" } else { "never" }]);
+        if self.project.offline {
+            command.arg("--offline");
+        }
+        if let Some(toolchain) = self.toolchain {
+            command.args(["--release", "--workspace", "--target", &toolchain.target_argument()]);
+            self.flags(toolchain, &mut command);
+        }
+        command
+    }
+
+    /// Adds to the user's flags those of the bundles. Variables go before configuration in Cargo, so the flags go where
+    /// the user's are.
+    fn flags(&self, toolchain: &Toolchain, command: &mut Command) {
+        let mut flags = toolchain.rustflags();
+        flags.extend(self.remaps());
+        let from_variables = std::env::var("CARGO_ENCODED_RUSTFLAGS")
+            .map(|flags| flags.split('\u{1f}').map(str::to_owned).collect::<Vec<_>>())
+            .or_else(|_| std::env::var("RUSTFLAGS").map(|f| f.split_whitespace().map(str::to_owned).collect()));
+        match from_variables {
+            Ok(mut theirs) => {
+                theirs.retain(|flag| !flag.is_empty());
+                theirs.extend(flags);
+                command.env("CARGO_ENCODED_RUSTFLAGS", theirs.join("\u{1f}"));
+            }
+            Err(_) if toolchain.linker == Linker::Zig => {
+                command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+            }
+            Err(_) => {
+                let list: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
+                command.arg("--config").arg(format!("target.{}.rustflags=[{}]", toolchain.triple, list.join(",")));
+            }
+        }
+    }
+
+    /// No folder of this machine may reach a bundle.
+    fn remaps(&self) -> Vec<String> {
+        let home = std::env::var_os("CARGO_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+        // The last that fits is used, so the narrowest comes last.
+        let mut folders = Vec::new();
+        folders.extend(home.map(|home| (home, "/cargo")));
+        folders.push((self.project.linked_dir.clone(), "/app"));
+        folders.push((self.dir.clone(), "/bundle"));
+        folders.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect()
+    }
+}
+
+/// How far a build is: a bar on a terminal, one line at the end elsewhere.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    talk: Talk,
+    color: bool,
+    what: String,
+    begun: Instant,
+    seen: HashSet<String>,
+}
+
+impl Progress {
+    pub(crate) fn new(talk: &Talk, verb: &str, what: &str) -> Self {
+        let bar = if talk.is_terminal() {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        } else {
+            ProgressBar::hidden()
+        };
+        let color = if talk.has_color() { ".green.bold" } else { "" };
+        let template = format!("{{prefix:>12{color}}} [{{bar:24}}] {{pos}}/{{len}} {{wide_msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(verb.to_owned());
+        bar.set_message(what.to_owned());
+        if talk.is_terminal() {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        } else {
+            talk.done(verb, what);
+        }
+        Self {
+            bar,
+            talk: talk.clone(),
+            color: talk.has_color(),
+            what: what.to_owned(),
+            begun: Instant::now(),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Notes a compiled package.
+    fn step(&mut self, workspace: &Path, package: String, name: &str) {
+        if self.bar.length().is_none() {
+            // Cargo has resolved the workspace by now; a few of the lock file's packages are for other systems.
+            let lock = std::fs::read_to_string(workspace.join("Cargo.lock")).unwrap_or_default();
+            self.bar.set_length(lock.matches("[[package]]").count() as u64);
+        }
+        if self.seen.insert(package) {
+            self.bar.inc(1);
+        }
+        self.bar.set_message(format!("{}: {name}", self.what));
+    }
+
+    fn finish(self) {
+        self.bar.finish_and_clear();
+        self.talk.done("Built", &format!("{} in {:.1} s", self.what, self.begun.elapsed().as_secs_f64()));
+    }
+}
+
+fn program() -> String {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".to_owned(), |cargo: OsString| cargo.to_string_lossy().into_owned())
+}

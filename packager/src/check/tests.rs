@@ -1,0 +1,182 @@
+use super::check;
+use pikku_manifest::Manifest;
+use serde_json::{Value, json};
+
+/// An app with these wirings in groups, each wiring given without id, function and place.
+fn app(groups: Vec<(&str, Vec<Value>)>) -> Manifest {
+    let mut line = 0;
+    let groups: Vec<Value> = groups
+        .into_iter()
+        .map(|(name, wirings)| {
+            let wirings: Vec<Value> = wirings
+                .into_iter()
+                .map(|mut wiring| {
+                    line += 1;
+                    let (kind, detail) =
+                        wiring.as_object().unwrap().iter().next().map(|(k, d)| (k.clone(), d.clone())).unwrap();
+                    let what = match kind.as_str() {
+                        "http" => {
+                            format!("{} {}", detail["method"].as_str().unwrap_or("*"), detail["path"].as_str().unwrap())
+                        }
+                        "event" => format!("{}/{}", detail["sources"], detail["detail_types"]),
+                        _ => detail["source"]["named"].as_str().unwrap_or("*").to_owned(),
+                    };
+                    wiring["id"] = json!(format!("{kind}:{what}"));
+                    wiring["function"] = json!("act");
+                    wiring["location"] = json!({"file": "src/lib.rs", "line": line});
+                    wiring
+                })
+                .collect();
+            json!({"name": name, "wirings": wirings})
+        })
+        .collect();
+    let act = json!({"name": "act", "module": "m", "location": {"file": "src/lib.rs", "line": 99}, "errors": [],
+        "services": [], "session": "none"});
+    serde_json::from_value(json!({"manifest_version": 1, "groups": groups, "functions": [act], "services": []}))
+        .unwrap()
+}
+
+fn get(path: &str) -> Value {
+    json!({"http": {"method": "GET", "path": path}})
+}
+
+fn cron(name: &str, expression: &str, time_zone: &str) -> Value {
+    json!({"cron": {"source": {"named": name}, "expression": expression, "time_zone": time_zone}})
+}
+
+fn queue(name: &str, batch: u32, fifo: bool) -> Value {
+    json!({"queue": {"source": {"named": name}, "batch": batch, "batch_window_s": 0, "retries": 3, "fifo": fifo}})
+}
+
+fn event(sources: &[&str], types: &[&str]) -> Value {
+    json!({"event": {"source": {"named": "default"}, "sources": sources, "detail_types": types}})
+}
+
+/// The findings as `code line`.
+fn found(manifest: &Manifest) -> Vec<String> {
+    check(manifest)
+        .iter()
+        .map(|finding| {
+            assert!(!finding.message.is_empty() && !finding.hint.is_empty());
+            format!("{} {}", finding.code, finding.location.as_ref().map_or(0, |location| location.line))
+        })
+        .collect()
+}
+
+#[test]
+fn a_good_app_has_no_findings() {
+    let manifest = app(vec![
+        (
+            "orders",
+            vec![
+                get("/orders"),
+                get("/orders/{id}"),
+                get("/orders/{id}/lines"),
+                json!({"http": {"path": "/orders/{id}"}}),
+                get("/orders/latest"),
+                queue("orders-placed", 100, false),
+                queue("strict.fifo", 10, true),
+                event(&["shop"], &["placed"]),
+                event(&["shop"], &["paid"]),
+                event(&["other"], &[]),
+            ],
+        ),
+        ("reports2", vec![get("/reports/{*rest}"), cron("nightly", "0 3 * * MON-FRI", "Europe/Berlin")]),
+    ]);
+    assert_eq!(found(&manifest), Vec::<String>::new());
+}
+
+#[test]
+fn an_empty_app() {
+    assert_eq!(found(&app(vec![])), ["PK0002 0"]);
+    assert_eq!(found(&app(vec![("a", vec![])])), ["PK0002 0"]);
+}
+
+#[test]
+fn what_the_app_reports_itself() {
+    let mut manifest = app(vec![("a", vec![get("/")])]);
+    manifest.faults.push(pikku_manifest::Fault {
+        message: "two functions are named `act`".to_owned(),
+        location: pikku_manifest::Location { file: "src/lib.rs".to_owned(), line: 7 },
+    });
+    assert_eq!(found(&manifest), ["PK0001 7"]);
+}
+
+#[test]
+fn names_of_groups_and_sources() {
+    let manifest = app(vec![
+        ("Orders", vec![get("/a")]),
+        ("two--hyphens", vec![get("/b")]),
+        ("same", vec![get("/c")]),
+        ("same", vec![queue("not a name", 1, false)]),
+        ("fine", vec![queue("q.fifo", 1, false), queue("r.fifo", 1, true), queue("", 1, false)]),
+    ]);
+    assert_eq!(found(&manifest), ["PK0101 1", "PK0101 2", "PK0102 4", "PK0208 4", "PK0208 5", "PK0208 7"]);
+}
+
+#[test]
+fn routes_that_are_none() {
+    let manifest = app(vec![(
+        "a",
+        vec![
+            get("no-slash"),
+            get("/:id"),
+            get("/a b"),
+            get("/{*rest}/more"),
+            get("/{a}-{b}"),
+            get("/{}"),
+            json!({"http": {"method": "get it", "path": "/"}}),
+        ],
+    )]);
+    assert_eq!(found(&manifest), ["PK0201 1", "PK0201 2", "PK0201 3", "PK0201 4", "PK0201 5", "PK0201 6", "PK0204 7"]);
+}
+
+#[test]
+fn routes_that_cannot_be_told_apart() {
+    let same_group = app(vec![("a", vec![get("/x/{id}"), get("/x/{id}"), get("/y/{id}"), get("/y/{name}")])]);
+    assert_eq!(found(&same_group), ["PK0202 2", "PK0202 4"]);
+    let two_groups = app(vec![("a", vec![get("/x/{id}")]), ("b", vec![get("/x/{name}")])]);
+    assert_eq!(found(&two_groups), ["PK0202 2"]);
+    let other_method = json!({"http": {"method": "POST", "path": "/x/{name}"}});
+    assert_eq!(found(&app(vec![("a", vec![get("/x/{id}")]), ("b", vec![other_method.clone()])])), Vec::<String>::new());
+    assert_eq!(found(&app(vec![("a", vec![get("/x/{id}"), other_method])])), ["PK0202 2"]);
+}
+
+#[test]
+fn schedules() {
+    let manifest = app(vec![
+        ("a", vec![cron("one", "0 3 * *", "UTC"), cron("two", "0 25 * * *", "UTC"), cron("ok", "*/5 * * * *", "UTC")]),
+        ("b", vec![cron("three", "0 3 * * *", "Mars/Base"), cron("ok", "0 4 * * *", "UTC")]),
+        (
+            "c",
+            vec![
+                cron("six", "0 0 3 * * *", "UTC"),
+                json!({"cron": {"source": "any", "expression": "", "time_zone": "UTC"}}),
+            ],
+        ),
+    ]);
+    assert_eq!(found(&manifest), ["PK0205 1", "PK0205 2", "PK0206 4", "PK0207 5", "PK0205 6"]);
+}
+
+#[test]
+fn queues_and_duplicates() {
+    let manifest =
+        app(vec![("a", vec![queue("q", 1, false), queue("q", 2, false), queue("f", 11, true), queue("z", 0, false)])]);
+    assert_eq!(found(&manifest), ["PK0203 2", "PK0209 3", "PK0209 4"]);
+}
+
+#[test]
+fn event_patterns_that_overlap() {
+    let manifest = app(vec![
+        ("a", vec![event(&["shop"], &["placed", "paid"]), event(&["shop"], &["paid"]), event(&[], &["sent"])]),
+        ("b", vec![event(&["shop"], &[]), event(&[], &["placed"])]),
+    ]);
+    assert_eq!(found(&manifest), ["PK0210 2", "PK0210 5"]);
+}
+
+#[test]
+fn schemas_that_cannot_be_used() {
+    let mut manifest = app(vec![("a", vec![get("/")])]);
+    manifest.functions[0].input = Some(json!({"type": "string", "pattern": "[a-z"}));
+    assert_eq!(found(&manifest), ["PK0211 99"]);
+}

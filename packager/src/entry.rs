@@ -1,0 +1,104 @@
+//! The entry crate of a bundle: it names what the bundle holds and calls the platform's `run`.
+
+use crate::{
+    contracts::{Contracts, contracts, module_name},
+    error::Error,
+    project::Project,
+    workspace::{RuntimeCrate, Workspace, app_dependency, package_table, runtime_dependency},
+};
+use pikku_manifest::{Group, Manifest, Need};
+use std::{collections::BTreeSet, fmt::Write as _};
+
+/// The version of `jsonschema` whose macro the contracts are written for; the runtime reports its errors.
+const JSONSCHEMA: &str = "0.60";
+const REGEX_LITE: &str = "0.1";
+
+/// The name of a bundle's package, and of its program.
+pub(crate) fn package_name(group: &str) -> String {
+    format!("pikku-bundle-{group}")
+}
+
+/// Adds the entry crate of a group; gives what the author should know.
+pub(crate) fn add(
+    workspace: &mut Workspace,
+    project: &Project,
+    manifest: &Manifest,
+    group: &Group,
+) -> Result<Vec<String>, Error> {
+    let functions = manifest.functions_of(group);
+    let contracts = contracts(functions.iter().copied());
+    let name = package_name(&group.name);
+    let cargo = cargo_manifest(project, &name, &contracts, sends(manifest, group));
+    let main = main(project, manifest, group);
+    let module = format!("//! The contracts of the bundle's functions.\n{}", contracts.source);
+    workspace.add(&name, &cargo, &[("src/main.rs", &main), ("src/contracts.rs", &module)])?;
+    Ok(contracts.notes)
+}
+
+/// Whether a service that the group reaches sends to queues.
+fn sends(manifest: &Manifest, group: &Group) -> bool {
+    let mut needs = manifest.services_of(group).into_iter().flat_map(|service| &service.needs);
+    needs.any(|need| matches!(need, Need::SendToQueue(_)))
+}
+
+fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, sends: bool) -> String {
+    let mut text = package_table(name);
+    text.push_str("\n[dependencies]\n");
+    text.push_str(&app_dependency(project));
+    let features: &[&str] = if contracts.uses_validators { &["jsonschema"] } else { &[] };
+    text.push_str(&runtime_dependency(project, RuntimeCrate::Runtime, features));
+    text.push_str(&runtime_dependency(project, RuntimeCrate::Lambda, if sends { &["sqs"] } else { &[] }));
+    if contracts.uses_validators {
+        let _ = writeln!(
+            text,
+            "jsonschema = {{ version = {JSONSCHEMA:?}, default-features = false, features = [\"macros\"] }}"
+        );
+        text.push_str("serde_json = \"1\"\n");
+    }
+    if contracts.uses_patterns {
+        let _ = writeln!(text, "regex-lite = {REGEX_LITE:?}");
+    }
+    text
+}
+
+fn main(project: &Project, manifest: &Manifest, group: &Group) -> String {
+    let kinds: BTreeSet<&str> = group.wirings.iter().map(|wiring| wiring.kind.name()).collect();
+    let kinds: String = kinds.iter().map(|kind| format!(".with(pikku::Kinds::{})", kind.to_uppercase())).collect();
+    let sends = sends(manifest, group);
+    let closes = manifest.services_of(group).iter().any(|service| service.closes);
+    let mut contracts = String::new();
+    for function in manifest.functions_of(group) {
+        let _ = writeln!(
+            contracts,
+            "            {:?} => Ok(contracts::{}::contract()),",
+            function.name,
+            module_name(&function.name)
+        );
+    }
+    format!(
+        "//! The bundle of the group `{group}`.\n
+mod contracts;
+
+struct Bundle;
+
+impl pikku::Selection for Bundle {{
+    const GROUPS: Option<&'static [&'static str]> = Some(&[{group:?}]);
+    const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
+    const CLOSES: bool = {closes};
+    const SENDS: bool = {sends};
+
+    fn contract<F: pikku::Function>() -> Result<pikku::Contract, pikku::ContractMissing> {{
+        match F::NAME {{
+{contracts}            name => Err(pikku::ContractMissing::new(name)),
+        }}
+    }}
+}}
+
+fn main() -> std::process::ExitCode {{
+    pikku_lambda::run({app}::<Bundle>())
+}}
+",
+        group = group.name,
+        app = project.app,
+    )
+}

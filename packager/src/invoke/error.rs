@@ -1,0 +1,145 @@
+//! Why nothing was invoked. That the function failed is no error here but its answer.
+
+use crate::error::Exit;
+use pikku_local_lambda::StartError;
+use std::{fmt, io, path::PathBuf};
+
+/// Why `invoke` could not hand over the event.
+#[derive(Debug)]
+pub(crate) enum InvokeError {
+    /// The folder of bundles is not there.
+    NoBundles {
+        /// Where it was looked for.
+        dir: PathBuf,
+    },
+    /// The folder has no bundle of that group.
+    UnknownGroup {
+        /// The group asked for.
+        group: String,
+        /// The groups there are.
+        known: Vec<String>,
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The group has no example of that name.
+    UnknownExample {
+        /// The name given.
+        name: String,
+        /// The group.
+        group: String,
+        /// The examples it has.
+        known: Vec<String>,
+    },
+    /// The event cannot be read.
+    Event {
+        /// Where from.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The manifest beside the bundles, of which examples are made, cannot be read.
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The bundle cannot be started here.
+    Bundle(StartError),
+    /// The answer cannot be written to stdout.
+    Print {
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The operating system does not let this program wait for events.
+    Runtime {
+        /// Its reason.
+        source: io::Error,
+    },
+}
+
+impl InvokeError {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::NoBundles { .. } | Self::UnknownGroup { .. } | Self::UnknownExample { .. } => Exit::Usage,
+            Self::Event { .. } | Self::Manifest { .. } | Self::Print { .. } | Self::Runtime { .. } => Exit::Io,
+            Self::Bundle(StartError::ForeignArchitecture { .. }) => Exit::Tool,
+            Self::Bundle(StartError::Zip { .. } | StartError::NoBootstrap { .. }) => Exit::Platform,
+            Self::Bundle(_) => Exit::Io,
+        }
+    }
+
+    /// The code that `cargo pikku explain` takes.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::NoBundles { .. } => "PK7001",
+            Self::UnknownGroup { .. } => "PK7002",
+            Self::UnknownExample { .. } => "PK7003",
+            Self::Event { .. } => "PK7004",
+            Self::Manifest { .. } => "PK7005",
+            Self::Bundle(StartError::ForeignArchitecture { .. }) => "PK7007",
+            Self::Bundle(_) => "PK7006",
+            Self::Print { .. } | Self::Runtime { .. } => "PK6001",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoBundles { .. } => "run `cargo pikku package --target lambda` first, or name the folder with \
+                                       --bundle-dir"
+                .to_owned(),
+            Self::UnknownGroup { known, .. } if known.is_empty() => {
+                "the folder has no bundles; run `cargo pikku package --target lambda` first".to_owned()
+            }
+            Self::UnknownGroup { known, .. } => format!("the groups there are: {}", known.join(", ")),
+            Self::UnknownExample { known, .. } if known.is_empty() => "the group has no wirings".to_owned(),
+            Self::UnknownExample { known, .. } => format!("the examples there are:\n  {}", known.join("\n  ")),
+            Self::Event { .. } => "--event takes a file, or - for stdin".to_owned(),
+            Self::Manifest { .. } | Self::Bundle(StartError::Zip { .. } | StartError::NoBootstrap { .. }) => {
+                "run `cargo pikku package --target lambda` again".to_owned()
+            }
+            Self::Bundle(StartError::ForeignArchitecture { .. }) => {
+                "install it (Debian's package is `qemu-user`), or package for this machine with --arch".to_owned()
+            }
+            Self::Bundle(_) | Self::Print { .. } | Self::Runtime { .. } => return None,
+        })
+    }
+}
+
+impl fmt::Display for InvokeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBundles { dir } => write!(f, "there are no bundles at {}", dir.display()),
+            Self::UnknownGroup { group, dir, .. } => {
+                write!(f, "there is no bundle of a group `{group}` at {}", dir.display())
+            }
+            Self::UnknownExample { name, group, .. } => write!(f, "the group `{group}` has no example `{name}`"),
+            Self::Event { path, .. } => write!(f, "could not read the event from {}", path.display()),
+            Self::Manifest { path, reason } => {
+                write!(f, "could not read the manifest {}, of which examples are made: {reason}", path.display())
+            }
+            Self::Bundle(why) => why.fmt(f),
+            Self::Print { .. } => f.write_str("could not write to stdout"),
+            Self::Runtime { .. } => f.write_str("could not prepare to run the bundle"),
+        }
+    }
+}
+
+impl std::error::Error for InvokeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Event { source, .. } | Self::Print { source } | Self::Runtime { source } => Some(source),
+            // It stands in the message itself; its own source does not.
+            Self::Bundle(why) => why.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<StartError> for InvokeError {
+    fn from(why: StartError) -> Self {
+        Self::Bundle(why)
+    }
+}

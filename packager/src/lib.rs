@@ -1,0 +1,33 @@
+//! The packager: `cargo pikku` builds one minimal bundle per group of an app's functions, with its deployment files.
+//!
+//! A run goes through these modules in order: `cli` is what was typed, `project` what Cargo knows of the app,
+//! `introspect` asks the app for its manifest, `check` finds what is wrong with it, `entry` and `contracts` write
+//! the bundles' entry crates into a `workspace`, `build` compiles them all at once, `elf`, `proof` and `archive`
+//! make the bundles of the programs, and `report` says what came of it. `package` is that order.
+
+mod archive;
+mod budget;
+mod build;
+mod check;
+mod cli;
+mod contracts;
+mod elf;
+mod entry;
+mod error;
+mod explain;
+mod files;
+mod introspect;
+mod invoke;
+mod output;
+mod package;
+mod profile;
+mod project;
+mod proof;
+mod report;
+mod run;
+pub mod template;
+mod toolchain;
+mod workspace;
+
+pub use contracts::{Compiled, compile, render_validator};
+pub use run::main;

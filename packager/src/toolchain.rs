@@ -1,0 +1,191 @@
+//! Which compiler target and linker a bundle is built with.
+//!
+//! Nothing is installed behind the user's back: what is missing is named with the command that brings it.
+
+use crate::{
+    cli::{Arch, Libc},
+    error::Error,
+};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The newest GLIBC that `provided.al2023` has.
+pub(crate) const PLATFORM_GLIBC: (u32, u32) = (2, 34);
+
+/// A compiler target with its linker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Toolchain {
+    /// The target.
+    pub(crate) triple: String,
+    /// How it is linked.
+    pub(crate) linker: Linker,
+    /// The processor's name in reports and templates.
+    pub(crate) arch: &'static str,
+}
+
+/// How a bundle is linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Linker {
+    /// As Rust does it for the host.
+    Host,
+    /// With Rust's own `rust-lld`, which is enough where all code is Rust.
+    RustLld,
+    /// With zig through cargo-zigbuild, which brings a C compiler and any GLIBC.
+    Zig,
+}
+
+/// What is there to build with.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// The host's target.
+    pub(crate) host: String,
+    /// Where Rust's standard libraries are.
+    sysroot: PathBuf,
+    /// Whether zig and cargo-zigbuild are on PATH.
+    zig: bool,
+}
+
+impl Machine {
+    /// Looks at the machine; `dir` decides which toolchain rustup chooses.
+    pub(crate) fn look(dir: &Path) -> Result<Self, Error> {
+        let version = rustc(dir, &["-vV"])?;
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+        let host = host.ok_or_else(|| Error::bug("`rustc -vV` names no host"))?.to_owned();
+        let sysroot = PathBuf::from(rustc(dir, &["--print", "sysroot"])?.trim());
+        let zig = on_path("cargo-zigbuild") && (on_path("zig") || zig_of_python());
+        Ok(Self { host, sysroot, zig })
+    }
+
+    fn has_target(&self, triple: &str) -> bool {
+        self.sysroot.join("lib/rustlib").join(triple).join("lib").is_dir()
+    }
+
+    /// Chooses the target and the linker.
+    pub(crate) fn choose(&self, arch: Arch, libc: Option<Libc>) -> Result<Toolchain, Error> {
+        let (processor, arch) = match arch {
+            Arch::X86_64 => ("x86_64", "x86_64"),
+            Arch::Arm64 => ("aarch64", "arm64"),
+        };
+        let gnu = format!("{processor}-unknown-linux-gnu");
+        let libc = libc.unwrap_or(if self.host == gnu || self.zig { Libc::Gnu } else { Libc::Musl });
+        let (triple, linker) = match libc {
+            Libc::Gnu if self.host == gnu => (gnu, Linker::Host),
+            Libc::Gnu if self.zig => (gnu, Linker::Zig),
+            Libc::Gnu => {
+                return Err(Error::MissingLinker {
+                    hint: "install zig and cargo-zigbuild (`pip install ziglang cargo-zigbuild`), or use --libc musl, \
+                           which needs neither where all code is Rust"
+                        .to_owned(),
+                    triple: gnu,
+                });
+            }
+            Libc::Musl => {
+                (format!("{processor}-unknown-linux-musl"), if self.zig { Linker::Zig } else { Linker::RustLld })
+            }
+        };
+        if !self.has_target(&triple) {
+            return Err(Error::MissingTarget { triple });
+        }
+        Ok(Toolchain { triple, linker, arch })
+    }
+}
+
+impl Toolchain {
+    /// The flags that every crate of a bundle is compiled with, besides those for reproducibility.
+    pub(crate) fn rustflags(&self) -> Vec<String> {
+        // Warnings are for the developer's own builds, not for packaging.
+        let mut flags = vec!["-Csymbol-mangling-version=v0".to_owned(), "-Awarnings".to_owned()];
+        if self.linker == Linker::RustLld {
+            flags.extend(["-Clinker=rust-lld", "-Clink-self-contained=yes"].map(str::to_owned));
+        }
+        if self.arch == "arm64" {
+            // Graviton 2, the oldest Arm processor that Lambda runs on.
+            flags.push("-Ctarget-cpu=neoverse-n1".to_owned());
+        }
+        flags
+    }
+
+    /// The target as the build command takes it.
+    pub(crate) fn target_argument(&self) -> String {
+        match self.linker {
+            Linker::Zig if self.triple.ends_with("gnu") => {
+                format!("{}.{}.{}", self.triple, PLATFORM_GLIBC.0, PLATFORM_GLIBC.1)
+            }
+            _ => self.triple.clone(),
+        }
+    }
+}
+
+fn rustc(dir: &Path, args: &[&str]) -> Result<String, Error> {
+    let program = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let output = Command::new(&program).args(args).current_dir(dir).output();
+    let output = output.map_err(|source| Error::MissingProgram { program: program.clone(), source })?;
+    if !output.status.success() {
+        let source = std::io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        return Err(Error::MissingProgram { program, source });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether Python has zig, as `pip install ziglang` leaves it: without a program of that name, which cargo-zigbuild knows.
+fn zig_of_python() -> bool {
+    let mut python = std::process::Command::new("python3");
+    python.args(["-c", "import ziglang"]).stdin(std::process::Stdio::null());
+    python.output().is_ok_and(|output| output.status.success())
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [&str; 4] = [
+        "x86_64-unknown-linux-gnu",
+        "x86_64-unknown-linux-musl",
+        "aarch64-unknown-linux-gnu",
+        "aarch64-unknown-linux-musl",
+    ];
+
+    fn machine(dir: &Path, host: &str, zig: bool, targets: &[&str]) -> Machine {
+        for target in targets {
+            std::fs::create_dir_all(dir.join("lib/rustlib").join(target).join("lib")).unwrap();
+        }
+        Machine { host: host.to_owned(), sysroot: dir.to_path_buf(), zig }
+    }
+
+    fn chosen(machine: &Machine, arch: Arch, libc: Option<Libc>) -> String {
+        match machine.choose(arch, libc) {
+            Ok(toolchain) => format!("{} {:?}", toolchain.target_argument(), toolchain.linker),
+            Err(error) => error.code().unwrap_or_default().to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_there_decides() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = "x86_64-unknown-linux-gnu";
+        let plain = machine(dir.path(), host, false, &ALL);
+        assert_eq!(chosen(&plain, Arch::X86_64, None), "x86_64-unknown-linux-gnu Host");
+        assert_eq!(chosen(&plain, Arch::X86_64, Some(Libc::Musl)), "x86_64-unknown-linux-musl RustLld");
+        assert_eq!(chosen(&plain, Arch::Arm64, None), "aarch64-unknown-linux-musl RustLld");
+        assert_eq!(chosen(&plain, Arch::Arm64, Some(Libc::Gnu)), "PK3002");
+        let zig = machine(dir.path(), host, true, &[]);
+        assert_eq!(chosen(&zig, Arch::Arm64, None), "aarch64-unknown-linux-gnu.2.34 Zig");
+        assert_eq!(chosen(&zig, Arch::Arm64, Some(Libc::Musl)), "aarch64-unknown-linux-musl Zig");
+        let mac = machine(dir.path(), "aarch64-apple-darwin", false, &[]);
+        assert_eq!(chosen(&mac, Arch::X86_64, None), "x86_64-unknown-linux-musl RustLld");
+    }
+
+    #[test]
+    fn a_missing_target_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let bare = machine(dir.path(), "x86_64-unknown-linux-gnu", false, &["x86_64-unknown-linux-gnu"]);
+        assert_eq!(chosen(&bare, Arch::X86_64, None), "x86_64-unknown-linux-gnu Host");
+        assert_eq!(chosen(&bare, Arch::Arm64, None), "PK3001");
+    }
+}

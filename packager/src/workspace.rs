@@ -1,0 +1,186 @@
+//! The workspaces that are generated and built: one that describes the app, one with a crate per bundle.
+//!
+//! The user's workspace appears inside the generated one through the symbolic link `app`, together with what it takes by
+//! path. Cargo derives the names of symbols from paths relative to the workspace, so bundles built in two folders come out
+//! the same.
+
+use crate::{
+    error::Error,
+    files,
+    project::{Project, RuntimeSource},
+};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+/// The link to [`Project::linked_dir`].
+pub(crate) const APP_LINK: &str = "app";
+
+/// A generated workspace.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    dir: PathBuf,
+    members: Vec<String>,
+}
+
+/// The runtime's crates that a generated crate depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RuntimeCrate {
+    /// `pikku` itself.
+    Runtime,
+    /// The adapter to Lambda.
+    Lambda,
+}
+
+impl RuntimeCrate {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Runtime => "pikku",
+            Self::Lambda => "pikku-lambda",
+        }
+    }
+
+    /// Its folder beside the runtime's own.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Runtime => "",
+            Self::Lambda => "../adapters/lambda",
+        }
+    }
+}
+
+impl Workspace {
+    /// Prepares the folder: the link to the user's workspace, and its lock file to begin from.
+    pub(crate) fn new(project: &Project, name: &str) -> Result<Self, Error> {
+        let dir = project.pikku_dir().join("build").join(name);
+        files::create_dir(&dir)?;
+        files::link(&project.linked_dir, &dir.join(APP_LINK))?;
+        let lock = dir.join("Cargo.lock");
+        let (theirs, origin) = (project.workspace_dir.join("Cargo.lock"), dir.join("Cargo.lock.origin"));
+        if theirs.exists() {
+            // The generated lock file is kept while the user's stays the same: it pins what only bundles need.
+            let text = files::read(&theirs)?;
+            if !lock.exists() || files::read(&origin).ok().as_deref() != Some(&text[..]) {
+                files::write(&lock, &text)?;
+                files::write(&origin, &text)?;
+            }
+        }
+        Ok(Self { dir, members: Vec::new() })
+    }
+
+    /// The workspace's folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Adds a crate.
+    pub(crate) fn add(&mut self, name: &str, manifest: &str, files: &[(&str, &str)]) -> Result<(), Error> {
+        let dir = self.dir.join(name);
+        files::write_if_changed(&dir.join("Cargo.toml"), manifest)?;
+        for (file, text) in files {
+            files::write_if_changed(&dir.join(file), text)?;
+        }
+        self.members.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Writes the workspace's own manifest.
+    pub(crate) fn finish(&self, project: &Project, profiles: &str) -> Result<(), Error> {
+        let members: Vec<String> = self.members.iter().map(|member| format!("{member:?}")).collect();
+        let mut text = format!(
+            "# Written by cargo pikku; changes are lost.\n[workspace]\nresolver = \"3\"\nmembers = [{}]\n\
+             exclude = [\"{APP_LINK}\"]\n\n{profiles}",
+            members.join(", ")
+        );
+        if let Some(patch) = patches(project)? {
+            text.push('\n');
+            text.push_str(&patch);
+        }
+        files::write_if_changed(&self.dir.join("Cargo.toml"), &text)
+    }
+}
+
+/// The `[package]` table of a generated crate.
+pub(crate) fn package_table(name: &str) -> String {
+    format!(
+        "# Written by cargo pikku; changes are lost.\n[package]\nname = {name:?}\nversion = \"0.0.0\"\n\
+         edition = \"2024\"\npublish = false\n"
+    )
+}
+
+/// The line that makes a generated crate depend on the app.
+pub(crate) fn app_dependency(project: &Project) -> String {
+    let mut line = format!("{} = {{ path = {:?}", project.package, in_workspace(project, &project.package_dir));
+    if !project.default_features {
+        line.push_str(", default-features = false");
+    }
+    if !project.features.is_empty() {
+        let _ = write!(line, ", features = {:?}", project.features);
+    }
+    line.push_str(" }\n");
+    line
+}
+
+/// The line that makes a generated crate depend on one of the runtime's.
+pub(crate) fn runtime_dependency(project: &Project, krate: RuntimeCrate, features: &[&str]) -> String {
+    let features = if features.is_empty() { String::new() } else { format!(", features = {features:?}") };
+    let source = match &project.runtime {
+        RuntimeSource::Path(runtime) => {
+            format!("path = {:?}", in_workspace(project, &normal(&runtime.join(krate.folder()))))
+        }
+        RuntimeSource::Registry { version, index: None } => format!("version = \"={version}\""),
+        RuntimeSource::Registry { version, index: Some(index) } => {
+            format!("version = \"={version}\", registry-index = {index:?}")
+        }
+        RuntimeSource::Git { url, revision } => format!("git = {url:?}, rev = {revision:?}"),
+    };
+    format!("{} = {{ {source}{features} }}\n", krate.name())
+}
+
+/// A path as a member of the generated workspace writes it: through the link where it leads there.
+fn in_workspace(project: &Project, path: &Path) -> String {
+    match path.strip_prefix(&project.linked_dir) {
+        Ok(inside) if inside.as_os_str().is_empty() => format!("../{APP_LINK}"),
+        Ok(inside) => format!("../{APP_LINK}/{}", inside.display()),
+        Err(_) => path.display().to_string(),
+    }
+}
+
+/// A path without `.` and `..`.
+fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            component => out.push(component),
+        }
+    }
+    out
+}
+
+/// The user's `[patch]` tables; their paths are made to hold from the generated workspace.
+fn patches(project: &Project) -> Result<Option<String>, Error> {
+    let path = project.workspace_dir.join("Cargo.toml");
+    let text = String::from_utf8_lossy(&files::read(&path)?).into_owned();
+    let mut manifest: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| Error::Settings { path, reason: error.message().to_owned() })?;
+    let Some(toml::Value::Table(mut patch)) = manifest.remove("patch") else { return Ok(None) };
+    for (_, source) in &mut patch {
+        for (_, dependency) in source.as_table_mut().into_iter().flatten() {
+            if let Some(path) = dependency.get_mut("path")
+                && let Some(relative) = path.as_str()
+            {
+                let absolute = normal(&project.workspace_dir.join(relative));
+                let inside = absolute.strip_prefix(&project.linked_dir).map(|inside| Path::new(APP_LINK).join(inside));
+                *path = toml::Value::String(inside.unwrap_or(absolute).display().to_string());
+            }
+        }
+    }
+    let tables = toml::Table::from_iter([("patch".to_owned(), toml::Value::Table(patch))]);
+    toml::to_string(&tables).map(Some).map_err(Error::bug)
+}

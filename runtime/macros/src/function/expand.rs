@@ -1,0 +1,155 @@
+//! The implementation of `pikku::Function`.
+
+use super::model::{Function, Parameter};
+use crate::types;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Ident, Type, spanned::Spanned};
+
+/// The type that wirings name, with its implementation.
+pub(super) fn implementation(function: &Function) -> TokenStream {
+    let Function { ident, name, conditions, description, .. } = function;
+    let marker = marker(function);
+    let Some(returns) = &function.returns else { return marker };
+
+    let services: Vec<&Type> = function.services().collect();
+    let sessions =
+        function.sessions().map(|ty| quote_spanned!(ty.span()=> <#ty as ::pikku::function::FromCall<'_>>::SESSION));
+    let input = function.input().map_or_else(|| quote!(()), |ty| quote!(#ty));
+    // Written out where they can be, so that what is wrong with one is reported on it, and once.
+    let (output, error) = match types::result(returns) {
+        Some((output, error)) => (quote!(#output), quote!(#error)),
+        None => {
+            let of_return = |name: &str| {
+                let name = Ident::new(name, returns.span());
+                quote_spanned!(returns.span()=> <#returns as ::pikku::function::Return>::#name)
+            };
+            (of_return("Output"), of_return("Error"))
+        }
+    };
+    let plan = if services.is_empty() { quote!(_) } else { quote!(plan) };
+    let body = body(function, returns);
+    let here = ident.span();
+    let line = quote_spanned!(here=> ::core::line!());
+
+    quote! {
+        #marker
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl ::pikku::Function for #ident {
+            const NAME: &'static str = #name;
+            const META: ::pikku::function::Meta = ::pikku::function::Meta {
+                description: #description,
+                module: ::core::module_path!(),
+                file: ::core::file!(),
+                line: #line,
+                services: &[#(<#services as ::pikku::Service>::NAME),*],
+            };
+            const SESSION: ::pikku::__private::SessionMode = ::pikku::__private::SessionMode::None
+                #(.and(#sessions))*;
+            type Input = #input;
+            type Output = #output;
+            type Error = #error;
+
+            fn plan(#plan: &mut ::pikku::service::Plan) {
+                #(<#services as ::pikku::Service>::plan(plan);)*
+            }
+
+            #body
+        }
+    }
+}
+
+/// `fn call`: gets the services, calls the function and gives what it returned.
+fn body(function: &Function, returns: &Type) -> TokenStream {
+    let ident = &function.ident;
+    // The user's function may be called as one of these: hygiene keeps them apart.
+    let local = |name: &str| Ident::new(name, Span::mixed_site());
+    let (scope, input) = (local("scope"), local("input"));
+    let mut gets = Vec::new();
+    let mut arguments = Vec::new();
+    for (index, parameter) in function.parameters.iter().enumerate() {
+        let value = local(&format!("p{index}"));
+        match parameter {
+            Parameter::Service(ty) => {
+                let get = quote_spanned!(ty.span()=> <#ty as ::pikku::Service>::get(#scope).await?);
+                gets.push(quote!(let #value = #get;));
+                arguments.push(quote!(&#value));
+            }
+            Parameter::Call(ty) => {
+                gets.push(quote!(let #value: &#ty = #scope.call();));
+                arguments.push(quote!(#value));
+            }
+            Parameter::Session(ty) => {
+                let get =
+                    quote_spanned!(ty.span()=> <#ty as ::pikku::function::FromCall<'_>>::from_call(#scope.call())?);
+                gets.push(quote!(let #value = #get;));
+                arguments.push(quote!(#value));
+            }
+            Parameter::Input(_) => arguments.push(quote!(#input)),
+        }
+    }
+    let scope = if gets.is_empty() { quote!(_) } else { quote!(#scope) };
+    let input = if function.input().is_some() { quote!(#input) } else { quote!(_) };
+    // Where the future cannot move between threads, the compiler points at the function's name.
+    let mut returned = quote_spanned!(ident.span()=> #ident(#(#arguments),*).await);
+    if types::result(returns).is_none() {
+        returned = quote_spanned!(returns.span()=> ::pikku::function::Return::into_result(#returned));
+    }
+    let future = quote_spanned! {ident.span()=>
+        ::pikku::edge(async move {
+            #(#gets)*
+            ::pikku::function::outcome::<Self>(#returned)
+        })
+    };
+    quote! {
+        fn call<'a>(
+            #scope: &'a ::pikku::service::Scope<'a>,
+            #input: Self::Input,
+        ) -> ::pikku::BoxFuture<'a, ::core::result::Result<Self::Output, ::pikku::Problem>> {
+            #future
+        }
+    }
+}
+
+/// The type that wirings name, in the type namespace alone.
+fn marker(function: &Function) -> TokenStream {
+    let Function { ident, name, visibility, conditions, .. } = function;
+    let doc = format!("The function [`{name}`](fn@{ident}), as wirings name it.");
+    quote! {
+        #(#conditions)*
+        #[doc = #doc]
+        #[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+        #visibility struct #ident {}
+    }
+}
+
+/// What stands in for the implementation of a function with mistakes, so that its wirings do not report it again.
+pub(super) fn stand_in(function: &Function) -> TokenStream {
+    let Function { ident, name, conditions, .. } = function;
+    let marker = marker(function);
+    quote! {
+        #marker
+        #(#conditions)*
+        #[automatically_derived]
+        impl ::pikku::Function for #ident {
+            const NAME: &'static str = #name;
+            const META: ::pikku::function::Meta =
+                ::pikku::function::Meta { description: "", module: "", file: "", line: 0, services: &[] };
+            const SESSION: ::pikku::__private::SessionMode = ::pikku::__private::SessionMode::None;
+            type Input = ();
+            type Output = ();
+            type Error = ::core::convert::Infallible;
+
+            fn plan(_: &mut ::pikku::service::Plan) {}
+
+            fn call<'a>(
+                _: &'a ::pikku::service::Scope<'a>,
+                _: (),
+            ) -> ::pikku::BoxFuture<'a, ::core::result::Result<(), ::pikku::Problem>> {
+                ::pikku::edge(::core::future::ready(::core::result::Result::Ok(())))
+            }
+        }
+    }
+}

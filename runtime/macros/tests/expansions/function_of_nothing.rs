@@ -1,0 +1,5 @@
+#[cfg(feature = "health")]
+#[pikku::function]
+pub(crate) async fn health() -> Result<(), Infallible> {
+    Ok(())
+}

@@ -1,0 +1,2 @@
+#[pikku::function]
+pub fn place_order(order: NewOrder, coupon: Coupon) {}

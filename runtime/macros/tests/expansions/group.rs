@@ -1,0 +1,2 @@
+#[derive(pikku::Group)]
+pub struct NightlyReports;

@@ -1,0 +1,56 @@
+//! The app: how its functions are reached, in groups.
+
+mod group;
+mod kinds;
+mod registry;
+mod selection;
+
+use crate::{Middleware, service::Plan};
+pub use group::{Group, Groups};
+pub use kinds::Kinds;
+pub(crate) use registry::{Endpoint, Registry, RouteWiring, SourceKind, SourceWiring, Wired};
+#[cfg(any(feature = "introspect", feature = "interpret"))]
+pub use selection::All;
+pub use selection::Selection;
+use std::{marker::PhantomData, sync::Arc};
+
+/// An app: groups of functions, each wired to how it is reached.
+///
+/// What is not selected by `S` is not registered, and in a bundle not even compiled: its functions, services and
+/// wirings leave no trace.
+#[derive(Debug)]
+#[must_use = "an app does nothing until an adapter runs it"]
+pub struct App<S> {
+    pub(crate) registry: Registry,
+    pub(crate) plan: Plan,
+    selection: PhantomData<fn() -> S>,
+}
+
+impl<S: Selection> Default for App<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Selection> App<S> {
+    /// An app without groups.
+    pub fn new() -> Self {
+        Self { registry: Registry::default(), plan: Plan::default(), selection: PhantomData }
+    }
+
+    /// Adds a group: the unit of deployment, one bundle.
+    pub fn group<G: Group>(mut self, wire: impl FnOnce(Groups<'_, S>) -> Groups<'_, S>) -> Self {
+        if const { selection::selected(S::GROUPS, G::NAME) } {
+            #[cfg(feature = "introspect")]
+            self.registry.notes.enter(G::NAME);
+            let _ = wire(Groups::new(&mut self));
+        }
+        self
+    }
+
+    /// Adds a middleware around every call of every transport; the first added is the outermost.
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.registry.middleware.push(Arc::new(middleware));
+        self
+    }
+}

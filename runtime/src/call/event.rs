@@ -1,0 +1,22 @@
+use serde_json::Value;
+
+/// An event of an event bus. Its detail is the function's input.
+#[derive(Debug, Clone, Default)]
+pub struct BusEvent {
+    /// The id.
+    pub id: String,
+    /// Who sent it.
+    pub source: String,
+    /// What kind of event it is.
+    pub detail_type: String,
+    /// When it happened (RFC 3339).
+    pub time: String,
+    /// The account it belongs to.
+    pub account: String,
+    /// The region it happened in.
+    pub region: String,
+    /// The platform's identifiers of what it is about.
+    pub resources: Vec<String>,
+    /// What happened.
+    pub detail: Value,
+}

@@ -1,0 +1,60 @@
+use std::collections::BTreeMap;
+
+/// A message of a queue. Its body is the function's input, as JSON.
+#[derive(Debug, Clone, Default)]
+pub struct QueueMessage {
+    /// The physical name of the queue.
+    pub queue: String,
+    /// The platform's own identifier of the queue, such as an ARN.
+    pub queue_id: String,
+    /// The id of the message.
+    pub id: String,
+    /// What the platform wants back to settle the message.
+    pub receipt_handle: String,
+    /// The body.
+    pub body: String,
+    /// How often the message has been handed over, this time included.
+    pub receive_count: u32,
+    /// When it was sent, in milliseconds since the Unix epoch.
+    pub sent_at_ms: Option<u64>,
+    /// Whether the queue keeps the order within a group.
+    pub fifo: bool,
+    /// The group whose order is kept.
+    pub group_id: Option<String>,
+    /// The id by which the queue drops duplicates.
+    pub deduplication_id: Option<String>,
+    /// The place in the queue's order.
+    pub sequence_number: Option<String>,
+    /// What the platform says of the message, by its own names.
+    pub attributes: BTreeMap<String, String>,
+    /// What the sender says of the message.
+    pub message_attributes: BTreeMap<String, MessageAttribute>,
+}
+
+/// Something that a sender says of a message, apart from its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageAttribute {
+    /// The type, such as `String`, `Number` or `Binary`.
+    pub data_type: String,
+    /// The value; base64 for a binary one.
+    pub value: String,
+}
+
+/// A message of a topic. Its text is the function's input, as JSON.
+#[derive(Debug, Clone, Default)]
+pub struct TopicMessage {
+    /// The physical name of the topic.
+    pub topic: String,
+    /// The platform's own identifier of the topic, such as an ARN.
+    pub topic_id: String,
+    /// The id of the message.
+    pub id: String,
+    /// The subject.
+    pub subject: Option<String>,
+    /// The text.
+    pub message: String,
+    /// When it was published (RFC 3339).
+    pub time: String,
+    /// What the publisher says of the message.
+    pub attributes: BTreeMap<String, MessageAttribute>,
+}

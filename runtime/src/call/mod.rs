@@ -1,0 +1,158 @@
+//! What the transport knows of a call.
+//!
+//! Most functions need none of it: their input says what they work on. The few that want headers, a message's id or
+//! the deadline take `&Call`. The forms here are the runtime's own; adapters translate the platforms' events to them.
+
+mod event;
+mod message;
+mod record;
+mod schedule;
+mod socket;
+
+use crate::{Platform, http::HttpRequest};
+pub use event::BusEvent;
+pub use message::{MessageAttribute, QueueMessage, TopicMessage};
+pub use record::{AttributeValue, ObjectEvent, StreamRecord, TableChange};
+pub use schedule::ScheduledRun;
+use serde_json::Value;
+pub use socket::{SocketEvent, SocketPhase};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// One call of one function.
+#[derive(Debug)]
+pub struct Call {
+    pub(crate) id: String,
+    pub(crate) function: &'static str,
+    pub(crate) deadline_ms: Option<u64>,
+    pub(crate) trace: Option<String>,
+    pub(crate) trigger: Trigger,
+    pub(crate) session: Option<Value>,
+    pub(crate) cancelled: Arc<AtomicBool>,
+    pub(crate) platform: Arc<dyn Platform>,
+}
+
+/// What set a call off.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// An HTTP request.
+    Http(Box<HttpRequest>),
+    /// A message of a queue.
+    Queue(Box<QueueMessage>),
+    /// A schedule.
+    Cron(Box<ScheduledRun>),
+    /// A message of a topic.
+    Topic(Box<TopicMessage>),
+    /// An event of an object in a bucket.
+    Bucket(Box<ObjectEvent>),
+    /// A change of a table's item.
+    Table(Box<TableChange>),
+    /// A record of a stream.
+    Stream(Box<StreamRecord>),
+    /// An event of an event bus.
+    Event(Box<BusEvent>),
+    /// A WebSocket's connection, message or end.
+    WebSocket(Box<SocketEvent>),
+    /// A direct call with this input.
+    Direct(Box<Value>),
+}
+
+/// What an adapter knows of an invocation apart from the event itself.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// The platform's id of the invocation.
+    pub id: String,
+    /// When the platform ends it, in milliseconds since the Unix epoch.
+    pub deadline_ms: Option<u64>,
+    /// The trace header, as it arrived.
+    pub trace: Option<String>,
+    /// Set when nobody waits for the outcome any more.
+    pub cancelled: Arc<AtomicBool>,
+}
+
+macro_rules! triggers {
+    ($($(#[$doc:meta])* $name:ident $variant:ident $type:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> Option<&$type> {
+            match &self.trigger {
+                Trigger::$variant(trigger) => Some(trigger),
+                _ => None,
+            }
+        }
+    )*};
+}
+
+impl Call {
+    /// The id of the call: the platform's own of the invocation.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name of the function called.
+    pub fn function(&self) -> &'static str {
+        self.function
+    }
+
+    /// What set it off.
+    pub fn trigger(&self) -> &Trigger {
+        &self.trigger
+    }
+
+    /// The trace header as it arrived, such as `X-Amzn-Trace-Id` or `traceparent`.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// When the platform ends the call, in milliseconds since the Unix epoch.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.deadline_ms
+    }
+
+    /// How long is left until the deadline; `None` without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        let deadline = self.deadline_ms?;
+        Some(Duration::from_millis(deadline.saturating_sub(self.platform.now_ms())))
+    }
+
+    /// Whether nobody waits for the outcome any more: the client is gone, the deadline has passed or the process ends.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) || self.remaining().is_some_and(|left| left.is_zero())
+    }
+
+    /// The claims of the session; `None` without one.
+    pub fn session(&self) -> Option<&Value> {
+        self.session.as_ref()
+    }
+
+    /// Establishes, replaces or, with `None`, clears the session. For middleware.
+    pub fn set_session(&mut self, claims: Option<Value>) {
+        self.session = claims;
+    }
+
+    triggers! {
+        /// The request, of a call over HTTP.
+        http Http HttpRequest;
+        /// The message, of a call from a queue.
+        queue Queue QueueMessage;
+        /// The run, of a call by a schedule.
+        schedule Cron ScheduledRun;
+        /// The message, of a call from a topic.
+        topic Topic TopicMessage;
+        /// The event, of a call for an object of a bucket.
+        object Bucket ObjectEvent;
+        /// The change, of a call for an item of a table.
+        table Table TableChange;
+        /// The record, of a call from a stream.
+        stream Stream StreamRecord;
+        /// The event, of a call from an event bus.
+        event Event BusEvent;
+        /// The event, of a call for a WebSocket.
+        socket WebSocket SocketEvent;
+    }
+}

@@ -1,0 +1,21 @@
+//! The dispatcher: one pipeline for every call, whatever the transport and the platform.
+//!
+//! ```text
+//! middleware -> session -> authentication -> input assembly -> validation -> permissions -> per-call services
+//!            -> function -> output or error envelope -> middleware
+//! ```
+//!
+//! An adapter finds out where an event belongs ([`Engine::http`] routes by itself, [`Engine::target`] names the wiring of
+//! anything else) and hands over a [`crate::call::Trigger`]; it gets back a response, or whether the call succeeded.
+//! Everything that decides is here, so that a call means the same on every transport.
+
+mod engine;
+mod input;
+mod json;
+mod router;
+mod target;
+
+pub use engine::{Engine, SOURCES_VARIABLE, StartError};
+pub(crate) use input::Parts;
+pub use router::RouteConflict;
+pub use target::{Arrival, Target};

@@ -1,0 +1,259 @@
+use super::{
+    input::{self, Parts},
+    router::{RouteConflict, Routed, Router},
+    target::{Arrival, Sources, Target},
+};
+use crate::{
+    App, Call, ContractMissing, Middleware, Platform, Problem, Response, Selection,
+    app::Endpoint,
+    call::{Context, Trigger},
+    error::chain,
+    function::Reply,
+    http::{HttpRequest, Method, StatusCode},
+    middleware::Next,
+    platform::{Level, LogLine},
+    service::{Container, Scope},
+    session::SessionMode,
+};
+use std::{
+    any::Any,
+    fmt,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+};
+
+/// A running app.
+#[derive(Debug)]
+pub struct Engine {
+    endpoints: Vec<Endpoint>,
+    router: Router,
+    sources: Sources,
+    middleware: Middlewares,
+    container: Container,
+}
+
+struct Middlewares(Vec<Arc<dyn Middleware>>);
+
+impl fmt::Debug for Middlewares {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} middleware", self.0.len())
+    }
+}
+
+/// Why an app could not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A bundle has no contract for a function it holds.
+    Contract(ContractMissing),
+    /// Two routes that cannot be told apart, or a path that is none.
+    Route(RouteConflict),
+    /// The physical names of the sources could not be read.
+    Sources(serde_json::Error),
+    /// The constructor of a service failed.
+    Service {
+        /// The service.
+        name: &'static str,
+        /// What its constructor returned.
+        error: crate::BoxError,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contract(missing) => missing.fmt(formatter),
+            Self::Route(conflict) => conflict.fmt(formatter),
+            Self::Sources(error) => write!(formatter, "the variable {SOURCES_VARIABLE} is not valid: {error}"),
+            Self::Service { name, error } => {
+                write!(formatter, "the service `{name}` could not be built: {}", chain(&**error))
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// The environment variable with the physical names of the sources: a JSON object from a wiring's id to its name.
+pub const SOURCES_VARIABLE: &str = "PIKKU_SOURCES";
+
+impl Engine {
+    /// Starts an app: checks its wirings and builds its singletons, those that do not need each other at the same time.
+    pub async fn start<S: Selection>(app: App<S>, platform: Arc<dyn Platform>) -> Result<Self, StartError> {
+        let App { registry, plan, .. } = app;
+        if let Some(missing) = registry.endpoints.iter().find_map(|endpoint| endpoint.contract.as_ref().err()) {
+            return Err(StartError::Contract(missing.clone()));
+        }
+        let router = Router::new(registry.routes).map_err(StartError::Route)?;
+        let names = platform.env(SOURCES_VARIABLE);
+        let sources =
+            Sources::new(registry.sources, &registry.endpoints, names.as_deref()).map_err(StartError::Sources)?;
+        let container = Container::start(plan, platform)
+            .await
+            .map_err(|failure| StartError::Service { name: failure.service, error: failure.error })?;
+        let middleware = Middlewares(registry.middleware);
+        Ok(Self { endpoints: registry.endpoints, router, sources, middleware, container })
+    }
+
+    /// Answers an HTTP request. Every failure is a response.
+    pub async fn http(&self, request: HttpRequest, context: Context) -> Response {
+        let head = request.method == Method::HEAD;
+        let mut response = match self.route(request, context).await {
+            Ok(response) => response,
+            Err(problem) => Response::from(&problem),
+        };
+        if head {
+            response.body = crate::Bytes::new();
+        }
+        response
+    }
+
+    async fn route(&self, request: HttpRequest, context: Context) -> Result<Response, Problem> {
+        let matched = request.matched_path().canonical().to_owned();
+        let (route, params) = match self.router.find(&request.method, &matched) {
+            Routed::Found(route, params) => (route, params),
+            Routed::WrongMethod(allow) => return Err(Problem::method_not_allowed(allow)),
+            Routed::Nothing => return Err(Problem::no_route()),
+        };
+        let parts = Parts { params: &params, fields: &route.fields };
+        let reply = self.run(route.endpoint, Trigger::Http(Box::new(request)), context, parts).await?;
+        let status = route.status.and_then(|status| StatusCode::from_u16(status).ok());
+        Ok(match reply {
+            Reply::Empty => Response::new(status.unwrap_or(StatusCode::NO_CONTENT)),
+            Reply::Json(body) => Response::json(status.unwrap_or(StatusCode::OK), body),
+            Reply::Response(response) => *response,
+        })
+    }
+
+    /// The wiring that takes what arrived; `None` when nobody is wired for it.
+    pub fn target(&self, arrival: &Arrival<'_>) -> Option<Target> {
+        self.sources.find(arrival)
+    }
+
+    /// The sources that somebody is wired for, for an error that names them.
+    pub fn source_ids(&self) -> impl Iterator<Item = &str> {
+        self.sources.ids()
+    }
+
+    /// Calls the function of a wiring. The problem of a failed call is in the log already.
+    pub async fn deliver(&self, target: Target, trigger: Trigger, context: Context) -> Result<Reply, Problem> {
+        self.run(target.endpoint, trigger, context, Parts::default()).await
+    }
+
+    /// Calls a function by name; `None` where the app has none of that name.
+    pub async fn call(
+        &self,
+        function: &str,
+        input: serde_json::Value,
+        context: Context,
+    ) -> Option<Result<Reply, Problem>> {
+        let endpoint = self.endpoints.iter().position(|endpoint| endpoint.name == function)?;
+        Some(self.run(endpoint, Trigger::Direct(Box::new(input)), context, Parts::default()).await)
+    }
+
+    /// Closes the services, each before those it needs.
+    pub async fn close(&self) {
+        self.container.close().await;
+    }
+
+    /// What the app runs on.
+    pub fn platform(&self) -> &Arc<dyn Platform> {
+        self.container.platform()
+    }
+
+    async fn run(
+        &self,
+        endpoint: usize,
+        trigger: Trigger,
+        context: Context,
+        parts: Parts<'_>,
+    ) -> Result<Reply, Problem> {
+        let mut call = Call {
+            id: context.id,
+            function: self.endpoints[endpoint].name,
+            deadline_ms: context.deadline_ms,
+            trace: context.trace,
+            trigger,
+            session: None,
+            cancelled: context.cancelled,
+            platform: Arc::clone(self.platform()),
+        };
+        let cancelled = Arc::clone(&call.cancelled);
+        let (id, trace, remaining) = (call.id.clone(), call.trace.clone(), call.remaining());
+        let mut outcome = pin!(async {
+            if self.middleware.0.is_empty() {
+                return self.call_function(endpoint, &call, parts).await;
+            }
+            Next { engine: self, endpoint, parts, rest: &self.middleware.0 }.run(&mut call).await
+        });
+        let mut deadline = remaining.map(|remaining| self.platform().sleep(remaining));
+        let outcome = poll_fn(|context| {
+            // One panic fails one call. Where panics abort, this is nothing.
+            match catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(context))) {
+                Ok(Poll::Ready(outcome)) => return Poll::Ready(outcome),
+                Ok(Poll::Pending) => {}
+                Err(panic) => return Poll::Ready(Err(Problem::internal(format!("panicked: {}", message(&*panic))))),
+            }
+            match &mut deadline {
+                Some(deadline) => deadline.as_mut().poll(context).map(|()| {
+                    cancelled.store(true, Ordering::Relaxed);
+                    Err(Problem::deadline())
+                }),
+                None => Poll::Pending,
+            }
+        })
+        .await;
+        if let Err(problem) = &outcome {
+            self.log_problem(problem, self.endpoints[endpoint].name, &id, trace.as_deref());
+        }
+        outcome
+    }
+
+    /// The pipeline inside the middleware.
+    pub(crate) async fn call_function(&self, endpoint: usize, call: &Call, parts: Parts<'_>) -> Result<Reply, Problem> {
+        let endpoint = &self.endpoints[endpoint];
+        if endpoint.session == SessionMode::Required && call.session().is_none() {
+            return Err(Problem::no_session());
+        }
+        let input = match (&endpoint.contract, endpoint.takes_nothing) {
+            (Ok(contract), false) => {
+                let assembled = input::assemble(call.trigger(), contract, &parts)?;
+                let violations = contract.validate(&assembled.value);
+                if !violations.is_empty() {
+                    return Err(Problem::invalid_input(assembled.attribute(violations)));
+                }
+                assembled.value
+            }
+            // An app with a contract missing does not start.
+            _ => serde_json::Value::Null,
+        };
+        let scope = Scope::new(&self.container, call);
+        (endpoint.invoke)(&scope, input).await
+    }
+
+    fn log_problem(&self, problem: &Problem, function: &str, id: &str, trace: Option<&str>) {
+        let level = if problem.status().is_server_error() { Level::Error } else { Level::Info };
+        let detail = problem.private().map(str::to_owned).or_else(|| {
+            let errors = problem.errors().iter().map(|e| format!("{} {}", e.pointer, e.detail));
+            (!problem.errors().is_empty()).then(|| errors.collect::<Vec<_>>().join("; "))
+        });
+        self.platform().log(&LogLine {
+            function: Some(function),
+            call_id: Some(id),
+            trace,
+            code: Some(problem.code()),
+            status: Some(problem.status().as_u16()),
+            detail: detail.as_deref(),
+            ..LogLine::new(level, problem.detail())
+        });
+    }
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}

@@ -1,0 +1,169 @@
+use crate::{
+    app::RouteWiring,
+    http::{Method, Route},
+};
+use std::{collections::HashMap, fmt};
+
+/// Routes by path, then by method.
+///
+/// Paths match as in axum: case sensitive, a trailing slash is a different path, `{*rest}` is not empty.
+#[derive(Debug)]
+pub(super) struct Router {
+    paths: matchit::Router<usize>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    methods: Vec<(Method, Found)>,
+    any: Option<Found>,
+}
+
+/// A route that was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) endpoint: usize,
+    pub(super) status: Option<u16>,
+    pub(super) fields: Vec<crate::http::FieldSource>,
+}
+
+/// Where a request belongs.
+pub(super) enum Routed<'r> {
+    /// To this route, with the values of the path's parameters, decoded.
+    Found(&'r Found, Vec<(String, String)>),
+    /// To this path, which takes other methods: the value of `Allow`.
+    WrongMethod(String),
+    /// Nowhere.
+    Nothing,
+}
+
+/// Two routes that cannot be told apart, or a path that is none.
+#[derive(Debug)]
+pub struct RouteConflict {
+    route: String,
+    reason: String,
+}
+
+impl fmt::Display for RouteConflict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the route `{}` {}", self.route, self.reason)
+    }
+}
+
+impl Router {
+    pub(super) fn new(wirings: Vec<RouteWiring>) -> Result<Self, RouteConflict> {
+        let mut paths = matchit::Router::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut known: HashMap<&'static str, usize> = HashMap::with_capacity(wirings.len());
+        for RouteWiring { route, endpoint } in wirings {
+            let refuse = |reason: String| RouteConflict { route: describe(&route), reason };
+            let entry = match known.get(route.path) {
+                Some(&entry) => entry,
+                None => {
+                    if !route.path.starts_with('/') {
+                        return Err(refuse("does not begin with `/`".into()));
+                    }
+                    paths.insert(route.path, entries.len()).map_err(|error| refuse(format!("is refused: {error}")))?;
+                    known.insert(route.path, entries.len());
+                    entries.push(Entry::default());
+                    entries.len() - 1
+                }
+            };
+            let entry = &mut entries[entry];
+            let found = Found { endpoint, status: route.status, fields: route.fields.clone() };
+            match &route.method {
+                Some(method) if entry.methods.iter().any(|(known, _)| known == method) => {
+                    return Err(refuse("is wired twice".into()));
+                }
+                Some(method) => entry.methods.push((method.clone(), found)),
+                None if entry.any.is_some() => return Err(refuse("is wired twice".into())),
+                None => entry.any = Some(found),
+            }
+        }
+        Ok(Self { paths, entries })
+    }
+
+    /// Where a request to this path, in its canonical form, belongs.
+    pub(super) fn find(&self, method: &Method, path: &str) -> Routed<'_> {
+        let Ok(matched) = self.paths.at(path) else { return Routed::Nothing };
+        let entry = &self.entries[*matched.value];
+        let of = |method: &Method| entry.methods.iter().find(|(known, _)| known == method).map(|(_, found)| found);
+        let found = of(method).or_else(|| if method == Method::HEAD { of(&Method::GET) } else { None });
+        match found.or(entry.any.as_ref()) {
+            Some(found) => {
+                let params = matched.params.iter();
+                let params = params.map(|(name, value)| (name.to_owned(), crate::http::unescape(value).into_owned()));
+                Routed::Found(found, params.collect())
+            }
+            None => Routed::WrongMethod(entry.allow()),
+        }
+    }
+}
+
+impl Entry {
+    /// The methods taken, as `Allow` lists them (RFC 9110, section 10.2.1).
+    fn allow(&self) -> String {
+        let mut methods: Vec<&str> = self.methods.iter().map(|(method, _)| method.as_str()).collect();
+        if methods.contains(&"GET") && !methods.contains(&"HEAD") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        methods.join(", ")
+    }
+}
+
+fn describe(route: &Route) -> String {
+    format!("{} {}", route.method.as_ref().map_or("*", Method::as_str), route.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{any, get, post};
+
+    fn router(routes: &[Route]) -> Router {
+        let wirings = routes.iter().cloned().enumerate().map(|(endpoint, route)| RouteWiring { route, endpoint });
+        Router::new(wirings.collect()).unwrap()
+    }
+
+    fn find(router: &Router, method: Method, path: &str) -> String {
+        match router.find(&method, path) {
+            Routed::Found(found, params) => format!("{} {params:?}", found.endpoint),
+            Routed::WrongMethod(allow) => allow,
+            Routed::Nothing => "nothing".into(),
+        }
+    }
+
+    #[test]
+    fn routes_as_axum_does() {
+        let router = router(&[get("/a"), post("/a"), get("/a/{id}"), get("/f/{*rest}"), post("/only")]);
+        assert_eq!(find(&router, Method::GET, "/a"), "0 []");
+        assert_eq!(find(&router, Method::HEAD, "/a"), "0 []");
+        assert_eq!(find(&router, Method::POST, "/a"), "1 []");
+        assert_eq!(find(&router, Method::DELETE, "/a"), "GET, HEAD, POST");
+        assert_eq!(find(&router, Method::HEAD, "/only"), "POST");
+        assert_eq!(find(&router, Method::GET, "/a/x%2Fy"), r#"2 [("id", "x/y")]"#);
+        assert_eq!(find(&router, Method::GET, "/f/b/c"), r#"3 [("rest", "b/c")]"#);
+        for nowhere in ["/A", "/a/", "/a/b/", "/f/", "/f", "/", ""] {
+            assert_eq!(find(&router, Method::GET, nowhere), "nothing", "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn any_takes_what_no_method_does() {
+        let router = router(&[any("/"), get("/")]);
+        assert_eq!(find(&router, Method::GET, "/"), "1 []");
+        assert_eq!(find(&router, Method::PUT, "/"), "0 []");
+    }
+
+    #[test]
+    fn conflicts_name_the_route() {
+        let conflict = |routes: [Route; 2]| {
+            let wirings = routes.into_iter().map(|route| RouteWiring { route, endpoint: 0 });
+            Router::new(wirings.collect()).unwrap_err().to_string()
+        };
+        assert_eq!(conflict([get("/a"), get("/a")]), "the route `GET /a` is wired twice");
+        assert!(conflict([get("/a/{x}"), get("/a/{y}")]).starts_with("the route `GET /a/{y}` is refused"));
+        assert_eq!(conflict([get("/a"), get("b")]), "the route `GET b` does not begin with `/`");
+    }
+}

@@ -1,0 +1,127 @@
+use crate::{
+    app::{Endpoint, SourceKind, SourceWiring},
+    wiring::{Bucket, EventSource, Source},
+};
+use std::collections::HashMap;
+
+/// What arrived, other than an HTTP request: enough to name the wiring it is for. Names are physical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arrival<'a> {
+    /// A message of this queue.
+    Queue(&'a str),
+    /// The run of this schedule.
+    Schedule(&'a str),
+    /// A message of this topic.
+    Topic(&'a str),
+    /// An event of an object.
+    Object {
+        /// The bucket.
+        bucket: &'a str,
+        /// The event, such as `ObjectCreated:Put`.
+        event: &'a str,
+        /// The key, decoded.
+        key: &'a str,
+    },
+    /// A change of this table's items.
+    Table(&'a str),
+    /// A record of this stream.
+    Stream(&'a str),
+    /// An event of an event bus.
+    Event {
+        /// Who sent it.
+        source: &'a str,
+        /// What kind it is.
+        detail_type: &'a str,
+    },
+    /// An event of this WebSocket API.
+    WebSocket(&'a str),
+}
+
+/// A wiring that takes what arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub(crate) endpoint: usize,
+}
+
+/// The sources that somebody is wired for.
+#[derive(Debug)]
+pub(super) struct Sources(Vec<Wired>);
+
+#[derive(Debug)]
+struct Wired {
+    id: String,
+    physical: Option<String>,
+    kind: SourceKind,
+    endpoint: usize,
+}
+
+impl Sources {
+    /// `names` is a JSON object from a wiring's id to the physical name of its source.
+    pub(super) fn new(
+        wirings: Vec<SourceWiring>,
+        endpoints: &[Endpoint],
+        names: Option<&str>,
+    ) -> Result<Self, serde_json::Error> {
+        let mut names: HashMap<String, String> = match names {
+            Some(names) if !wirings.is_empty() => serde_json::from_str(names)?,
+            _ => HashMap::new(),
+        };
+        let wired = wirings.into_iter().map(|SourceWiring { kind, endpoint }| {
+            let id = kind.id(endpoints[endpoint].name);
+            let physical = match kind.source() {
+                Source::Named(name) => Some(names.remove(&id).unwrap_or_else(|| name.to_owned())),
+                Source::Any => None,
+            };
+            Wired { id, physical, kind, endpoint }
+        });
+        Ok(Self(wired.collect()))
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|wired| wired.id.as_str())
+    }
+
+    /// The wiring for what arrived: one by that name before one that takes any.
+    pub(super) fn find(&self, arrival: &Arrival<'_>) -> Option<Target> {
+        let fits =
+            |named: bool| self.0.iter().find(move |wired| wired.physical.is_some() == named && wired.takes(arrival));
+        fits(true).or_else(|| fits(false)).map(|wired| Target { endpoint: wired.endpoint })
+    }
+}
+
+impl Wired {
+    fn takes(&self, arrival: &Arrival<'_>) -> bool {
+        let named = |name: &str| self.physical.as_deref().is_none_or(|physical| physical == name);
+        match (&self.kind, arrival) {
+            (SourceKind::Queue(..), Arrival::Queue(name))
+            | (SourceKind::Cron(..), Arrival::Schedule(name))
+            | (SourceKind::Event(EventSource::Topic(_)), Arrival::Topic(name))
+            | (SourceKind::Event(EventSource::Table(_)), Arrival::Table(name))
+            | (SourceKind::Event(EventSource::Stream(_)), Arrival::Stream(name))
+            | (SourceKind::WebSocket(_), Arrival::WebSocket(name)) => named(name),
+            (SourceKind::Event(EventSource::Bucket(wired)), Arrival::Object { bucket, event, key }) => {
+                named(bucket) && takes_object(wired, event, key)
+            }
+            (SourceKind::Event(EventSource::Pattern(pattern)), Arrival::Event { source, detail_type }) => {
+                pattern.matches(source, detail_type)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn takes_object(bucket: &Bucket, event: &str, key: &str) -> bool {
+    let takes_event = |name: &&str| match name.strip_suffix('*') {
+        Some(begin) => event.starts_with(begin),
+        None => event == *name,
+    };
+    let event_fits = match (bucket.events.is_empty(), bucket.source) {
+        (true, Source::Any) => true,
+        (true, Source::Named(_)) => event.starts_with("ObjectCreated:"),
+        (false, _) => bucket.events.iter().any(takes_event),
+    };
+    event_fits
+        && bucket.prefix.is_none_or(|prefix| key.starts_with(prefix))
+        && bucket.suffix.is_none_or(|suffix| key.ends_with(suffix))
+}

@@ -1,0 +1,18 @@
+//! HTTP as the runtime sees it: routes to wire, requests to dispatch, responses to send.
+//!
+//! Methods, header maps and statuses are those of the `http` crate.
+
+mod path;
+mod query;
+mod request;
+mod response;
+mod route;
+
+pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use path::RequestPath;
+pub(crate) use path::unescape;
+pub use query::{parse_cookies, parse_query};
+pub use request::HttpRequest;
+pub use response::Response;
+pub(crate) use route::FieldSource;
+pub use route::{Route, any, delete, get, head, options, patch, post, put};

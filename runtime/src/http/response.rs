@@ -1,0 +1,86 @@
+use super::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use crate::{Bytes, Problem};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use std::borrow::Cow;
+
+/// An HTTP response.
+///
+/// A function that decides its own status, headers or content type returns one; on a transport without them it is
+/// written as an object of `status`, `headers` and `body`.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// A response of that status, without headers and body.
+    pub fn new(status: StatusCode) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// The same with a body of that content type.
+    #[must_use]
+    pub fn with_body(self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut response = Self { body: body.into(), ..self };
+        response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
+        Self::new(status).with_body("application/json", body)
+    }
+}
+
+impl From<&Problem> for Response {
+    /// The envelope as an HTTP response.
+    fn from(problem: &Problem) -> Self {
+        // The status of a problem is 400 to 599, which is a status of HTTP.
+        let status = StatusCode::from_u16(problem.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Self::new(status).with_body("application/problem+json", problem.to_json());
+        if let Some(allow) = problem.allow().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+            response.headers.insert(header::ALLOW, allow);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl Serialize for Response {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let headers: Vec<(&str, Cow<'_, str>)> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+            .collect();
+        let mut object = serializer.serialize_struct("Response", 3)?;
+        object.serialize_field("status", &self.status.as_u16())?;
+        object.serialize_field("headers", &headers)?;
+        object.serialize_field("body", &String::from_utf8_lossy(&self.body))?;
+        object.end()
+    }
+}
+
+impl JsonSchema for Response {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Response")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "A response with a status, headers and a body of its own." })
+    }
+}

@@ -1,0 +1,96 @@
+//! Write a business function once, as ordinary typed Rust, and reach it over every transport on every platform.
+//!
+//! ```
+//! use pikku::http::post;
+//!
+//! #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! pub struct Greet {
+//!     #[schemars(length(min = 1, max = 80))]
+//!     name: String,
+//! }
+//!
+//! #[derive(serde::Serialize, schemars::JsonSchema)]
+//! pub struct Greeting {
+//!     text: String,
+//! }
+//!
+//! /// Greets someone by name.
+//! #[pikku::function]
+//! pub async fn greet(input: Greet) -> Result<Greeting, pikku::Problem> {
+//!     Ok(Greeting { text: format!("hello, {}", input.name) })
+//! }
+//!
+//! #[derive(pikku::Group)]
+//! pub struct Hello;
+//!
+//! pub fn app<S: pikku::Selection>() -> pikku::App<S> {
+//!     pikku::App::new().group::<Hello>(|g| g.http::<greet>(post("/greet")))
+//! }
+//! ```
+//!
+//! The crate owns the function model and the one pipeline that every call takes ([`dispatch`]). It knows no platform:
+//! adapters translate a platform's events into calls and the outcomes back, and decide nothing.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`macro@function`], [`Function`] | a business function |
+//! | [`macro@service`], [`Service`] | something a function asks for by type |
+//! | [`App`], [`Group`], [`Selection`] | how functions are reached, and which of them a bundle holds |
+//! | [`Call`] | what the transport knows of a call, for the few functions that want it |
+//! | [`macro@Error`], [`Problem`] | errors as part of the contract, one envelope on every transport |
+//! | [`Contract`] | validation of the input, compiled in a bundle, interpreted elsewhere |
+//! | `testing` | an app in process, its services swapped by value |
+
+// The macros' output names this crate as `pikku`, also in this crate's own tests.
+#[allow(unused_extern_crates)]
+extern crate self as pikku;
+
+mod app;
+pub mod call;
+pub mod dispatch;
+mod error;
+pub mod function;
+mod future;
+pub mod http;
+#[cfg(feature = "introspect")]
+pub mod introspect;
+mod middleware;
+pub mod platform;
+pub mod service;
+mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod validation;
+pub mod wiring;
+
+#[cfg(any(feature = "introspect", feature = "interpret"))]
+pub use app::All;
+pub use app::{App, Group, Groups, Kinds, Selection};
+pub use bytes::Bytes;
+pub use call::Call;
+pub use dispatch::Engine;
+pub use error::{BoxError, Error, ErrorCase, Problem, StatusCode, Violation, ViolationSource};
+pub use function::{Function, Input, Output};
+pub use future::{BoxFuture, edge};
+pub use http::Response;
+pub use middleware::{Middleware, Next};
+#[doc = include_str!("docs/error.md")]
+pub use pikku_macros::Error;
+#[doc = include_str!("docs/group.md")]
+pub use pikku_macros::Group;
+#[doc = include_str!("docs/function.md")]
+pub use pikku_macros::function;
+#[doc = include_str!("docs/service.md")]
+pub use pikku_macros::service;
+pub use platform::Platform;
+pub use schemars;
+pub use service::{Need, Service};
+pub use session::Session;
+pub use validation::{Contract, ContractMissing, Decode, Field};
+pub use wiring::{Bucket, Cron, EventPattern, Queue, Stream, Table, Topic, WebSocket};
+
+/// What the macros' output names and nobody else should.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{error::cases, session::SessionMode};
+}

@@ -1,0 +1,81 @@
+//! What the app runs on, as the runtime sees it.
+//!
+//! Clock, timers, environment and log differ between a server, a Lambda sandbox and a wasm isolate, where several of
+//! the standard library's panic. Everything above goes through [`Platform`]; an adapter implements it.
+
+use crate::{BoxError, future::BoxFuture};
+use serde::Serialize;
+use std::{fmt, time::Duration};
+
+/// The surroundings of an app. Implemented by adapters.
+pub trait Platform: fmt::Debug + Send + Sync + 'static {
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> u64;
+
+    /// Completes after at least this long.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// The value of an environment variable; `None` where it is not set or is not Unicode.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// Puts a message in a queue. It is there when the future completes.
+    fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
+
+    /// Writes one line to the log. Private detail goes here and nowhere else.
+    fn log(&self, line: &LogLine<'_>);
+}
+
+/// A message to be put in a queue.
+#[derive(Debug, Clone, Copy)]
+pub struct OutgoingMessage<'a> {
+    /// The logical name of the queue.
+    pub queue: &'a str,
+    /// The body: JSON.
+    pub body: &'a str,
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogLine<'a> {
+    /// How grave it is.
+    pub level: Level,
+    /// What happened, for a person.
+    pub message: &'a str,
+    /// The function that was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<&'a str>,
+    /// The id of the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<&'a str>,
+    /// The trace header of the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<&'a str>,
+    /// The stable code of the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'a str>,
+    /// The status of the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What must not leave the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a str>,
+}
+
+impl<'a> LogLine<'a> {
+    /// A line of that level and message alone.
+    pub fn new(level: Level, message: &'a str) -> Self {
+        Self { level, message, function: None, call_id: None, trace: None, code: None, status: None, detail: None }
+    }
+}
+
+/// How grave a line of the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// As expected.
+    Info,
+    /// A caller's mistake, or something that was mended.
+    Warn,
+    /// Something failed.
+    Error,
+}

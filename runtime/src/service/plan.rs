@@ -1,0 +1,128 @@
+use super::{
+    Construct, Service, build, close,
+    container::{Built, Value},
+};
+use crate::{BoxError, future::BoxFuture};
+use std::any::TypeId;
+
+/// The singletons that the selected functions reach, each with those it needs.
+#[derive(Debug, Default)]
+pub struct Plan {
+    nodes: Vec<Node>,
+    /// The nodes being planned, outermost first: the next one found is needed by the last of them.
+    path: Vec<usize>,
+    /// The nodes that functions and per-call services ask for themselves.
+    roots: Vec<usize>,
+    /// Values given for per-call services.
+    per_call: Vec<Provided>,
+    #[cfg(feature = "introspect")]
+    pub(crate) described: Vec<crate::introspect::ServiceNote>,
+}
+
+/// A value given for a per-call service.
+pub(super) type Provided = (TypeId, std::sync::Arc<Value>);
+
+type Build = for<'a> fn(&'a super::Container) -> BoxFuture<'a, Result<Box<Value>, BoxError>>;
+type Close = fn(&Value) -> Option<BoxFuture<'_, ()>>;
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) id: TypeId,
+    pub(super) name: &'static str,
+    pub(super) needs: Vec<usize>,
+    pub(super) build: Option<Build>,
+    pub(super) close: Option<Close>,
+    pub(super) value: Built,
+}
+
+impl Plan {
+    /// Plans a singleton and, through `below`, what its constructor asks for.
+    pub fn singleton<T: Construct>(&mut self, below: impl FnOnce(&mut Self)) {
+        self.describe::<T>();
+        if let Some(known) = self.find(TypeId::of::<T>()) {
+            return self.needed(known);
+        }
+        let index = self.add(Node {
+            id: TypeId::of::<T>(),
+            name: T::NAME,
+            needs: Vec::new(),
+            build: Some(build::<T>),
+            close: if T::CLOSES { Some(close::<T>) } else { None },
+            value: Built::default(),
+        });
+        self.path.push(index);
+        below(self);
+        self.path.pop();
+    }
+
+    /// Plans what the constructor of a per-call service asks for.
+    pub fn per_call<T: Service>(&mut self, below: impl FnOnce(&mut Self)) {
+        if self.describe::<T>() {
+            below(self);
+        }
+    }
+
+    /// Takes a value for a service instead of building it. What only its constructor would need is not built either.
+    #[cfg(feature = "testing")]
+    pub(crate) fn provide<T: Service>(&mut self, value: T) {
+        match self.find(TypeId::of::<T>()) {
+            Some(index) => {
+                let node = &mut self.nodes[index];
+                node.needs.clear();
+                node.build = None;
+                node.value = Built::from(Box::new(value) as Box<Value>);
+            }
+            None => self.per_call.push((TypeId::of::<T>(), std::sync::Arc::new(value))),
+        }
+    }
+
+    /// The singletons to build, with the places of those each needs, and the values given for per-call services.
+    pub(super) fn finish(mut self) -> (Vec<Node>, Vec<Provided>) {
+        let mut reached = vec![false; self.nodes.len()];
+        let mut open = self.roots.clone();
+        while let Some(index) = open.pop() {
+            if !std::mem::replace(&mut reached[index], true) {
+                open.extend(&self.nodes[index].needs);
+            }
+        }
+        for (node, reached) in self.nodes.iter_mut().zip(reached) {
+            if !reached {
+                node.build = None;
+            }
+        }
+        (self.nodes, self.per_call)
+    }
+
+    fn find(&self, id: TypeId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.id == id)
+    }
+
+    fn add(&mut self, node: Node) -> usize {
+        let index = self.nodes.len();
+        self.nodes.push(node);
+        self.needed(index);
+        index
+    }
+
+    fn needed(&mut self, index: usize) {
+        let needs = match self.path.last() {
+            Some(&above) => &mut self.nodes[above].needs,
+            None => &mut self.roots,
+        };
+        if !needs.contains(&index) {
+            needs.push(index);
+        }
+    }
+
+    /// Notes the service for the manifest. Whether what is below it is to be planned.
+    fn describe<T: Service>(&mut self) -> bool {
+        #[cfg(feature = "introspect")]
+        {
+            let note = crate::introspect::ServiceNote::of::<T>();
+            if !self.described.contains(&note) {
+                self.described.push(note);
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,90 @@
+use super::{Construct, Container, Handle, Plan, Scope, Service, Singleton};
+use crate::{BoxError, Platform, Problem, future::BoxFuture, platform::OutgoingMessage};
+use serde::Serialize;
+use std::{
+    fmt,
+    future::{Future, ready},
+    sync::Arc,
+};
+
+/// Sends messages to the app's queues, on whatever the app runs on.
+///
+/// A service that sends declares the queue, so that its bundles may: nothing is granted otherwise.
+///
+/// ```
+/// # #[derive(serde::Serialize)] struct Placed { id: u64 }
+/// use pikku::{Need, service::{Queues, SendError}};
+///
+/// pub struct PlacedOrders(Queues);
+///
+/// #[pikku::service(needs = [Need::SendToQueue("orders-placed")])]
+/// fn placed_orders(queues: &Queues) -> PlacedOrders {
+///     PlacedOrders(queues.clone())
+/// }
+///
+/// impl PlacedOrders {
+///     pub async fn send(&self, order: &Placed) -> Result<(), SendError> {
+///         self.0.send("orders-placed", order).await
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Queues(Arc<dyn Platform>);
+
+/// A message could not be sent.
+#[derive(Debug)]
+pub struct SendError {
+    queue: String,
+    source: BoxError,
+}
+
+impl Queues {
+    /// Sends a message, as JSON, to the queue of that logical name. It is in the queue when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The message cannot be written as JSON, or the queue did not take it.
+    pub async fn send<T: Serialize + Sync>(&self, queue: &str, message: &T) -> Result<(), SendError> {
+        let failed = |source| SendError { queue: queue.to_owned(), source };
+        let body = serde_json::to_string(message).map_err(|error| failed(error.into()))?;
+        self.0.send(OutgoingMessage { queue, body: &body }).await.map_err(failed)
+    }
+}
+
+impl fmt::Debug for Queues {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Queues")
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a message could not be sent to the queue `{}`", self.queue)
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl Service for Queues {
+    type Lifetime = Singleton;
+    const NAME: &'static str = "Queues";
+    const DEPTH_OF_THE_SERVICES_BELOW: usize = 0;
+
+    fn plan(plan: &mut Plan) {
+        plan.singleton::<Self>(|_| {});
+    }
+
+    fn get<'s>(scope: &'s Scope<'_>) -> impl Future<Output = Result<Handle<'s, Self>, Problem>> + Send {
+        ready(Ok(scope.singleton()))
+    }
+}
+
+impl Construct for Queues {
+    fn construct(container: &Container) -> BoxFuture<'_, Result<Self, BoxError>> {
+        Box::pin(ready(Ok(Self(Arc::clone(container.platform())))))
+    }
+}

@@ -1,0 +1,158 @@
+//! Calls over the transports other than HTTP.
+
+use super::app::TestApp;
+use crate::{
+    Bytes, Problem,
+    call::{BusEvent, ObjectEvent, QueueMessage, ScheduledRun, StreamRecord, TableChange, TopicMessage, Trigger},
+    dispatch::Arrival,
+    function::Reply,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+impl TestApp {
+    /// Delivers a message, written as JSON, to the function wired to a queue.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in; the platform would deliver the message again.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired to the queue.
+    pub async fn queue(&self, queue: &str, message: &impl Serialize) -> Result<(), Problem> {
+        let message = QueueMessage { body: text(message), ..QueueMessage::default() };
+        self.queue_message(queue, message).await
+    }
+
+    /// Delivers a message with an id, a count and attributes of the test's own.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired to the queue.
+    pub async fn queue_message(&self, queue: &str, message: QueueMessage) -> Result<(), Problem> {
+        let message = QueueMessage { queue: queue.to_owned(), receive_count: message.receive_count.max(1), ..message };
+        self.deliver(format!("queue {queue}"), Arrival::Queue(queue), Trigger::Queue(Box::new(message))).await
+    }
+
+    /// Runs a schedule now. Its name is that of the function unless the wiring names it.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such schedule.
+    pub async fn cron(&self, schedule: &str) -> Result<(), Problem> {
+        let now_ms = self.engine().platform().now_ms();
+        let run = ScheduledRun {
+            schedule: schedule.to_owned(),
+            origin: "test".to_owned(),
+            time_ms: Some(now_ms),
+            ..ScheduledRun::default()
+        };
+        self.deliver(format!("schedule {schedule}"), Arrival::Schedule(schedule), Trigger::Cron(Box::new(run))).await
+    }
+
+    /// Publishes a message, written as JSON, to a topic.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired to the topic.
+    pub async fn topic(&self, topic: &str, message: &impl Serialize) -> Result<(), Problem> {
+        let message = TopicMessage { topic: topic.to_owned(), message: text(message), ..TopicMessage::default() };
+        self.deliver(format!("topic {topic}"), Arrival::Topic(topic), Trigger::Topic(Box::new(message))).await
+    }
+
+    /// Tells of an object in a bucket, such as `ObjectCreated:Put`.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired for it.
+    pub async fn object(&self, bucket: &str, event: &str, key: &str) -> Result<(), Problem> {
+        let object = ObjectEvent {
+            bucket: bucket.to_owned(),
+            event: event.to_owned(),
+            key: key.to_owned(),
+            key_as_delivered: key.to_owned(),
+            ..ObjectEvent::default()
+        };
+        let arrival = Arrival::Object { bucket, event, key };
+        self.deliver(format!("bucket {bucket}"), arrival, Trigger::Bucket(Box::new(object))).await
+    }
+
+    /// Tells of a change of a table's item.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired to the table.
+    pub async fn table(&self, table: &str, change: TableChange) -> Result<(), Problem> {
+        let change = TableChange { table: table.to_owned(), ..change };
+        self.deliver(format!("table {table}"), Arrival::Table(table), Trigger::Table(Box::new(change))).await
+    }
+
+    /// Puts a record on a stream.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired to the stream.
+    pub async fn stream(&self, stream: &str, data: impl Into<Bytes>) -> Result<(), Problem> {
+        let record = StreamRecord { stream: stream.to_owned(), data: data.into(), ..StreamRecord::default() };
+        self.deliver(format!("stream {stream}"), Arrival::Stream(stream), Trigger::Stream(Box::new(record))).await
+    }
+
+    /// Sends an event over the event bus.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If no pattern takes it.
+    pub async fn event(&self, source: &str, detail_type: &str, detail: &impl Serialize) -> Result<(), Problem> {
+        let event = BusEvent {
+            source: source.to_owned(),
+            detail_type: detail_type.to_owned(),
+            detail: serde_json::to_value(detail).unwrap_or_else(|error| panic!("the detail is no JSON: {error}")),
+            ..BusEvent::default()
+        };
+        let arrival = Arrival::Event { source, detail_type };
+        self.deliver(format!("event {source} {detail_type}"), arrival, Trigger::Event(Box::new(event))).await
+    }
+}
+
+fn text(message: &impl Serialize) -> String {
+    serde_json::to_string(message).unwrap_or_else(|error| panic!("the message is no JSON: {error}"))
+}
+
+/// The output of a reply, read from JSON.
+pub(super) fn output<T: DeserializeOwned>(reply: Reply) -> T {
+    let value = match reply {
+        Reply::Empty => Ok(Value::Null),
+        Reply::Json(text) => serde_json::from_slice(&text),
+        Reply::Response(response) => serde_json::to_value(&*response),
+    };
+    value.and_then(serde_json::from_value).unwrap_or_else(|error| panic!("the output is not that: {error}"))
+}

@@ -1,0 +1,107 @@
+use super::app::context;
+use crate::{
+    Bytes, Engine, Response,
+    http::{HeaderName, HeaderValue, HttpRequest, Method, header, parse_cookies},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A request being prepared.
+#[must_use = "a request does nothing until it is sent"]
+#[derive(Debug)]
+pub struct TestRequest<'a> {
+    engine: &'a Engine,
+    request: HttpRequest,
+}
+
+/// What a request was answered with.
+#[derive(Debug)]
+pub struct TestResponse(Response);
+
+impl<'a> TestRequest<'a> {
+    pub(super) fn new(engine: &'a Engine, method: Method, path: &str) -> Self {
+        Self { engine, request: HttpRequest::new(method, path) }
+    }
+
+    /// Adds a header.
+    ///
+    /// # Panics
+    ///
+    /// If HTTP does not allow the name or the value.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name: HeaderName = name.parse().unwrap_or_else(|error| panic!("the header name `{name}`: {error}"));
+        let value: HeaderValue = value.parse().unwrap_or_else(|error| panic!("the value of `{name}`: {error}"));
+        if name == header::COOKIE {
+            let pairs = parse_cookies(value.to_str().unwrap_or_default());
+            self.request.cookies.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        self.request.headers.append(name, value);
+        self
+    }
+
+    /// Adds a cookie.
+    ///
+    /// # Panics
+    ///
+    /// If HTTP does not allow the name or the value.
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        self.header("cookie", &format!("{name}={value}"))
+    }
+
+    /// Gives it a JSON body.
+    ///
+    /// # Panics
+    ///
+    /// If the value cannot be written as JSON.
+    pub fn json(self, value: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(value).unwrap_or_else(|error| panic!("the body is no JSON: {error}"));
+        self.body("application/json", body)
+    }
+
+    /// Gives it a body of that content type.
+    pub fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
+        self.request.body = body.into();
+        self.header("content-type", content_type)
+    }
+
+    /// Sends it.
+    pub async fn send(self) -> TestResponse {
+        TestResponse(self.engine.http(self.request, context()).await)
+    }
+}
+
+impl TestResponse {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.0.status.as_u16()
+    }
+
+    /// The value of a header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.0.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Panics
+    ///
+    /// If it is not UTF-8.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.0.body).unwrap_or_else(|error| panic!("the body is no text: {error}"))
+    }
+
+    /// The body, read from JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it is not a `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.0.body).unwrap_or_else(|error| {
+            panic!("the body is not that: {error}; it is {:?}", String::from_utf8_lossy(&self.0.body))
+        })
+    }
+}

@@ -1,0 +1,7 @@
+#[derive(Debug, pikku::Error)]
+pub enum OrderError {
+    #[pikku(status = 200)]
+    Fine,
+}
+
+fn main() {}

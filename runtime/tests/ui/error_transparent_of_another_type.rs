@@ -1,0 +1,7 @@
+#[derive(Debug, pikku::Error)]
+pub enum PayError {
+    #[pikku(transparent)]
+    Io(std::io::Error),
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[derive(Debug, pikku::Error)]
+pub enum PayError {
+    #[pikku(transparent, status = 402)]
+    Declined,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[derive(pikku::Error)]
+pub enum OrderError {
+    #[pikku(status = 409)]
+    OutOfStock,
+}
+
+fn main() {}

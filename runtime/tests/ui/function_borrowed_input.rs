@@ -1,0 +1,9 @@
+use std::convert::Infallible;
+
+#[pikku::function]
+pub async fn greet(name: &str) -> Result<(), Infallible> {
+    let _ = name;
+    Ok(())
+}
+
+fn main() {}

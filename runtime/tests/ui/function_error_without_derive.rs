@@ -1,0 +1,11 @@
+#[derive(Debug)]
+pub enum OrderError {
+    OutOfStock,
+}
+
+#[pikku::function]
+pub async fn place_order() -> Result<(), OrderError> {
+    Err(OrderError::OutOfStock)
+}
+
+fn main() {}

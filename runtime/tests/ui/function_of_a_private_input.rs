@@ -1,0 +1,12 @@
+use std::convert::Infallible;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct NewOrder {}
+
+#[pikku::function]
+pub async fn place_order(order: NewOrder) -> Result<(), Infallible> {
+    let _ = order;
+    Ok(())
+}
+
+fn main() {}

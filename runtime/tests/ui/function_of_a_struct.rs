@@ -1,0 +1,4 @@
+#[pikku::function]
+pub struct Orders;
+
+fn main() {}

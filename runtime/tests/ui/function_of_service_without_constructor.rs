@@ -1,0 +1,11 @@
+use std::convert::Infallible;
+
+pub struct Db;
+
+#[pikku::function]
+pub async fn place_order(db: &Db) -> Result<(), Infallible> {
+    let _ = db;
+    Ok(())
+}
+
+fn main() {}

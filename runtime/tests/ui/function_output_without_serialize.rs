@@ -1,0 +1,11 @@
+use std::convert::Infallible;
+
+#[derive(schemars::JsonSchema)]
+pub struct Order {}
+
+#[pikku::function]
+pub async fn place_order() -> Result<Order, Infallible> {
+    Ok(Order {})
+}
+
+fn main() {}

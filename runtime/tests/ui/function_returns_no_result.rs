@@ -1,0 +1,6 @@
+#[pikku::function]
+pub async fn count() -> u32 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pikku::function]
+pub async fn ping() {}
+
+fn main() {}

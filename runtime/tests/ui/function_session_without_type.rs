@@ -1,0 +1,10 @@
+use pikku::Session;
+use std::convert::Infallible;
+
+#[pikku::function]
+pub async fn greet(user: Session) -> Result<(), Infallible> {
+    let _ = user;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[derive(pikku::Group)]
+pub enum Orders {
+    One,
+}
+
+fn main() {}

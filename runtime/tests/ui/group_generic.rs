@@ -1,0 +1,4 @@
+#[derive(pikku::Group)]
+pub struct Orders<T>(T);
+
+fn main() {}

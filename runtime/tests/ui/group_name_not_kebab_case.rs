@@ -1,0 +1,5 @@
+#[derive(pikku::Group)]
+#[pikku(name = "My_Orders")]
+pub struct Orders;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[derive(pikku::Group)]
+pub struct EverythingThatHasToDoWithOrdersAndTheirReturns;
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[pikku::service]
+fn name() -> String {
+    String::new()
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[pikku::service]
+pub struct Db;
+
+fn main() {}

@@ -1,0 +1,47 @@
+//! An app for the whole-system tests: it takes its time, fails on request and shows what it was given.
+
+pub mod sends;
+pub mod shown;
+pub mod tasks;
+pub mod text;
+
+use pikku::{
+    App, Queue, Selection,
+    http::{get, post},
+};
+use sends::pass_on;
+use shown::{find, name, overlap, show};
+use tasks::{work, work_in_order};
+use text::count;
+
+/// What it was given over HTTP.
+#[derive(Debug, pikku::Group)]
+pub struct Shown;
+
+/// Messages that take their time.
+#[derive(Debug, pikku::Group)]
+pub struct Work;
+
+/// A function that sends to the queues of the work.
+#[derive(Debug, pikku::Group)]
+pub struct Sends;
+
+/// A function that can be built with one more call in it.
+#[derive(Debug, pikku::Group)]
+pub struct Text;
+
+/// The app.
+pub fn app<S: Selection>() -> App<S> {
+    App::new()
+        .group::<Shown>(|g| {
+            g.http::<show>(post("/orders"))
+                .http::<name>(get("/items/{id}"))
+                .http::<find>(get("/find"))
+                .http::<overlap>(post("/overlap"))
+        })
+        .group::<Work>(|g| {
+            g.queue::<work>("work", Queue::batch(10)).queue::<work_in_order>("in-order", Queue::batch(10).fifo())
+        })
+        .group::<Sends>(|g| g.http::<pass_on>(post("/pass-on")))
+        .group::<Text>(|g| g.http::<count>(post("/count")))
+}

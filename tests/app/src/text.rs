@@ -1,0 +1,34 @@
+//! A function that can be built with one more call in it.
+
+use pikku::Problem;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A text.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Text {
+    text: String,
+}
+
+/// How long a text is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Count {
+    words: usize,
+}
+
+/// Counts the words of a text.
+#[pikku::function]
+pub async fn count(text: Text) -> Result<Count, Problem> {
+    Ok(Count { words: words(&text.text)? })
+}
+
+#[cfg(not(feature = "one-more-call"))]
+fn words(text: &str) -> Result<usize, Problem> {
+    Ok(text.split_whitespace().count())
+}
+
+#[cfg(feature = "one-more-call")]
+fn words(text: &str) -> Result<usize, Problem> {
+    let word = regex_lite::Regex::new(r"[^\s]+").map_err(|why| Problem::internal(why.to_string()))?;
+    Ok(word.find_iter(text).count())
+}

@@ -1,0 +1,53 @@
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The zip of a packaged group.
+pub fn bundle(example: &str, group: &str) -> PathBuf {
+    existing(bundles(example).join(format!("{group}.zip")))
+}
+
+/// The folder of a packaged example.
+pub fn bundles(example: &str) -> PathBuf {
+    existing(variable("PIKKU_BUNDLES").join(example))
+}
+
+/// A judge by its path below the folder of tools, such as `venv/bin/sam`.
+pub fn tool(path: &str) -> PathBuf {
+    existing(variable("PIKKU_TOOLS").join(path))
+}
+
+/// The packager.
+pub fn packager() -> PathBuf {
+    existing(variable("PIKKU_PACKAGER"))
+}
+
+/// Packages the app with that manifest for Lambda into a folder, building below `target`.
+pub fn package(manifest: &Path, target: &Path, out: &Path, arguments: &[&str]) -> Output {
+    Command::new(packager())
+        .args(["pikku", "package", "--target", "lambda", "--manifest-path"])
+        .arg(manifest)
+        .arg("--out-dir")
+        .arg(out)
+        .args(arguments)
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .unwrap_or_else(|why| panic!("the packager does not start: {why}"))
+}
+
+fn variable(name: &str) -> PathBuf {
+    match env::var_os(name) {
+        Some(value) => value.into(),
+        None => panic!("{name} is not set: run these tests with `cargo xtask test`"),
+    }
+}
+
+fn existing(path: PathBuf) -> PathBuf {
+    assert!(path.exists(), "{} is not there: run these tests with `cargo xtask test`", path.display());
+    path
+}

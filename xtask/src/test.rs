@@ -1,0 +1,98 @@
+//! `cargo xtask test`: every test there is.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::places::Places;
+use crate::process::Program;
+use crate::steps::Steps;
+use crate::tools;
+
+/// The apps that the whole-system tests run as bundles, each with its folder.
+const APPS: [(&str, &str); 3] = [SHOP, ("echo", "examples/echo"), ("fixture", "tests/app")];
+
+/// The example that is shown.
+pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");
+
+pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
+    tools::install(places, steps)?;
+    build_packager(places, steps, &["--workspace"])?;
+    for app in APPS {
+        package(places, steps, app)?;
+    }
+    steps.run("workspace tests", || workspace_tests(places))?;
+    steps
+        .run("documentation tests", || in_workspace(places).args(["test", "--workspace", "--doc"]).limit(1800).run())?;
+    steps.run("runtime on wasm32", || {
+        in_workspace(places).args(["check", "-p", "pikku", "--target", "wasm32-unknown-unknown"]).limit(900).run()
+    })?;
+    steps.run("event corpus", || corpus(places))
+}
+
+/// A cargo command on this workspace that finds the tools and the bundles.
+fn in_workspace(places: &Places) -> Program {
+    Program::cargo()
+        .within(&places.root)
+        .env("CARGO_TARGET_DIR", &places.target)
+        .env("PIKKU_TOOLS", &places.tools)
+        .env("PIKKU_BUNDLES", &places.bundles)
+        .env("PIKKU_PACKAGER", places.packager())
+}
+
+/// Builds the packager, with or without everything else: with it, features are the same as for the tests.
+pub(crate) fn build_packager(places: &Places, steps: &mut Steps, packages: &[&str]) -> Result<(), Failure> {
+    steps.run("build the packager", || in_workspace(places).arg("build").args(packages).limit(1800).run())
+}
+
+/// Packages an app for Lambda into the folder of bundles.
+pub(crate) fn package(places: &Places, steps: &mut Steps, (name, folder): (&str, &str)) -> Result<(), Failure> {
+    steps.run(&format!("package {folder}"), || {
+        Program::new(places.packager())
+            .args(["pikku", "package", "--target", "lambda", "--manifest-path"])
+            .arg(places.root.join(folder).join("Cargo.toml"))
+            .arg("--out-dir")
+            .arg(places.bundles.join(name))
+            .env("CARGO_TARGET_DIR", &places.target)
+            .limit(1800)
+            .run()
+    })
+}
+
+fn workspace_tests(places: &Places) -> Result<(), Failure> {
+    let nextest = tools::on_path("cargo-nextest");
+    let arguments: &[&str] = if nextest {
+        &["nextest", "run", "--workspace", "--no-fail-fast"]
+    } else {
+        &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]
+    };
+    in_workspace(places).args(arguments).limit(2400).run()
+}
+
+/// The corpus of platform events lies beside the repository where there is one.
+fn corpus(places: &Places) -> Result<(), Failure> {
+    let shared = places.root.join("../shared");
+    let (checker, corpus) = (shared.join("corpus-check.py"), shared.join("corpus"));
+    if !(checker.is_file() && corpus.is_dir()) {
+        eprintln!("   skipped: there is no ../shared/corpus beside the repository");
+        return Ok(());
+    }
+    Program::new("python3")
+        .arg(checker)
+        .arg(corpus)
+        .args(["--platform", "aws-lambda", "--"])
+        .arg(places.packager())
+        .args(invocation(&places.bundles.join("echo"), "echo"))
+        .args(["--event", "{event}"])
+        .limit(900)
+        .run()
+}
+
+/// The arguments that invoke a group's bundle.
+pub(crate) fn invocation(bundles: &Path, group: &str) -> Vec<OsString> {
+    ["pikku", "invoke", "--target", "lambda", "--group", group, "--bundle-dir"]
+        .map(OsString::from)
+        .into_iter()
+        .chain([bundles.into()])
+        .collect()
+}
