@@ -2,6 +2,7 @@
 //!
 //! Methods, header maps and statuses are those of the `http` crate.
 
+mod body;
 mod path;
 mod query;
 mod request;
@@ -9,6 +10,7 @@ mod response;
 mod route;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use body::{Body, BodyError};
 pub use path::RequestPath;
 pub(crate) use path::unescape;
 pub use query::{parse_cookies, parse_query};

@@ -72,7 +72,7 @@ pub use dispatch::Engine;
 pub use error::{BoxError, Error, ErrorCase, Problem, StatusCode, Violation, ViolationSource};
 pub use function::{Function, Input, Output};
 pub use future::{BoxFuture, edge};
-pub use http::Response;
+pub use http::{Body, Response};
 pub use middleware::{Middleware, Next};
 #[doc = include_str!("docs/error.md")]
 pub use pikku_macros::Error;

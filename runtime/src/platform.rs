@@ -5,7 +5,7 @@
 
 use crate::{BoxError, future::BoxFuture};
 use serde::Serialize;
-use std::{fmt, time::Duration};
+use std::{any::Any, fmt, time::Duration};
 
 /// The surroundings of an app. Implemented by adapters.
 pub trait Platform: fmt::Debug + Send + Sync + 'static {
@@ -23,6 +23,11 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
 
     /// Writes one line to the log. Private detail goes here and nowhere else.
     fn log(&self, line: &LogLine<'_>);
+
+    /// What the platform offers beyond this, for its adapter's own extension of [`Env`](crate::service::Env).
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// A message to be put in a queue.

@@ -58,7 +58,7 @@ pub(crate) async fn handle(
         // The client's own mistake: it gets the answer, not the platform.
         Err(problem) => refused(&problem, head),
     };
-    Ok(response::write(format, response))
+    Ok(response::write(format, response).await)
 }
 
 fn refused(problem: &Problem, head: bool) -> Response {

@@ -84,6 +84,7 @@ async fn take_events<S: Selection>(engine: &Engine, mut client: Client) -> io::E
         let guard = event.guard();
         let context =
             Context { id: event.id.clone(), deadline_ms: event.deadline_ms, trace: event.trace, ..Context::default() };
+        let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
         let outcome = event::handle::<S>(engine, &event.body, context).await;
         match client.answer(&event.id, guard.as_ref(), outcome).await {
             Ok(()) => {}
@@ -92,6 +93,10 @@ async fn take_events<S: Selection>(engine: &Engine, mut client: Client) -> io::E
                 log(Level::Error, "an answer was not taken", Some(&error.to_string()));
             }
             Err(error) => return error,
+        }
+        if !after.is_empty() {
+            // The sandbox is frozen only when the next event is asked for.
+            after.run(&**engine.platform(), deadline_ms).await;
         }
     }
 }

@@ -77,6 +77,12 @@ pub(super) fn queue(stack: &mut Stack, created: &Created, place: &Place, name: &
     Handle { name: part("Name", 5), arn: Text::name(arn.clone()), address }
 }
 
+/// Another group of the app.
+pub(super) fn group(name: &str) -> Handle {
+    let id = pascal(name) + "Function";
+    Handle { name: Text::name(id.clone()), arn: Text::name(format!("{id}.Arn")), address: Text::name(id) }
+}
+
 pub(super) fn topic(stack: &mut Stack, created: &Created, place: &Place, name: &str) -> Handle {
     if contains(&created.topics, name) {
         let id = logical_id(stack, place, "topic", name, "Topic");

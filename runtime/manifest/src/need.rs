@@ -29,4 +29,10 @@ pub enum Need {
     ReadParameter(String),
     /// Have the environment variable of that name set.
     Variable(String),
+    /// Use the database of that name that the platform binds to the bundle, such as Cloudflare's D1.
+    Database(String),
+    /// Use the key-value store of that name that the platform binds to the bundle, such as Cloudflare's KV.
+    KeyValue(String),
+    /// Call the group of that name.
+    CallGroup(String),
 }

@@ -1,3 +1,4 @@
+use crate::Bytes;
 use std::collections::BTreeMap;
 
 /// A message of a queue. Its body is the function's input, as JSON.
@@ -11,8 +12,12 @@ pub struct QueueMessage {
     pub id: String,
     /// What the platform wants back to settle the message.
     pub receipt_handle: String,
-    /// The body.
+    /// The body. Empty where [`QueueMessage::octets`] has one that is not text.
     pub body: String,
+    /// The body of a message that is octets and not text.
+    pub octets: Option<Bytes>,
+    /// The form of the body, where the platform says so: `json`, `text` or `bytes`.
+    pub content_type: Option<String>,
     /// How often the message has been handed over, this time included.
     pub receive_count: u32,
     /// When it was sent, in milliseconds since the Unix epoch.

@@ -3,13 +3,15 @@
 //! Most functions need none of it: their input says what they work on. The few that want headers, a message's id or
 //! the deadline take `&Call`. The forms here are the runtime's own; adapters translate the platforms' events to them.
 
+mod after;
 mod event;
 mod message;
 mod record;
 mod schedule;
 mod socket;
 
-use crate::{Platform, http::HttpRequest};
+use crate::{BoxFuture, Platform, http::HttpRequest};
+pub use after::AfterAnswer;
 pub use event::BusEvent;
 pub use message::{MessageAttribute, QueueMessage, TopicMessage};
 pub use record::{AttributeValue, ObjectEvent, StreamRecord, TableChange};
@@ -34,6 +36,7 @@ pub struct Call {
     pub(crate) trigger: Trigger,
     pub(crate) session: Option<Value>,
     pub(crate) cancelled: Arc<AtomicBool>,
+    pub(crate) after: AfterAnswer,
     pub(crate) platform: Arc<dyn Platform>,
 }
 
@@ -74,6 +77,8 @@ pub struct Context {
     pub trace: Option<String>,
     /// Set when nobody waits for the outcome any more.
     pub cancelled: Arc<AtomicBool>,
+    /// Takes the work for after the answer; the adapter runs it.
+    pub after: AfterAnswer,
 }
 
 macro_rules! triggers {
@@ -123,6 +128,18 @@ impl Call {
     /// Whether nobody waits for the outcome any more: the client is gone, the deadline has passed or the process ends.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed) || self.remaining().is_some_and(|left| left.is_zero())
+    }
+
+    /// Does this after the answer is out, without the caller waiting for it. The platform keeps the process alive until it
+    /// is done or the call's deadline has passed; an answer that was sent is not taken back when it fails.
+    ///
+    /// ```
+    /// # async fn f(call: &pikku::Call) {
+    /// call.after_answer(pikku::edge(async { /* tell the statistics */ }));
+    /// # }
+    /// ```
+    pub fn after_answer(&self, work: BoxFuture<'static, ()>) {
+        self.after.add(work);
     }
 
     /// The claims of the session; `None` without one.

@@ -106,7 +106,7 @@ impl Engine {
             Err(problem) => Response::from(&problem),
         };
         if head {
-            response.body = crate::Bytes::new();
+            response.body = crate::Body::default();
         }
         response
     }
@@ -179,6 +179,7 @@ impl Engine {
             trigger,
             session: None,
             cancelled: context.cancelled,
+            after: context.after,
             platform: Arc::clone(self.platform()),
         };
         let cancelled = Arc::clone(&call.cancelled);

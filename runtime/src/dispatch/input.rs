@@ -32,7 +32,7 @@ pub(super) struct Assembled {
 pub(super) fn assemble(trigger: &Trigger, contract: &Contract, parts: &Parts<'_>) -> Result<Assembled, Problem> {
     let value = match trigger {
         Trigger::Http(request) => return http(request, contract, parts),
-        Trigger::Queue(message) => from_json("message", message.body.as_bytes())?,
+        Trigger::Queue(message) => from_json("message", message.octets.as_deref().unwrap_or(message.body.as_bytes()))?,
         Trigger::Topic(message) => from_json("message", message.message.as_bytes())?,
         Trigger::Stream(record) => from_json("record", &record.data)?,
         Trigger::WebSocket(event) => from_json("message", &event.body)?,

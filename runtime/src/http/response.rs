@@ -1,21 +1,24 @@
-use super::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use crate::{Bytes, Problem};
+use super::{Body, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use crate::Problem;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeStruct},
+};
 use std::borrow::Cow;
 
 /// An HTTP response.
 ///
 /// A function that decides its own status, headers or content type returns one; on a transport without them it is
 /// written as an object of `status`, `headers` and `body`.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl Response {
@@ -26,7 +29,7 @@ impl Response {
 
     /// The same with a body of that content type.
     #[must_use]
-    pub fn with_body(self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+    pub fn with_body(self, content_type: &'static str, body: impl Into<Body>) -> Self {
         let mut response = Self { body: body.into(), ..self };
         response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
@@ -70,7 +73,10 @@ impl Serialize for Response {
         let mut object = serializer.serialize_struct("Response", 3)?;
         object.serialize_field("status", &self.status.as_u16())?;
         object.serialize_field("headers", &headers)?;
-        object.serialize_field("body", &String::from_utf8_lossy(&self.body))?;
+        let Some(body) = self.body.whole() else {
+            return Err(S::Error::custom("a body that is made while it is sent cannot be written as JSON"));
+        };
+        object.serialize_field("body", &String::from_utf8_lossy(body))?;
         object.end()
     }
 }

@@ -1,5 +1,3 @@
-//! The services that every app has: its surroundings, through the platform.
-
 //! The services that every app has: the surroundings, through the platform.
 
 use super::{Construct, Container, Handle, Plan, Scope, Service, Singleton};
@@ -17,6 +15,11 @@ impl Env {
     /// The value of a variable; `None` where it is not set or is not Unicode.
     pub fn get(&self, name: &str) -> Option<String> {
         self.0.env(name)
+    }
+
+    /// What the app runs on, for an adapter's extension of this type.
+    pub fn platform(&self) -> &dyn Platform {
+        &*self.0
     }
 }
 

@@ -136,6 +136,14 @@ pub enum Need {
     ReadParameter(&'static str),
     /// Have the environment variable of that name set.
     Variable(&'static str),
+    /// Use the database of that name that the platform binds to the bundle, such as Cloudflare's D1. Where the platform
+    /// has none, nothing is granted.
+    Database(&'static str),
+    /// Use the key-value store of that name that the platform binds to the bundle, such as Cloudflare's KV. Where the
+    /// platform has none, nothing is granted.
+    KeyValue(&'static str),
+    /// Call the group of that name.
+    CallGroup(&'static str),
 }
 
 /// The greater of the depths, plus one: what a service's constructor adds to those it asks for.

@@ -165,7 +165,10 @@ impl TestApp {
     /// If the app has no such function, or the output is not a `T`.
     pub async fn call<T: DeserializeOwned>(&self, function: &str, input: &impl Serialize) -> Result<T, Problem> {
         let input = serde_json::to_value(input).unwrap_or_else(|error| panic!("the input is no JSON: {error}"));
-        let outcome = self.engine.call(function, input, context()).await;
+        let context = context();
+        let after = context.after.clone();
+        let outcome = self.engine.call(function, input, context).await;
+        after.run(&*self.platform, None).await;
         let reply = outcome.unwrap_or_else(|| panic!("the app has no function `{function}`"))?;
         Ok(super::events::output(reply))
     }
@@ -180,7 +183,10 @@ impl TestApp {
             let wired: Vec<&str> = self.engine.source_ids().collect();
             panic!("nothing is wired for {source}; the app is wired for {}", wired.join(", "))
         };
-        let outcome = self.engine.deliver(target, trigger, context()).await.map(|_| ());
+        let context = context();
+        let after = context.after.clone();
+        let outcome = self.engine.deliver(target, trigger, context).await.map(|_| ());
+        after.run(&*self.platform, None).await;
         if let Err(problem) = &outcome {
             let failure = Failure { source, problem: problem.clone() };
             self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);

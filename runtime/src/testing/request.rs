@@ -1,7 +1,7 @@
 use super::app::context;
 use crate::{
     Bytes, Engine, Response,
-    http::{HeaderName, HeaderValue, HttpRequest, Method, header, parse_cookies},
+    http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, StatusCode, header, parse_cookies},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -15,7 +15,11 @@ pub struct TestRequest<'a> {
 
 /// What a request was answered with.
 #[derive(Debug)]
-pub struct TestResponse(Response);
+pub struct TestResponse {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
 
 impl<'a> TestRequest<'a> {
     pub(super) fn new(engine: &'a Engine, method: Method, path: &str) -> Self {
@@ -63,26 +67,35 @@ impl<'a> TestRequest<'a> {
         self.header("content-type", content_type)
     }
 
-    /// Sends it.
+    /// Sends it. A streamed body is collected, and the work for after the answer done.
+    ///
+    /// # Panics
+    ///
+    /// If the stream of the body fails.
     pub async fn send(self) -> TestResponse {
-        TestResponse(self.engine.http(self.request, context()).await)
+        let context = context();
+        let after = context.after.clone();
+        let Response { status, headers, body } = self.engine.http(self.request, context).await;
+        let body = body.collect(usize::MAX).await.unwrap_or_else(|error| panic!("{error}"));
+        after.run(&**self.engine.platform(), None).await;
+        TestResponse { status, headers, body }
     }
 }
 
 impl TestResponse {
     /// The status.
     pub fn status(&self) -> u16 {
-        self.0.status.as_u16()
+        self.status.as_u16()
     }
 
     /// The value of a header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.0.headers.get(name)?.to_str().ok()
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// The body.
     pub fn body(&self) -> &Bytes {
-        &self.0.body
+        &self.body
     }
 
     /// The body as text.
@@ -91,7 +104,7 @@ impl TestResponse {
     ///
     /// If it is not UTF-8.
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.0.body).unwrap_or_else(|error| panic!("the body is no text: {error}"))
+        std::str::from_utf8(&self.body).unwrap_or_else(|error| panic!("the body is no text: {error}"))
     }
 
     /// The body, read from JSON.
@@ -100,8 +113,8 @@ impl TestResponse {
     ///
     /// If it is not a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> T {
-        serde_json::from_slice(&self.0.body).unwrap_or_else(|error| {
-            panic!("the body is not that: {error}; it is {:?}", String::from_utf8_lossy(&self.0.body))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            panic!("the body is not that: {error}; it is {:?}", String::from_utf8_lossy(&self.body))
         })
     }
 }

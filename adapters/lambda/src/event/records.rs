@@ -129,6 +129,8 @@ fn queue(json: &RawValue) -> Result<Record, InvocationError> {
     let attribute = |name: &str| sqs.attributes.get(name).cloned();
     let name = after(&sqs.arn, ':').to_owned();
     let message = QueueMessage {
+        octets: None,
+        content_type: None,
         queue_id: sqs.arn.0.clone().into_owned(),
         id: sqs.message_id.clone(),
         receipt_handle: owned(sqs.receipt_handle.as_ref()),

@@ -1,8 +1,10 @@
 use super::Format;
+use crate::platform::log;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{
     Problem, Response, StatusCode,
-    http::{HeaderMap, header},
+    http::{self, BodyError, HeaderMap, header},
+    platform::Level,
 };
 use serde::{
     Serialize, Serializer,
@@ -13,37 +15,53 @@ use serde::{
 const LIMIT: usize = 6 * 1024 * 1024;
 
 /// The answer in the form that the event wants.
-pub(super) fn write(format: Format, response: Response) -> String {
-    let text = encode(format, &response);
-    if text.len() <= LIMIT {
-        return text;
-    }
-    // The platform would refuse it, and the client would learn nothing.
-    let problem = Problem::new(
+///
+/// A streamed body is collected: the answer to an event has one part.
+pub(super) async fn write(format: Format, response: Response) -> String {
+    let Response { status, headers, body } = response;
+    let problem = match body.collect(LIMIT).await {
+        Ok(octets) => {
+            let text = encode(format, status, &headers, &octets);
+            if text.len() <= LIMIT {
+                return text;
+            }
+            too_large()
+        }
+        Err(BodyError::Stream(error)) => {
+            log(Level::Error, "the body of a response could not be made", Some(&error.to_string()));
+            Problem::internal("the body of a response could not be made")
+        }
+        Err(_) => too_large(),
+    };
+    let Response { status, headers, body } = Response::from(&problem);
+    encode(format, status, &headers, body.whole().map_or(&[], |octets| octets))
+}
+
+/// The platform would refuse it, and the client would learn nothing.
+fn too_large() -> Problem {
+    Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "response_too_large",
         "the response is larger than the platform sends, which is 6 MB",
     )
-    .with_retry(false);
-    encode(format, &Response::from(&problem))
+    .with_retry(false)
 }
 
-fn encode(format: Format, response: &Response) -> String {
-    let (body, is_base64_encoded) = match std::str::from_utf8(&response.body) {
+fn encode(format: Format, status: http::StatusCode, headers: &HeaderMap, octets: &[u8]) -> String {
+    let (body, is_base64_encoded) = match std::str::from_utf8(octets) {
         Ok(text) => (text.to_owned(), false),
-        Err(_) => (STANDARD.encode(&response.body), true),
+        Err(_) => (STANDARD.encode(octets), true),
     };
     let version_2 = matches!(format, Format::V2 | Format::FunctionUrl);
-    let status_code = response.status.as_u16();
+    let status_code = status.as_u16();
     let alb = matches!(format, Format::Alb | Format::AlbMultiValue);
-    let reason = response.status.canonical_reason().unwrap_or("Status");
+    let reason = status.canonical_reason().unwrap_or("Status");
     let answer = Answer {
         status_code,
         status_description: alb.then(|| format!("{status_code} {reason}")),
-        headers: (version_2 || format == Format::Alb)
-            .then_some(Single { headers: &response.headers, cookies: !version_2 }),
-        multi_value_headers: (!version_2 && format != Format::Alb).then_some(Multi(&response.headers)),
-        cookies: (version_2 && response.headers.contains_key(header::SET_COOKIE)).then_some(Cookies(&response.headers)),
+        headers: (version_2 || format == Format::Alb).then_some(Single { headers, cookies: !version_2 }),
+        multi_value_headers: (!version_2 && format != Format::Alb).then_some(Multi(headers)),
+        cookies: (version_2 && headers.contains_key(header::SET_COOKIE)).then_some(Cookies(headers)),
         body: &body,
         is_base64_encoded,
     };

@@ -1,0 +1,65 @@
+use crate::{
+    BoxFuture, Platform,
+    platform::{Level, LogLine},
+};
+use std::{
+    fmt,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+};
+
+/// The work that the calls of an invocation have left for after the answer.
+///
+/// An adapter gives one with the [`Context`](super::Context), keeps a clone, and runs it when the answer is out.
+#[derive(Clone, Default)]
+pub struct AfterAnswer(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+impl fmt::Debug for AfterAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("AfterAnswer")
+    }
+}
+
+impl AfterAnswer {
+    pub(crate) fn add(&self, work: BoxFuture<'static, ()>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+    }
+
+    fn take(&self) -> Vec<BoxFuture<'static, ()>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether nothing was left.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Does the work, all of it at the same time. What is not done by the deadline, in milliseconds since the Unix epoch,
+    /// is dropped; that, and work that panics, is in the log.
+    pub async fn run(&self, platform: &dyn Platform, deadline_ms: Option<u64>) {
+        let mut work = self.take();
+        if work.is_empty() {
+            return;
+        }
+        let left = deadline_ms.map(|deadline| deadline.saturating_sub(platform.now_ms()));
+        let mut deadline = left.map(|left| platform.sleep(std::time::Duration::from_millis(left)));
+        let in_time = poll_fn(|context| {
+            work.retain_mut(|one| match catch_unwind(AssertUnwindSafe(|| one.as_mut().poll(context))) {
+                Ok(poll) => poll.is_pending(),
+                Err(_) => {
+                    platform.log(&LogLine::new(Level::Error, "work after the answer panicked"));
+                    false
+                }
+            });
+            if work.is_empty() {
+                return Poll::Ready(true);
+            }
+            deadline.as_mut().map_or(Poll::Pending, |deadline| deadline.as_mut().poll(context).map(|()| false))
+        });
+        if !in_time.await {
+            platform.log(&LogLine::new(Level::Error, "work after the answer was not done by the deadline"));
+        }
+    }
+}
