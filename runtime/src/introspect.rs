@@ -175,6 +175,7 @@ fn describe_source(kind: &SourceKind) -> manifest::WiringKind {
             visibility_timeout_s: queue.visibility_timeout_s,
             fifo: queue.fifo,
             concurrency: queue.concurrency,
+            retry_delay_s: queue.retry_delay_s,
         }),
         SourceKind::Cron(_, cron) => manifest::WiringKind::Cron(manifest::Cron {
             source,

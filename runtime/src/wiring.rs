@@ -3,6 +3,8 @@
 //! A wiring names its source logically; the deployment files create it and hand the bundle its physical name. A wiring
 //! can also take *any* source of its kind, which no deployment file can create.
 
+use std::time::Duration;
+
 /// The source of a wiring: one by name, or any of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -36,12 +38,21 @@ pub struct Queue {
     pub(crate) visibility_timeout_s: Option<u32>,
     pub(crate) fifo: bool,
     pub(crate) concurrency: Option<u32>,
+    pub(crate) retry_delay_s: Option<u32>,
 }
 
 impl Default for Queue {
     /// Ten messages a batch, three retries.
     fn default() -> Self {
-        Self { batch: 10, batch_window_s: 0, retries: 3, visibility_timeout_s: None, fifo: false, concurrency: None }
+        Self {
+            batch: 10,
+            batch_window_s: 0,
+            retries: 3,
+            visibility_timeout_s: None,
+            fifo: false,
+            concurrency: None,
+            retry_delay_s: None,
+        }
     }
 }
 
@@ -61,6 +72,20 @@ impl Queue {
     #[must_use]
     pub fn retries(self, retries: u32) -> Self {
         Self { retries, ..self }
+    }
+
+    /// A failed message waits this many seconds before it is tried again, and twice as long after each further failure.
+    ///
+    /// SQS has one waiting time for all, the visibility timeout: packaging for Lambda says so.
+    #[must_use]
+    pub fn retry_delay_s(self, seconds: u32) -> Self {
+        Self { retry_delay_s: Some(seconds), ..self }
+    }
+
+    /// How long a message waits that has failed as often as that.
+    pub(crate) fn delay(self, failures: u32) -> Option<Duration> {
+        let doublings = failures.saturating_sub(1).min(31);
+        self.retry_delay_s.map(|seconds| Duration::from_secs(u64::from(seconds) << doublings))
     }
 
     /// A message is hidden this many seconds while it is worked on.

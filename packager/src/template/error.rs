@@ -275,6 +275,8 @@ pub enum Notice {
         /// What AWS advises, in seconds.
         advised_s: u32,
     },
+    /// A message waits as long as the visibility timeout after every failure.
+    RetryDelay,
     /// The environment can pass Lambda's limit once the names of the deployed resources are filled in.
     Environment {
         /// How many bytes it can have.
@@ -294,6 +296,10 @@ impl fmt::Display for TemplateWarning {
                 f,
                 "a visibility timeout of {visibility_s} seconds lets a message come back while Lambda still retries it; \
                  AWS advises {advised_s} seconds, six times the function's timeout"
+            ),
+            Notice::RetryDelay => f.write_str(
+                "SQS has no delay between the tries of a message: it waits for the visibility timeout, not for the wiring's \
+                 retry delay",
             ),
             Notice::Environment { bytes } => {
                 write!(f, "its environment can grow to {bytes} bytes with long stack names, and Lambda takes 4096")

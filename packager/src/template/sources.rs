@@ -116,6 +116,9 @@ impl Wire<'_, '_> {
         let windows = if queue.fifo { 0..=0 } else { u32::from(queue.batch > 10)..=300 };
         self.limit("batch window", queue.batch_window_s, windows);
         self.limit("number of retries", queue.retries, 0..=999);
+        if queue.retry_delay_s.is_some() {
+            self.stack.warn(&self.place, Notice::RetryDelay);
+        }
         if let Some(concurrency) = queue.concurrency {
             self.limit("concurrency", concurrency, 2..=1000);
         }

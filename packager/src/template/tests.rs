@@ -32,6 +32,7 @@ fn plain_queue(name: &str) -> Queue {
         visibility_timeout_s: None,
         fifo: false,
         concurrency: None,
+        retry_delay_s: None,
     }
 }
 

@@ -145,6 +145,10 @@ pub struct Queue {
     /// The most batches worked on at the same time; absent for the platform's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// How long a failed message waits before it is tried again, in seconds, doubled with each further failure; absent for
+    /// the platform's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_delay_s: Option<u32>,
 }
 
 /// A schedule.

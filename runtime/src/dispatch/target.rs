@@ -1,8 +1,8 @@
 use crate::{
     app::{Endpoint, SourceKind, SourceWiring},
-    wiring::{Bucket, EventSource, Source},
+    wiring::{Bucket, EventSource, Queue, Source},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// What arrived, other than an HTTP request: enough to name the wiring it is for. Names are physical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,15 @@ pub enum Arrival<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     pub(crate) endpoint: usize,
+    queue: Option<Queue>,
+}
+
+impl Target {
+    /// How long a queue's message waits before it is tried again, when it has failed as often as that; `None` for the
+    /// platform's choice.
+    pub fn retry_delay(&self, failures: u32) -> Option<Duration> {
+        self.queue?.delay(failures)
+    }
 }
 
 /// The sources that somebody is wired for.
@@ -86,11 +95,16 @@ impl Sources {
     pub(super) fn find(&self, arrival: &Arrival<'_>) -> Option<Target> {
         let fits =
             |named: bool| self.0.iter().find(move |wired| wired.physical.is_some() == named && wired.takes(arrival));
-        fits(true).or_else(|| fits(false)).map(|wired| Target { endpoint: wired.endpoint })
+        fits(true).or_else(|| fits(false)).map(Wired::target)
     }
 }
 
 impl Wired {
+    fn target(&self) -> Target {
+        let queue = if let SourceKind::Queue(_, queue) = &self.kind { Some(*queue) } else { None };
+        Target { endpoint: self.endpoint, queue }
+    }
+
     fn takes(&self, arrival: &Arrival<'_>) -> bool {
         let named = |name: &str| self.physical.as_deref().is_none_or(|physical| physical == name);
         match (&self.kind, arrival) {

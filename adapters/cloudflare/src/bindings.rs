@@ -1,0 +1,130 @@
+use crate::platform::{Workers, binding_name};
+use pikku::service::Env;
+use std::fmt;
+use worker::{Bucket, EnvBinding, Fetcher, kv::KvStore};
+
+/// The bindings of a Worker, for services to ask for by their logical names.
+///
+/// A service that uses one declares it, so that the packager writes it into the Worker's configuration:
+///
+/// ```ignore
+/// use pikku_cloudflare::Bindings as _;
+///
+/// #[pikku::service(needs = [Need::KeyValue("sessions")])]
+/// async fn sessions(env: &Env) -> Result<Sessions, BoxError> {
+///     Ok(Sessions(env.kv("sessions")?))
+/// }
+/// ```
+///
+/// Variables and secrets are read with [`Env::get`], as everywhere.
+pub trait Bindings {
+    /// The D1 database of that name, declared with `Need::Database`.
+    ///
+    /// # Errors
+    ///
+    /// The Worker has no such binding.
+    #[cfg(feature = "d1")]
+    fn d1(&self, name: &str) -> Result<worker::D1Database, MissingBinding>;
+
+    /// The KV namespace of that name, declared with `Need::KeyValue`.
+    ///
+    /// # Errors
+    ///
+    /// The Worker has no such binding.
+    fn kv(&self, name: &str) -> Result<KvStore, MissingBinding>;
+
+    /// The R2 bucket of that name, declared with `Need::ReadBucket` or `Need::WriteBucket`.
+    ///
+    /// # Errors
+    ///
+    /// The Worker has no such binding.
+    fn r2(&self, name: &str) -> Result<Bucket, MissingBinding>;
+
+    /// The Worker of another group of the app, declared with `Need::CallGroup`.
+    ///
+    /// # Errors
+    ///
+    /// The Worker has no such binding.
+    fn group(&self, name: &str) -> Result<Fetcher, MissingBinding>;
+
+    /// The secret of that name, declared with `Need::ReadSecret`.
+    ///
+    /// # Errors
+    ///
+    /// The Worker has no such secret.
+    fn secret(&self, name: &str) -> Result<String, MissingBinding>;
+
+    /// Every binding, by its physical name, as the `worker` crate has them.
+    ///
+    /// # Errors
+    ///
+    /// The app does not run on Workers.
+    fn bindings(&self) -> Result<&worker::Env, MissingBinding>;
+}
+
+/// A Worker lacks a binding.
+#[derive(Debug)]
+pub struct MissingBinding {
+    name: String,
+    what: &'static str,
+    reason: String,
+}
+
+impl fmt::Display for MissingBinding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "the Worker has no {} under the binding `{}` ({}); declare it in the service's `needs` and package again, or add it \
+             to the Worker's configuration",
+            self.what, self.name, self.reason
+        )
+    }
+}
+
+impl std::error::Error for MissingBinding {}
+
+fn workers(env: &Env) -> Result<&Workers, MissingBinding> {
+    env.platform().as_any().and_then(|platform| platform.downcast_ref()).ok_or_else(|| MissingBinding {
+        name: String::new(),
+        what: "bindings",
+        reason: "the app does not run on Workers".to_owned(),
+    })
+}
+
+fn get<T: EnvBinding>(env: &Env, what: &'static str, prefix: &str, logical: &str) -> Result<T, MissingBinding> {
+    let name = binding_name(prefix, logical);
+    let bindings = &workers(env)?.env;
+    bindings.get_binding(&name).map_err(|error| MissingBinding { reason: error.to_string(), name, what })
+}
+
+impl Bindings for Env {
+    #[cfg(feature = "d1")]
+    fn d1(&self, name: &str) -> Result<worker::D1Database, MissingBinding> {
+        get(self, "D1 database", "", name)
+    }
+
+    fn kv(&self, name: &str) -> Result<KvStore, MissingBinding> {
+        let name = binding_name("", name);
+        let what = "KV namespace";
+        let bindings = &workers(self)?.env;
+        bindings.kv(&name).map_err(|error| MissingBinding { reason: error.to_string(), name, what })
+    }
+
+    fn r2(&self, name: &str) -> Result<Bucket, MissingBinding> {
+        get(self, "R2 bucket", "", name)
+    }
+
+    fn group(&self, name: &str) -> Result<Fetcher, MissingBinding> {
+        get(self, "service of a group", "GROUP_", name)
+    }
+
+    fn secret(&self, name: &str) -> Result<String, MissingBinding> {
+        let name = binding_name("", name);
+        let value = workers(self)?.binding(&name).and_then(|value| value.as_string());
+        value.ok_or_else(|| MissingBinding { reason: "it is not set".to_owned(), name, what: "secret" })
+    }
+
+    fn bindings(&self) -> Result<&worker::Env, MissingBinding> {
+        workers(self).map(|workers| &workers.env)
+    }
+}

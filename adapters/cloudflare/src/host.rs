@@ -1,0 +1,28 @@
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The JavaScript around the bundle, as it offers itself to it.
+    #[derive(Debug, Clone)]
+    pub type Host;
+
+    /// Ends a call that panicked: its promise will never settle by itself.
+    #[wasm_bindgen(method)]
+    pub(crate) fn panicked(this: &Host, call: u32);
+
+    /// Writes a line to the log; the level is that of `console`.
+    #[wasm_bindgen(method)]
+    pub(crate) fn log(this: &Host, level: &str, line: &str);
+
+    /// A random id.
+    #[wasm_bindgen(method)]
+    pub(crate) fn id(this: &Host) -> String;
+
+    /// Sends a text to the producer binding of that name; a rejection says why not.
+    #[wasm_bindgen(method)]
+    pub(crate) fn send(this: &Host, binding: &str, text: &str) -> js_sys::Promise;
+
+    /// A stream that asks the bundle for chunk after chunk.
+    #[wasm_bindgen(method)]
+    pub(crate) fn stream(this: &Host, pull: &Closure<dyn FnMut(u32) -> js_sys::Promise>) -> JsValue;
+}

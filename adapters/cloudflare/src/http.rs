@@ -1,0 +1,156 @@
+use crate::{
+    call::{promise, within},
+    instance::{App, context, engine, host, log},
+};
+use js_sys::{Array, Promise, Uint8Array};
+use pikku::{
+    Body, BoxError, Bytes, Engine, Kinds, Problem, Response, Selection,
+    call::AfterAnswer,
+    http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, RequestPath, header, parse_cookies, parse_query},
+};
+use std::{cell::RefCell, future::poll_fn, rc::Rc, sync::Arc};
+use wasm_bindgen::{JsValue, closure::Closure};
+
+/// Answers a request: a promise of its status, its headers as a flat list of names and values, its body, and a promise of
+/// the work after the answer where there is some.
+///
+/// `body` is `None` where it was larger than the JavaScript around the bundle takes.
+pub fn fetch<S: Selection>(
+    app: &'static App<S>,
+    call: u32,
+    method: String,
+    url: String,
+    headers: Vec<String>,
+    body: Option<Vec<u8>>,
+) -> Promise {
+    promise(call, async move {
+        let engine = match engine(app).await {
+            Ok(engine) => engine,
+            Err(problem) => return answer(call, None, Response::from(&problem), None),
+        };
+        if !const { S::KINDS.has(Kinds::HTTP) } {
+            let problem = Problem::new(pikku::StatusCode::NOT_FOUND, "not_found", "there is nothing at this path");
+            return answer(call, Some(&engine), Response::from(&problem), None);
+        }
+        let head = method == "HEAD";
+        let (response, after) = match request(method, &url, headers, body) {
+            Ok(request) => {
+                let trace = request.header("traceparent").map(str::to_owned);
+                let context = context(&engine, app.timeout_ms, request.request_id.clone(), trace);
+                let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
+                (engine.http(request, context).await, Some((after, deadline_ms)))
+            }
+            Err(problem) => {
+                let mut response = Response::from(&problem);
+                if head {
+                    response.body = Body::default();
+                }
+                (response, None)
+            }
+        };
+        answer(call, Some(&engine), response, after)
+    })
+}
+
+fn request(method: String, url: &str, pairs: Vec<String>, body: Option<Vec<u8>>) -> Result<HttpRequest, Problem> {
+    let body = body.ok_or_else(|| Problem::too_large("the body is larger than this takes"))?;
+    // The URL parser of the platform has made it absolute: a scheme, an authority, a path.
+    let after_scheme = url.find("://").map_or(url, |at| &url[at + 3..]);
+    let target = after_scheme.find('/').map_or("/", |at| &after_scheme[at..]);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let headers = headers(pairs)?;
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = cookies.flat_map(parse_cookies).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok(HttpRequest {
+        method: Method::from_bytes(method.as_bytes())
+            .map_err(|_| Problem::malformed("the method is not one of HTTP"))?,
+        path: RequestPath::encoded(path),
+        route_path: None,
+        query: parse_query(query.as_bytes()),
+        cookies,
+        body: Bytes::from(body),
+        // The platform sets both itself, over whatever the client claims.
+        client_ip: text("cf-connecting-ip"),
+        request_id: text("cf-ray"),
+        stage: None,
+        resource: None,
+        headers,
+    })
+}
+
+/// Headers as HTTP has them. They come as byte strings: each character is one octet.
+fn headers(pairs: Vec<String>) -> Result<HeaderMap, Problem> {
+    let invalid = || Problem::malformed("a header has a name or a value that HTTP does not allow");
+    let mut headers = HeaderMap::with_capacity(pairs.len() / 2);
+    let mut pairs = pairs.into_iter();
+    while let (Some(name), Some(value)) = (pairs.next(), pairs.next()) {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        headers.append(name, HeaderValue::from_str(&value).map_err(|_| invalid())?);
+    }
+    Ok(headers)
+}
+
+fn answer(
+    call: u32,
+    engine: Option<&Arc<Engine>>,
+    response: Response,
+    after: Option<(AfterAnswer, Option<u64>)>,
+) -> Result<JsValue, JsValue> {
+    let Response { status, headers, body } = response;
+    let pairs = Array::new();
+    for (name, value) in &headers {
+        pairs.push(&JsValue::from_str(name.as_str()));
+        pairs.push(&JsValue::from_str(&String::from_utf8_lossy(value.as_bytes())));
+    }
+    let body = match body.whole() {
+        Some(octets) if octets.is_empty() => JsValue::NULL,
+        Some(octets) => Uint8Array::from(&octets[..]).into(),
+        None => stream(body, engine.cloned())?,
+    };
+    let work = match (after, engine) {
+        (Some((after, deadline_ms)), Some(engine)) if !after.is_empty() => {
+            let engine = Arc::clone(engine);
+            promise(call, async move {
+                after.run(&**engine.platform(), deadline_ms).await;
+                Ok(JsValue::UNDEFINED)
+            })
+            .into()
+        }
+        _ => JsValue::UNDEFINED,
+    };
+    Ok(Array::of4(&JsValue::from(status.as_u16()), &pairs, &body, &work).into())
+}
+
+/// A body that the platform pulls chunk by chunk. Each pull has a call's number of its own.
+fn stream(body: Body, engine: Option<Arc<Engine>>) -> Result<JsValue, JsValue> {
+    let body = Rc::new(RefCell::new(Some(body)));
+    let pull = Closure::<dyn FnMut(u32) -> Promise>::new(move |call: u32| {
+        let (kept, engine) = (Rc::clone(&body), engine.clone());
+        within(call, || {
+            promise(call, async move {
+                let Some(mut body) = kept.borrow_mut().take() else { return Ok(JsValue::UNDEFINED) };
+                let chunk: Option<Result<Bytes, BoxError>> = poll_fn(|context| body.poll_chunk(context)).await;
+                match chunk {
+                    None => Ok(JsValue::UNDEFINED),
+                    Some(Ok(octets)) => {
+                        *kept.borrow_mut() = Some(body);
+                        Ok(Uint8Array::from(&octets[..]).into())
+                    }
+                    Some(Err(error)) => {
+                        let error = JsValue::from_str(&error.to_string());
+                        if let Some(engine) = &engine {
+                            log(engine, "the body of a response could not be made", &error);
+                        }
+                        // What went wrong is in the log alone; the client sees a body that is cut off.
+                        Err(JsValue::from_str("the body of the response ended early"))
+                    }
+                }
+            })
+        })
+    });
+    let stream = host()?.stream(&pull);
+    // JavaScript's collector drops it with the stream.
+    let _ = pull.into_js_value();
+    Ok(stream)
+}

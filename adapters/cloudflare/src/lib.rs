@@ -1,0 +1,57 @@
+//! Runs a Pikku app on Cloudflare Workers.
+//!
+//! The adapter translates: a platform's event to a call of the runtime, and the outcome back to what the platform
+//! wants. It decides nothing else; routing, validation and errors are the runtime's.
+//!
+//! | event | call | answer |
+//! |---|---|---|
+//! | `fetch` | one | the response; a streamed body is streamed |
+//! | `queue` | one a message | each message is acknowledged, or retried alone with the wiring's delay |
+//! | `scheduled` | one, of the wiring with that expression | nothing, or an error so that the run counts as failed |
+//!
+//! A bundle is `pikku_cloudflare::worker!(…)` in a crate of its own, and JavaScript around it that the packager writes:
+//! it reads requests, writes responses and starts a new instance after a panic. Requests cross the border as strings and
+//! octets and not as objects of the `worker` crate: one validated JSON function over HTTP has
+//! 30 % fewer octets that way (`benches/README.md` has the table). The bindings are the `worker` crate's: services reach
+//! them through [`Bindings`].
+//!
+//! Natively the crate is empty, so that an app can depend on it on every target.
+
+#[cfg(target_family = "wasm")]
+mod bindings;
+#[cfg(target_family = "wasm")]
+mod call;
+#[cfg(target_family = "wasm")]
+mod entry;
+#[cfg(target_family = "wasm")]
+mod host;
+#[cfg(target_family = "wasm")]
+mod http;
+#[cfg(target_family = "wasm")]
+mod instance;
+#[cfg(target_family = "wasm")]
+mod platform;
+#[cfg(target_family = "wasm")]
+mod queue;
+#[cfg(target_family = "wasm")]
+mod schedule;
+
+#[cfg(target_family = "wasm")]
+pub use bindings::{Bindings, MissingBinding};
+#[cfg(target_family = "wasm")]
+pub use ::worker;
+
+/// What the entry macro's output names and nobody else should.
+#[doc(hidden)]
+#[cfg(target_family = "wasm")]
+pub mod __private {
+    pub use crate::{
+        host::Host,
+        http::fetch,
+        instance::{App, initialise},
+        queue::message,
+        schedule::scheduled,
+    };
+    pub use js_sys;
+    pub use wasm_bindgen;
+}

@@ -1,0 +1,65 @@
+use crate::{
+    call::promise,
+    instance::{App, context, engine},
+};
+use js_sys::Promise;
+use pikku::{
+    Bytes, Kinds, Selection,
+    call::{QueueMessage, Trigger},
+    dispatch::Arrival,
+    platform::{Level, LogLine},
+};
+use wasm_bindgen::JsValue;
+
+/// The longest that a message of Cloudflare's queues can be delayed: 12 hours.
+const LONGEST_DELAY_S: u64 = 12 * 60 * 60;
+
+/// Takes one message: a promise of `null` when it is done, and of the seconds after which it is to be tried again, or
+/// `undefined` for the queue's own choice, when it is not.
+#[allow(clippy::too_many_arguments)]
+pub fn message<S: Selection>(
+    app: &'static App<S>,
+    call: u32,
+    queue: String,
+    id: String,
+    sent_at_ms: f64,
+    attempts: u32,
+    content_type: String,
+    body: Vec<u8>,
+) -> Promise {
+    promise(call, async move {
+        let again = JsValue::UNDEFINED;
+        let Ok(engine) = engine(app).await else { return Ok(again) };
+        let target =
+            if const { S::KINDS.has(Kinds::QUEUE) } { engine.target(&Arrival::Queue(&queue)) } else { None };
+        let Some(target) = target else {
+            let wired: Vec<&str> = engine.source_ids().collect();
+            let detail = format!("the queue is `{queue}`; wired are: {}", wired.join(", "));
+            let line = LogLine::new(Level::Error, "a message arrived, but no function of this bundle is wired for its queue");
+            engine.platform().log(&LogLine { call_id: Some(&id), detail: Some(&detail), ..line });
+            return Ok(again);
+        };
+        let octets = content_type == "bytes";
+        let text = if octets { String::from_utf8(body.clone()).ok() } else { None };
+        let message = QueueMessage {
+            queue,
+            id: id.clone(),
+            body: if octets { text.unwrap_or_default() } else { String::from_utf8_lossy(&body).into_owned() },
+            octets: octets.then(|| Bytes::from(body)),
+            content_type: Some(content_type),
+            receive_count: attempts,
+            sent_at_ms: Some(sent_at_ms as u64),
+            ..QueueMessage::default()
+        };
+        let context = context(&engine, app.timeout_ms, Some(id), None);
+        let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
+        let outcome = engine.deliver(target, Trigger::Queue(Box::new(message)), context).await;
+        after.run(&**engine.platform(), deadline_ms).await;
+        Ok(match outcome {
+            Ok(_) => JsValue::NULL,
+            Err(_) => target
+                .retry_delay(attempts)
+                .map_or(again, |delay| JsValue::from_f64(delay.as_secs().min(LONGEST_DELAY_S) as f64)),
+        })
+    })
+}
