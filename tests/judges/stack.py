@@ -3,8 +3,6 @@
     stack.py bucket NAME                 creates a bucket for the code
     stack.py facts STACK                 functions, roles, schedules, mappings and queues of the stack
     stack.py routes STACK TEMPLATE       makes the routes that ministack does not read from an API's definition
-    stack.py pause QUEUE_ARN             stops the queue from calling its function
-    stack.py resume QUEUE_ARN            lets it call again
     stack.py hide QUEUE_URL SECONDS      sets how long a received message is hidden
     stack.py send QUEUE_URL BODY...      sends the messages in one request
     stack.py depth QUEUE_URL             how many messages wait, and how many are in flight
@@ -116,16 +114,6 @@ def routes(stack, template):
     return made
 
 
-def pause(queue, enabled=False):
-    client = boto3.client("lambda")
-    mappings = client.list_event_source_mappings(EventSourceArn=queue)["EventSourceMappings"]
-    return [client.update_event_source_mapping(UUID=one["UUID"], Enabled=enabled)["State"] for one in mappings]
-
-
-def resume(queue):
-    return pause(queue, True)
-
-
 def hide(queue, seconds):
     boto3.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": seconds})
     return seconds
@@ -160,8 +148,6 @@ COMMANDS = {
     "bucket": bucket,
     "facts": facts,
     "routes": routes,
-    "pause": pause,
-    "resume": resume,
     "hide": hide,
     "send": send,
     "depth": depth,

@@ -77,7 +77,7 @@ impl Stage {
             .arg("--quiet")
             .arg("--event")
             .arg(&path)
-            .env("SHOP_STORE", self.folder.join("shop.redb"))
+            .env("SHOP_STORE", self.folder.join("shop.sqlite"))
             .env("PIKKU_RESOURCES", resources.to_string())
             .env("AWS_ENDPOINT_URL_SQS", self.queue.endpoint())
             .env("AWS_REGION", "eu-west-1")

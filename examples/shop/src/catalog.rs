@@ -1,6 +1,6 @@
 //! Products.
 
-use crate::store::Store;
+use crate::store::{Statement, Store};
 use pikku::Problem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,10 +44,10 @@ pub struct ProductQuery {
     /// At most so many.
     #[schemars(range(min = 1, max = 100))]
     #[serde(default = "twenty")]
-    limit: usize,
+    limit: u32,
 }
 
-fn twenty() -> usize {
+fn twenty() -> u32 {
     20
 }
 
@@ -69,22 +69,33 @@ pub struct Delivery {
 /// Lists products.
 #[pikku::function]
 pub async fn list_products(store: &Store, query: ProductQuery) -> Result<Products, Problem> {
-    let mut products: Vec<Product> = store.products().all()?;
-    products.retain(|product| product.name.contains(&query.name) && (!query.in_stock || product.stock > 0));
-    products.truncate(query.limit);
-    Ok(Products { products })
+    let found = Statement::new(
+        "SELECT sku, name, price_cents, stock FROM products
+         WHERE instr(name, ?1) > 0 AND (NOT ?2 OR stock > 0)
+         ORDER BY sku LIMIT ?3",
+        [query.name.as_str().into(), query.in_stock.into(), query.limit.into()],
+    );
+    Ok(Products { products: store.query(found).await?.all()? })
 }
 
 /// Shows one product.
 #[pikku::function]
 pub async fn get_product(store: &Store, key: ProductKey) -> Result<Product, CatalogError> {
-    store.products().get(&key.sku).map_err(CatalogError::from)?.ok_or(CatalogError::NoSuchProduct { sku: key.sku })
+    let one = "SELECT sku, name, price_cents, stock FROM products WHERE sku = ?1";
+    let found = store.query(Statement::new(one, [key.sku.as_str().into()])).await?;
+    found.first()?.ok_or(CatalogError::NoSuchProduct { sku: key.sku })
 }
 
 /// Adds or changes a product.
 #[pikku::function]
 pub async fn put_product(store: &Store, product: Product) -> Result<Product, CatalogError> {
-    store.products().put(&product.sku, &product).map_err(CatalogError::from)?;
+    let put = Statement::new(
+        "INSERT INTO products (sku, name, price_cents, stock) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (sku) DO UPDATE
+         SET name = excluded.name, price_cents = excluded.price_cents, stock = excluded.stock",
+        [product.sku.as_str().into(), product.name.as_str().into(), product.price_cents.into(), product.stock.into()],
+    );
+    store.query(put).await?;
     Ok(product)
 }
 
@@ -93,12 +104,14 @@ pub async fn put_product(store: &Store, product: Product) -> Result<Product, Cat
 pub async fn restock_product(store: &Store, delivery: Delivery) -> Result<(), CatalogError> {
     let (sku, quantity) = delivery.key.trim_end_matches(".delivery").split_once('/').unwrap_or_default();
     let quantity: u32 = quantity.parse().unwrap_or_default();
-    store.transaction(|products, _, _| {
-        let product: Option<Product> = products.get(sku)?;
-        let product = product.ok_or_else(|| CatalogError::NoSuchProduct { sku: sku.to_owned() })?;
-        let stock = product.stock.saturating_add(quantity);
-        Ok(products.put(sku, &Product { stock, ..product })?)
-    })
+    let restock = Statement::new(
+        "UPDATE products SET stock = min(stock + ?2, ?3) WHERE sku = ?1 RETURNING sku",
+        [sku.into(), quantity.into(), u32::MAX.into()],
+    );
+    if store.query(restock).await?.is_empty() {
+        return Err(CatalogError::NoSuchProduct { sku: sku.to_owned() });
+    }
+    Ok(())
 }
 
 /// What can go wrong in the catalog.

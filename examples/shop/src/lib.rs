@@ -6,7 +6,8 @@
 //! | `orders` | orders over HTTP; placing one sends it to a queue, behind which stock is reserved |
 //! | `reports` | a report each night, and what the warehouse tells over the event bus |
 //!
-//! Everything is kept in one [`Store`], which is embedded: a file. The functions ask for it by type and do not know.
+//! Everything is kept in one [`Store`], which is embedded: an SQLite file. The functions ask for it by type, hand it SQL and
+//! do not know.
 
 pub mod catalog;
 pub mod orders;

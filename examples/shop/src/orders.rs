@@ -1,9 +1,6 @@
 //! Orders and their stock.
 
-use crate::{
-    Product,
-    store::{Store, StoreError},
-};
+use crate::store::{Rows, Statement, Store, StoreError};
 use pikku::{
     Need,
     service::{Clock, Queues, SendError},
@@ -118,6 +115,41 @@ impl PlacedOrders {
     }
 }
 
+/// Places an order. What is placed under its key already stays as it is.
+const PLACE: &str = "
+    INSERT INTO orders (key, status, total_cents, placed_at_ms)
+    SELECT ?1, 'placed', SUM(products.price_cents * (line.value ->> 'quantity')), ?3
+    FROM json_each(?2) AS line JOIN products ON products.sku = line.value ->> 'sku'
+    HAVING COUNT(*) = json_array_length(?2)
+    ON CONFLICT (key) DO NOTHING";
+
+/// Adds the lines of an order that has none yet.
+const PLACE_LINES: &str = "
+    INSERT INTO order_lines (order_id, position, sku, quantity)
+    SELECT orders.id, line.key, line.value ->> 'sku', line.value ->> 'quantity'
+    FROM orders, json_each(?2) AS line
+    WHERE orders.key = ?1 AND NOT EXISTS (SELECT 1 FROM order_lines WHERE order_id = orders.id)";
+
+/// The first product of the lines that does not exist.
+const MISSING: &str = "
+    SELECT line.value ->> 'sku' AS sku FROM json_each(?1) AS line
+    WHERE NOT EXISTS (SELECT 1 FROM products WHERE products.sku = line.value ->> 'sku')
+    ORDER BY line.key LIMIT 1";
+
+/// Decides about an order whose stock is not reserved yet.
+const DECIDE: &str = "
+    UPDATE orders SET status = CASE WHEN EXISTS (
+        SELECT 1 FROM order_lines JOIN products USING (sku) WHERE order_id = ?1
+        GROUP BY sku HAVING SUM(quantity) > stock
+    ) THEN 'out_of_stock' ELSE 'reserving' END
+    WHERE id = ?1 AND status = 'placed'";
+
+/// Takes the stock of an order that was decided to have it.
+const TAKE: &str = "
+    UPDATE products SET stock = stock - wanted
+    FROM (SELECT sku, SUM(quantity) AS wanted FROM order_lines WHERE order_id = ?1 GROUP BY sku) AS lines
+    WHERE products.sku = lines.sku AND EXISTS (SELECT 1 FROM orders WHERE id = ?1 AND status = 'reserving')";
+
 /// Places an order.
 #[pikku::function]
 pub async fn place_order(
@@ -126,26 +158,25 @@ pub async fn place_order(
     placed: &PlacedOrders,
     new: NewOrder,
 ) -> Result<Order, OrderError> {
-    let order = store.transaction(|products, orders, keys| {
-        if let Some(id) = keys.get::<u64>(&new.key)?
-            && let Some(known) = orders.get::<Order>(&row(id))?
-        {
-            return Ok(known);
-        }
-        let mut total_cents = 0;
-        for line in &new.lines {
-            let product: Option<Product> = products.get(&line.sku)?;
-            let product = product.ok_or_else(|| OrderError::NoSuchProduct { sku: line.sku.clone() })?;
-            total_cents += product.price_cents * u64::from(line.quantity);
-        }
-        let id = keys.get::<u64>("last")?.unwrap_or(0) + 1;
-        let order =
-            Order { id, lines: new.lines, total_cents, status: OrderStatus::Placed, placed_at_ms: clock.now_ms() };
-        orders.put(&row(id), &order)?;
-        keys.put(&new.key, &id)?;
-        keys.put("last", &id)?;
-        Ok::<_, OrderError>(order)
-    })?;
+    let lines = serde_json::to_string(&new.lines).map_err(StoreError::from)?;
+    let (key, lines) = (new.key.as_str(), lines.as_str());
+    let [_, _, head, rows, missing] = store
+        .batch([
+            Statement::new(PLACE, [key.into(), lines.into(), clock.now_ms().into()]),
+            Statement::new(PLACE_LINES, [key.into(), lines.into()]),
+            Statement::new("SELECT * FROM orders WHERE key = ?1", [key.into()]),
+            Statement::new(
+                "SELECT sku, quantity FROM order_lines
+                 WHERE order_id = (SELECT id FROM orders WHERE key = ?1) ORDER BY position",
+                [key.into()],
+            ),
+            Statement::new(MISSING, [lines.into()]),
+        ])
+        .await?;
+    let Some(order) = order(head, rows)? else {
+        let Missing { sku } = missing.one()?;
+        return Err(OrderError::NoSuchProduct { sku });
+    };
     if order.status == OrderStatus::Placed {
         placed.send(&OrderKey { id: order.id }).await.map_err(OrderError::NotHandedOn)?;
     }
@@ -155,37 +186,52 @@ pub async fn place_order(
 /// Shows an order.
 #[pikku::function]
 pub async fn get_order(store: &Store, key: OrderKey) -> Result<Order, OrderError> {
-    store.orders().get(&row(key.id))?.ok_or(OrderError::NoSuchOrder { id: key.id })
+    let [head, lines] = store
+        .batch([
+            Statement::new("SELECT * FROM orders WHERE id = ?1", [key.id.into()]),
+            Statement::new(
+                "SELECT sku, quantity FROM order_lines WHERE order_id = ?1 ORDER BY position",
+                [key.id.into()],
+            ),
+        ])
+        .await?;
+    order(head, lines)?.ok_or(OrderError::NoSuchOrder { id: key.id })
 }
 
 /// Reserves the stock of a placed order. A message that is delivered twice reserves once.
 #[pikku::function]
 pub async fn reserve_stock(store: &Store, key: OrderKey) -> Result<(), OrderError> {
-    store.transaction(|products, orders, _| {
-        let mut order: Order = orders.get(&row(key.id))?.ok_or(OrderError::NoSuchOrder { id: key.id })?;
-        if order.status != OrderStatus::Placed {
-            return Ok(());
-        }
-        order.status = OrderStatus::Reserved;
-        let mut reserved = Vec::new();
-        for line in &order.lines {
-            match products.get::<Product>(&line.sku)? {
-                Some(product) if product.stock >= line.quantity => {
-                    reserved.push(Product { stock: product.stock - line.quantity, ..product });
-                }
-                _ => order.status = OrderStatus::OutOfStock,
-            }
-        }
-        if order.status == OrderStatus::Reserved {
-            for product in &reserved {
-                products.put(&product.sku, product)?;
-            }
-        }
-        Ok(orders.put(&row(order.id), &order)?)
-    })
+    let [_, _, _, known] = store
+        .batch([
+            Statement::new(DECIDE, [key.id.into()]),
+            Statement::new(TAKE, [key.id.into()]),
+            Statement::new(
+                "UPDATE orders SET status = 'reserved' WHERE id = ?1 AND status = 'reserving'",
+                [key.id.into()],
+            ),
+            Statement::new("SELECT id FROM orders WHERE id = ?1", [key.id.into()]),
+        ])
+        .await?;
+    if known.is_empty() { Err(OrderError::NoSuchOrder { id: key.id }) } else { Ok(()) }
 }
 
-/// The key of an order's row: ids in order.
-pub(crate) fn row(id: u64) -> String {
-    format!("{id:020}")
+/// A product that does not exist.
+#[derive(Deserialize)]
+struct Missing {
+    sku: String,
+}
+
+/// The row of an order.
+#[derive(Deserialize)]
+struct Head {
+    id: u64,
+    status: OrderStatus,
+    total_cents: u64,
+    placed_at_ms: u64,
+}
+
+/// An order of its row and its lines' rows.
+fn order(head: Rows, lines: Rows) -> Result<Option<Order>, StoreError> {
+    let Some(Head { id, status, total_cents, placed_at_ms }) = head.first()? else { return Ok(None) };
+    Ok(Some(Order { id, lines: lines.all()?, total_cents, status, placed_at_ms }))
 }

@@ -1,9 +1,8 @@
 //! Reports, and what the warehouse tells.
 
 use crate::{
-    Order, OrderStatus,
-    orders::{OrderError, row},
-    store::{Store, StoreError},
+    orders::OrderError,
+    store::{Statement, Store, StoreError},
 };
 use pikku::{Problem, service::Clock};
 use schemars::JsonSchema;
@@ -47,33 +46,38 @@ pub enum ReportError {
     Unavailable(StoreError),
 }
 
+impl From<StoreError> for ReportError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
 /// Writes the day's report.
 #[pikku::function]
 pub async fn nightly_report(store: &Store, clock: &Clock) -> Result<(), Problem> {
-    let orders: Vec<Order> = store.orders().all()?;
-    let out_of_stock = orders.iter().filter(|order| order.status == OrderStatus::OutOfStock).count();
-    let report = Report {
-        day: clock.now_ms() / 86_400_000,
-        orders: orders.len() as u64,
-        out_of_stock: out_of_stock as u64,
-        total_cents: orders.iter().map(|order| order.total_cents).sum(),
-    };
-    store.reports().put(&row(report.day), &report)?;
+    let day = clock.now_ms() / 86_400_000;
+    let write = Statement::new(
+        "INSERT OR REPLACE INTO reports (day, orders, out_of_stock, total_cents)
+         SELECT ?1, COUNT(*), COUNT(*) FILTER (WHERE status = 'out_of_stock'), COALESCE(SUM(total_cents), 0) FROM orders",
+        [day.into()],
+    );
+    store.query(write).await?;
     Ok(())
 }
 
 /// Shows a report.
 #[pikku::function]
 pub async fn get_report(store: &Store, key: ReportKey) -> Result<Report, ReportError> {
-    store.reports().get(&row(key.day)).map_err(ReportError::Unavailable)?.ok_or(ReportError::NoSuchReport)
+    let one = "SELECT day, orders, out_of_stock, total_cents FROM reports WHERE day = ?1";
+    store.query(Statement::new(one, [key.day.into()])).await?.first()?.ok_or(ReportError::NoSuchReport)
 }
 
 /// Notes that an order is on its way.
 #[pikku::function]
 pub async fn parcel_shipped(store: &Store, shipped: ParcelShipped) -> Result<(), OrderError> {
-    store.transaction(|_, orders, _| {
-        let order: Option<Order> = orders.get(&row(shipped.order))?;
-        let order = order.ok_or(OrderError::NoSuchOrder { id: shipped.order })?;
-        Ok(orders.put(&row(order.id), &Order { status: OrderStatus::Shipped, ..order })?)
-    })
+    let ship = "UPDATE orders SET status = 'shipped' WHERE id = ?1 RETURNING id";
+    if store.query(Statement::new(ship, [shipped.order.into()])).await?.is_empty() {
+        return Err(OrderError::NoSuchOrder { id: shipped.order });
+    }
+    Ok(())
 }

@@ -1,18 +1,124 @@
+//! Where the shop keeps its data.
+//!
+//! Functions hand it SQL, which is the same everywhere, and one of two storages runs it: natively an SQLite file, on
+//! Cloudflare Workers a D1 database. Neither keeps a transaction open while a function thinks: D1 has none that wait for
+//! an answer, and a file that is locked so long is locked for every other process. What belongs together is therefore
+//! one [`batch`](Store::batch).
+
+mod sqlite;
+
+use sqlite::Storage;
+
 use pikku::{BoxError, Problem, service::Env};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
-use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt, path::Path};
+use serde::de::DeserializeOwned;
+use std::fmt;
 
-const PRODUCTS: &str = "products";
-const ORDERS: &str = "orders";
-const REPORTS: &str = "reports";
-const KEYS: &str = "idempotency-keys";
-
-/// Where the shop keeps its data: a database file, whose path the variable `SHOP_STORE` gives.
-///
-/// It is the one service that knows. A shop that outgrows a file gives it another inside; no function changes.
+/// Where the shop keeps its data. It is the one service that knows what that is.
 #[derive(Debug)]
-pub struct Store(Database);
+pub struct Store(Storage);
+
+#[pikku::service(needs = [pikku::Need::Variable("SHOP_STORE")])]
+fn store(env: &Env) -> Result<Store, BoxError> {
+    Ok(Store(Storage::of(env)?))
+}
+
+impl Store {
+    /// Opens the store in that SQLite file, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened or is no database.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn open(path: &std::path::Path) -> Result<Self, BoxError> {
+        Ok(Self(Storage::open(path)?))
+    }
+
+    /// Runs one statement.
+    pub(crate) async fn query(&self, statement: Statement) -> Result<Rows, StoreError> {
+        let [rows] = self.batch([statement]).await?;
+        Ok(rows)
+    }
+
+    /// Runs statements one after the other, as one transaction: all of them or, after an error, none.
+    pub(crate) async fn batch<const N: usize>(&self, statements: [Statement; N]) -> Result<[Rows; N], StoreError> {
+        let rows: Vec<Rows> = self.0.batch(&statements).await.map_err(StoreError)?.into_iter().map(Rows).collect();
+        rows.try_into().map_err(|rows: Vec<Rows>| {
+            StoreError(format!("{N} statements were answered by {} sets of rows", rows.len()).into())
+        })
+    }
+}
+
+/// SQL with the values of its parameters `?1`, `?2` and so on.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    sql: &'static str,
+    params: Vec<Param>,
+}
+
+impl Statement {
+    pub(crate) fn new<const N: usize>(sql: &'static str, params: [Param; N]) -> Self {
+        Self { sql, params: params.into() }
+    }
+}
+
+/// The value of a parameter.
+#[derive(Debug)]
+pub(crate) enum Param {
+    Integer(i64),
+    Text(String),
+}
+
+impl From<u64> for Param {
+    /// No row has a number beyond what SQLite can hold, so the greatest stands for all of them.
+    fn from(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<u32> for Param {
+    fn from(number: u32) -> Self {
+        Self::Integer(number.into())
+    }
+}
+
+impl From<bool> for Param {
+    fn from(is: bool) -> Self {
+        Self::Integer(is.into())
+    }
+}
+
+impl From<&str> for Param {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+/// The rows that a statement came to: none for one that returns nothing.
+#[derive(Debug)]
+pub(crate) struct Rows(Vec<serde_json::Value>);
+
+impl Rows {
+    /// Every row, each read from its columns by name.
+    pub(crate) fn all<T: DeserializeOwned>(self) -> Result<Vec<T>, StoreError> {
+        self.0.into_iter().map(|row| Ok(serde_json::from_value(row)?)).collect()
+    }
+
+    /// The first row.
+    pub(crate) fn first<T: DeserializeOwned>(mut self) -> Result<Option<T>, StoreError> {
+        self.0.truncate(1);
+        Ok(self.all()?.pop())
+    }
+
+    /// The first row of those that there always are.
+    pub(crate) fn one<T: DeserializeOwned>(self) -> Result<T, StoreError> {
+        self.first()?.ok_or_else(|| StoreError("a statement that always finds a row found none".into()))
+    }
+
+    /// Whether there is no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// The store failed.
 #[derive(Debug)]
@@ -26,120 +132,14 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.into())
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::internal(error.to_string())
-    }
-}
-
-macro_rules! from_redb {
-    ($($error:ty),*) => {$(
-        impl From<$error> for StoreError {
-            fn from(error: $error) -> Self {
-                Self(error.into())
-            }
-        }
-    )*};
-}
-
-from_redb!(redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError, serde_json::Error);
-
-#[pikku::service(needs = [pikku::Need::Variable("SHOP_STORE")])]
-async fn store(env: &Env) -> Result<Store, BoxError> {
-    let path = env.get("SHOP_STORE").filter(|path| !path.is_empty()).unwrap_or_else(|| "/tmp/shop.redb".to_owned());
-    Store::open(path.as_ref())
-}
-
-/// The rows of a table, read and written as JSON.
-pub(crate) struct Rows<'a> {
-    table: redb::Table<'a, &'static str, &'static [u8]>,
-}
-
-fn definition(name: &str) -> TableDefinition<'_, &'static str, &'static [u8]> {
-    TableDefinition::new(name)
-}
-
-impl Store {
-    /// Opens the store in that file, which is made if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be opened, is not a store, or another process has it open.
-    pub fn open(path: &Path) -> Result<Self, BoxError> {
-        Ok(Self(Database::create(path)?))
-    }
-
-    /// Products by stock-keeping unit.
-    pub(crate) fn products(&self) -> TableName<'_> {
-        TableName(self, PRODUCTS)
-    }
-
-    /// Orders by id.
-    pub(crate) fn orders(&self) -> TableName<'_> {
-        TableName(self, ORDERS)
-    }
-
-    /// Reports by day.
-    pub(crate) fn reports(&self) -> TableName<'_> {
-        TableName(self, REPORTS)
-    }
-
-    /// Changes products, orders and the keys of orders in one transaction: all of it or, after an error, none.
-    pub(crate) fn transaction<T, E: From<StoreError>>(
-        &self,
-        work: impl FnOnce(&mut Rows<'_>, &mut Rows<'_>, &mut Rows<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let transaction = self.0.begin_write().map_err(StoreError::from)?;
-        let done = {
-            let open = |name| transaction.open_table(definition(name)).map(|table| Rows { table });
-            let mut products = open(PRODUCTS).map_err(StoreError::from)?;
-            let mut orders = open(ORDERS).map_err(StoreError::from)?;
-            let mut keys = open(KEYS).map_err(StoreError::from)?;
-            work(&mut products, &mut orders, &mut keys)?
-        };
-        transaction.commit().map_err(StoreError::from)?;
-        Ok(done)
-    }
-}
-
-/// One table of the store.
-pub(crate) struct TableName<'a>(&'a Store, &'static str);
-
-impl TableName<'_> {
-    pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
-        let table = match self.0.0.begin_read()?.open_table(definition(self.1)) {
-            Ok(table) => table,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        table.get(key)?.map(|row| Ok(serde_json::from_slice(row.value())?)).transpose()
-    }
-
-    /// Every row, in the order of the keys.
-    pub(crate) fn all<T: DeserializeOwned>(&self) -> Result<Vec<T>, StoreError> {
-        let table = match self.0.0.begin_read()?.open_table(definition(self.1)) {
-            Ok(table) => table,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        let rows = table.iter()?;
-        rows.map(|row| Ok(serde_json::from_slice(row?.1.value())?)).collect()
-    }
-
-    pub(crate) fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
-        let transaction = self.0.0.begin_write()?;
-        Rows { table: transaction.open_table(definition(self.1))? }.put(key, value)?;
-        Ok(transaction.commit()?)
-    }
-}
-
-impl Rows<'_> {
-    pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
-        self.table.get(key)?.map(|row| Ok(serde_json::from_slice(row.value())?)).transpose()
-    }
-
-    pub(crate) fn put(&mut self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
-        self.table.insert(key, serde_json::to_vec(value)?.as_slice())?;
-        Ok(())
     }
 }

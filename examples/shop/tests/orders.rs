@@ -13,7 +13,7 @@ struct Shop {
 /// A shop with an empty store of its own and some tea.
 async fn shop() -> Shop {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("shop.redb")).unwrap();
+    let store = Store::open(&folder.path().join("shop.sqlite")).unwrap();
     let app = TestApp::prepare(shop::app()).with(store).start().await;
     let tea = Product { sku: "TEA-42".into(), name: "green tea".into(), price_cents: 450, stock: 3 };
     assert_eq!(app.put("/products/TEA-42").json(&tea).send().await.status(), 200);
@@ -197,7 +197,7 @@ async fn events_of_lambda_reach_the_same_functions() {
 #[tokio::test]
 async fn functions_are_ordinary_functions() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("shop.redb")).unwrap();
+    let store = Store::open(&folder.path().join("shop.sqlite")).unwrap();
     let key: shop::OrderKey = serde_json::from_value(json!({ "id": 1 })).unwrap();
     assert!(shop::orders::get_order(&store, key).await.is_err());
     let line = OrderLine { sku: "TEA-42".into(), quantity: 1 };
