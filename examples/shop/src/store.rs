@@ -5,11 +5,17 @@
 //! an answer, and a file that is locked so long is locked for every other process. What belongs together is therefore
 //! one [`batch`](Store::batch).
 
+#[cfg(target_family = "wasm")]
+mod d1;
+#[cfg(not(target_family = "wasm"))]
 mod sqlite;
 
+#[cfg(target_family = "wasm")]
+use d1::Storage;
+#[cfg(not(target_family = "wasm"))]
 use sqlite::Storage;
 
-use pikku::{BoxError, Problem, service::Env};
+use pikku::{BoxError, Need, Problem, service::Env};
 use serde::de::DeserializeOwned;
 use std::fmt;
 
@@ -17,7 +23,7 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Store(Storage);
 
-#[pikku::service(needs = [pikku::Need::Variable("SHOP_STORE")])]
+#[pikku::service(needs = [Need::Variable("SHOP_STORE"), Need::Database("shop")])]
 fn store(env: &Env) -> Result<Store, BoxError> {
     Ok(Store(Storage::of(env)?))
 }
