@@ -2,14 +2,16 @@
 //!
 //! One group, `echo`, is wired to every path and method of HTTP and to any queue, topic, stream, table, bucket,
 //! schedule, event and WebSocket. An HTTP request is answered with what the function saw of it; every other call appends
-//! a line of JSON to the file that the variable `ECHO_LOG` names. It is the measure of an adapter: what a platform sent
-//! and what is shown must be the same.
+//! a line of JSON to the file that the variable `ECHO_LOG` names; on Cloudflare Workers, which have no files, to the
+//! console, after the word `ECHO`. It is the measure of an adapter: what a platform sent and what is shown must be the
+//! same.
 
 pub mod log;
 pub mod message;
 pub mod record;
 pub mod request;
 pub mod socket;
+mod time;
 
 use pikku::{Bucket, Cron, EventPattern, Queue, Stream, Table, Topic, WebSocket, http::any, wiring::Source};
 

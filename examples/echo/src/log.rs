@@ -1,29 +1,32 @@
-//! The log that calls are shown in.
+//! The log that calls are shown in: a file natively, the console on Cloudflare Workers, where there are no files.
 
-use pikku::{BoxError, Problem, service::Env};
+#[cfg(target_family = "wasm")]
+mod console;
+#[cfg(not(target_family = "wasm"))]
+mod file;
+
+#[cfg(target_family = "wasm")]
+use console::Sink;
+#[cfg(not(target_family = "wasm"))]
+use file::Sink;
+
+use pikku::{Problem, service::Env};
 use serde::Serialize;
-use std::{fs::OpenOptions, io::Write, path::PathBuf};
 
-/// The file that calls are shown in.
+/// Where calls are shown.
 #[derive(Debug)]
-pub struct EchoLog {
-    path: Option<PathBuf>,
-}
+pub struct EchoLog(Sink);
 
 #[pikku::service(needs = [pikku::Need::Variable("ECHO_LOG")])]
-async fn echo_log(env: &Env) -> Result<EchoLog, BoxError> {
-    Ok(EchoLog { path: env.get("ECHO_LOG").map(PathBuf::from) })
+fn echo_log(env: &Env) -> EchoLog {
+    EchoLog(Sink::of(env))
 }
 
 impl EchoLog {
-    /// Appends what a call saw, one line. Without a file it is shown nowhere.
+    /// Appends what a call saw, one line.
     pub(crate) fn show(&self, seen: &impl Serialize) -> Result<(), Problem> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let failed = |error: &dyn std::fmt::Display| Problem::internal(format!("{}: {error}", path.display()));
-        let mut line = serde_json::to_vec(seen).map_err(|error| failed(&error))?;
-        line.push(b'\n');
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        file.and_then(|mut file| file.write_all(&line)).map_err(|error| failed(&error))
+        let line = serde_json::to_string(seen).map_err(|error| Problem::internal(error.to_string()))?;
+        self.0.append(&line)
     }
 }
 

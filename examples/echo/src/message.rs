@@ -1,7 +1,14 @@
 //! Messages, runs and events.
 
-use crate::log::{EchoLog, service_of, unexpected};
-use pikku::{Call, Problem, call::MessageAttribute};
+use crate::{
+    log::{EchoLog, service_of, unexpected},
+    time::rfc3339,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use pikku::{
+    Call, Problem,
+    call::{MessageAttribute, QueueMessage},
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -16,7 +23,14 @@ fn attributes(attributes: &BTreeMap<String, MessageAttribute>) -> Value {
 #[pikku::function]
 pub async fn show_queue_message(call: &Call, log: &EchoLog) -> Result<(), Problem> {
     let message = call.queue().ok_or_else(|| unexpected(call))?;
-    log.show(&json!({
+    match &message.content_type {
+        Some(form) => log.show(&of_a_form(message, form)),
+        None => log.show(&of_sqs(message)),
+    }
+}
+
+fn of_sqs(message: &QueueMessage) -> Value {
+    json!({
         "source": service_of(&message.queue_id),
         "queue": message.queue,
         "queue_arn": message.queue_id,
@@ -32,7 +46,26 @@ pub async fn show_queue_message(call: &Call, log: &EchoLog) -> Result<(), Proble
         "sequence_number": message.sequence_number,
         "attributes": message.attributes,
         "message_attributes": attributes(&message.message_attributes),
-    }))
+    })
+}
+
+/// A message of Cloudflare's queues, which say of each body what form it has.
+fn of_a_form(message: &QueueMessage, form: &str) -> Value {
+    let body = match &message.octets {
+        Some(_) => None,
+        None if form == "json" => serde_json::from_str(&message.body).ok(),
+        None => Some(Value::from(message.body.as_str())),
+    };
+    json!({
+        "source": "cloudflare-queues",
+        "queue": message.queue,
+        "id": message.id,
+        "attempts": message.receive_count,
+        "time": message.sent_at_ms.map(rfc3339),
+        "body_type": form,
+        "body": body,
+        "body_base64": message.octets.as_ref().map(|octets| STANDARD.encode(octets)),
+    })
 }
 
 /// Shows a message of a topic.
@@ -55,6 +88,14 @@ pub async fn show_notification(call: &Call, log: &EchoLog) -> Result<(), Problem
 #[pikku::function]
 pub async fn show_schedule(call: &Call, log: &EchoLog) -> Result<(), Problem> {
     let run = call.schedule().ok_or_else(|| unexpected(call))?;
+    if run.origin == "cloudflare" {
+        return log.show(&json!({
+            "source": "cloudflare-cron",
+            "cron": run.schedule,
+            "time": run.time_ms.map(rfc3339),
+            "time_epoch_ms": run.time_ms,
+        }));
+    }
     log.show(&json!({
         "source": run.origin,
         "rule": run.schedule,
