@@ -12,6 +12,7 @@
 mod answer;
 pub mod event;
 pub mod judge;
+pub mod matrix;
 mod place;
 mod sqs;
 

@@ -10,7 +10,8 @@ use crate::steps::Steps;
 use crate::tools;
 
 /// The apps that the whole-system tests run as bundles, each with its folder.
-const APPS: [(&str, &str); 3] = [SHOP, ("echo", "examples/echo"), ("fixture", "tests/app")];
+const APPS: [(&str, &str); 4] =
+    [SHOP, ("echo", "examples/echo"), ("fixture", "tests/app"), ("scenarios", "tests/scenarios/app")];
 
 /// The example that is shown.
 pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");

@@ -15,6 +15,10 @@ const REAP_LIMIT: Duration = Duration::from_secs(5);
 /// How long output may still come once the process is gone; a process it started can hold the pipe open.
 const DRAIN_LIMIT: Duration = Duration::from_millis(250);
 
+/// How often a program that is still held open for writing is tried again, and how long each time is waited.
+const BUSY_TRIES: u32 = 100;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
 /// A signal for a sandbox's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,14 +39,15 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(
+    pub(crate) async fn start(
         settings: &Settings,
         bundle: &Bundle,
         api: SocketAddr,
         captured: &logs::Captured,
     ) -> io::Result<Self> {
         let (stdout, stderr) = logs::outputs(settings.logs)?;
-        let mut child = Command::new(&bundle.program)
+        let mut command = Command::new(&bundle.program);
+        command
             .args(&bundle.arguments)
             .current_dir(&bundle.root)
             .env_clear()
@@ -51,8 +56,8 @@ impl Process {
             .stdout(stdout)
             .stderr(stderr)
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        let mut child = spawn(&mut command).await?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("the process was gone at once"))?;
         let readers = logs::capture(&mut child, captured);
@@ -96,6 +101,21 @@ impl Process {
             let readers = &mut self.readers;
             let _ = timeout(DRAIN_LIMIT, async { while readers.join_next().await.is_some() {} }).await;
         }
+    }
+}
+
+/// Starts a command.
+///
+/// A process that another thread has just forked holds every file open that was open then, until it runs its own program:
+/// for that moment, a program that was being unpacked is "busy".
+async fn spawn(command: &mut Command) -> io::Result<Child> {
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Err(why) if why.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => tries += 1,
+            done => return done,
+        }
+        tokio::time::sleep(BUSY_PAUSE).await;
     }
 }
 
@@ -150,4 +170,29 @@ fn signal_name(signal: i32) -> String {
         other => return format!("signal {other}"),
     };
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        fs::{self, File},
+        os::unix::fs::PermissionsExt,
+    };
+
+    #[tokio::test]
+    async fn a_program_that_is_open_for_writing_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("program");
+        fs::copy("/bin/true", &program).expect("a program");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+        let open = File::options().append(true).open(&program).expect("the file");
+        let mut command = Command::new(&program);
+        assert_eq!(command.spawn().expect_err("busy").kind(), io::ErrorKind::ExecutableFileBusy);
+        let (child, ()) = tokio::join!(spawn(&mut command), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            drop(open);
+        });
+        assert!(child.expect("the program").wait().await.expect("its end").success());
+    }
 }

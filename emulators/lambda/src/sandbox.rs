@@ -32,7 +32,7 @@ pub(crate) async fn run(shared: Arc<Shared>, id: SandboxId, wake: Arc<Notify>) {
 
 async fn start(shared: &Arc<Shared>, id: SandboxId) -> io::Result<(Process, JoinSet<()>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let process = Process::start(&shared.settings, &shared.bundle, listener.local_addr()?, &shared.captured)?;
+    let process = Process::start(&shared.settings, &shared.bundle, listener.local_addr()?, &shared.captured).await?;
     let mut server = JoinSet::new();
     server.spawn(api::serve(listener, shared.clone(), id));
     Ok((process, server))

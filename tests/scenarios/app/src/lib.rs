@@ -1,0 +1,81 @@
+//! The app that the scenarios call: it gives back what it was given and fails in every way there is.
+//!
+//! It uses nothing but the runtime, so that every target can hold it. What a call without an answer did is in a journal,
+//! which a route of each group shows.
+//!
+//! | group | what reaches it |
+//! |---|---|
+//! | `everywhere` | what every target has: HTTP, queues and schedules |
+//! | `elsewhere` | what some targets lack: topics, buckets, tables, streams, an event bus, WebSockets |
+
+pub mod elsewhere;
+pub mod failing;
+pub mod given;
+pub mod journal;
+pub mod messages;
+pub mod octets;
+pub mod request;
+
+use elsewhere::{take_change, take_event, take_notice, take_object, take_record, talk};
+use failing::{fail, fail_in_the_query, never, with_a_session};
+use given::{created, greeting, merge, nothing, rest, search, segment, typed, typed_list};
+use journal::{show_elsewhere, show_everywhere};
+use messages::{failing_run, hourly, job, nightly, note};
+use octets::{large, reversed, shaped};
+use pikku::{
+    App, Bucket, Cron, EventPattern, Queue, Selection, Stream, Table, Topic, WebSocket,
+    http::{any, delete, get, post, put},
+};
+use request::seen;
+
+/// The variable that holds what no answer may show.
+pub const PRIVATE_VARIABLE: &str = "PRIVATE_NOTE";
+
+/// What every target can reach.
+#[derive(Debug, pikku::Group)]
+pub struct Everywhere;
+
+/// What some targets have no source for.
+#[derive(Debug, pikku::Group)]
+pub struct Elsewhere;
+
+/// The app.
+pub fn app<S: Selection>() -> App<S> {
+    App::new()
+        .group::<Everywhere>(|g| {
+            g.http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
+                .http::<typed>(post("/typed"))
+                .http::<typed_list>(post("/typed-list"))
+                .http::<search>(get("/search"))
+                .http::<segment>(get("/segments/{name}"))
+                .http::<segment>(delete("/segments/{name}"))
+                .http::<rest>(get("/rest/{*rest}"))
+                .http::<greeting>(get("/greeting"))
+                .http::<created>(post("/created").status(201))
+                .http::<nothing>(post("/nothing"))
+                .http::<seen>(any("/seen/{*path}"))
+                .http::<reversed>(post("/reversed"))
+                .http::<shaped>(get("/shaped/{shape}"))
+                .http::<large>(get("/large"))
+                .http::<fail>(post("/failures"))
+                .http::<fail_in_the_query>(get("/failures"))
+                .http::<never>(get("/never"))
+                .http::<with_a_session>(get("/session"))
+                .http::<show_everywhere>(get("/journal"))
+                .queue::<job>("jobs", Queue::batch(10).retries(3))
+                .queue::<note>("notes", Queue::batch(10))
+                .cron::<nightly>("0 3 * * *")
+                .cron::<hourly>("0 * * * *")
+                .cron::<failing_run>("15 4 1 * *")
+        })
+        .group::<Elsewhere>(|g| {
+            g.http::<show_elsewhere>(get("/elsewhere/journal"))
+                .cron::<nightly>(Cron::new("0 3 * * *").named("berlin-nightly").time_zone("Europe/Berlin"))
+                .event::<take_notice>(Topic::new("notices"))
+                .event::<take_object>(Bucket::new("uploads").created().prefix("in/").suffix(".csv"))
+                .event::<take_change>(Table::new("items"))
+                .event::<take_record>(Stream::new("clicks"))
+                .event::<take_event>(EventPattern::source("warehouse").detail_type("Parcel shipped"))
+                .websocket::<talk>(WebSocket::new("chat"))
+        })
+}

@@ -1,0 +1,81 @@
+//! Answers with a form of their own.
+
+use pikku::{
+    Call, Problem, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+const OCTETS: &str = "application/octet-stream";
+
+/// Gives the octets of the body back in reverse order.
+#[pikku::function]
+pub async fn reversed(call: &Call) -> Result<Response, Problem> {
+    let request = call.http().ok_or_else(|| Problem::internal("not over HTTP"))?;
+    let reversed: Vec<u8> = request.body.iter().rev().copied().collect();
+    Ok(Response::new(StatusCode::OK).with_body(OCTETS, reversed))
+}
+
+/// Which answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Wanted {
+    shape: Form,
+}
+
+/// An answer with a form of its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Two cookies, each in a header of its own.
+    Cookies,
+    /// A redirect.
+    Redirect,
+    /// Several values of one header.
+    Repeated,
+    /// A status, a type and a text of their own.
+    Page,
+    /// A status and nothing else.
+    Bare,
+    /// Octets that are no text.
+    Octets,
+    /// An error's status without its envelope.
+    Teapot,
+}
+
+/// Answers with a form of its own.
+#[pikku::function]
+pub async fn shaped(wanted: Wanted) -> Result<Response, Problem> {
+    let value = HeaderValue::from_static;
+    Ok(match wanted.shape {
+        Form::Cookies => Response::new(StatusCode::OK)
+            .with_header(header::SET_COOKIE, value("a=1; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT"))
+            .with_header(header::SET_COOKIE, value("b=2; HttpOnly; SameSite=Lax"))
+            .with_body("text/plain", "two"),
+        Form::Redirect => {
+            Response::new(StatusCode::SEE_OTHER).with_header(header::LOCATION, value("/elsewhere?a=1&b=%20#top"))
+        }
+        Form::Repeated => Response::new(StatusCode::OK)
+            .with_header(header::VARY, value("accept"))
+            .with_header(header::VARY, value("accept-language"))
+            .with_body("text/plain", "varied"),
+        Form::Page => Response::new(StatusCode::ACCEPTED)
+            .with_header(header::CACHE_CONTROL, value("no-store"))
+            .with_body("text/html; charset=utf-8", "<p>größer</p>\n"),
+        Form::Bare => Response::new(StatusCode::RESET_CONTENT),
+        Form::Octets => Response::new(StatusCode::OK).with_body("image/x-none", (0..=255).collect::<Vec<u8>>()),
+        Form::Teapot => Response::new(StatusCode::IM_A_TEAPOT).with_body("text/plain", "short and stout"),
+    })
+}
+
+/// How large an answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Size {
+    octets: usize,
+}
+
+/// Answers with that many octets of text.
+#[pikku::function]
+pub async fn large(size: Size) -> Result<Response, Problem> {
+    Ok(Response::new(StatusCode::OK).with_body("text/plain", vec![b'x'; size.octets]))
+}

@@ -1,0 +1,132 @@
+use super::{
+    PRIVATE,
+    scenario::{Event, Message, Request, Time},
+    target::{Answer, Settled, Target},
+};
+use pikku::{
+    call::{AttributeValue, Context, QueueMessage, SocketEvent, SocketPhase, TableChange, Trigger},
+    dispatch::Arrival,
+    function::Reply,
+    http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, header, parse_cookies},
+    testing::TestApp,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The app in this process, in its test harness: what everything else is compared with.
+#[derive(Debug)]
+pub(super) struct InProcess(TestApp);
+
+impl Target for InProcess {
+    const NAME: &'static str = "in-process";
+
+    async fn start(_group: &str) -> Result<Self, String> {
+        let app = TestApp::prepare(scenarios::app()).variable(scenarios::PRIVATE_VARIABLE, PRIVATE);
+        app.try_start().await.map(Self).map_err(|why| why.to_string())
+    }
+
+    async fn http(&self, request: &Request) -> Result<Answer, String> {
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|why| why.to_string())?;
+        let mut sent = HttpRequest::new(method, &request.target());
+        for (name, value) in &request.headers {
+            let name: HeaderName = name.parse().map_err(|why| format!("`{name}`: {why}"))?;
+            let octets = HeaderValue::from_bytes(value.as_bytes()).map_err(|why| format!("`{value}`: {why}"))?;
+            if name == header::COOKIE {
+                let pairs = parse_cookies(value);
+                sent.cookies.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            }
+            sent.headers.append(name, octets);
+        }
+        sent.body = request.body.clone().into();
+        // The clock stands still here: what waits would wait for ever, so the deadline is at once.
+        let context = Context { deadline_ms: Some(self.0.engine().platform().now_ms()), ..Context::default() };
+        let after = context.after.clone();
+        let response = self.0.engine().http(sent, context).await;
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let status = response.status.as_u16();
+        let body = response.body.collect(usize::MAX).await.map_err(|why| why.to_string())?;
+        after.run(&**self.0.engine().platform(), None).await;
+        Ok(Answer::new(status, headers, body))
+    }
+
+    async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
+        let mut settled = Vec::with_capacity(messages.len());
+        for Message { body, attempt } in messages {
+            let message = QueueMessage { body: body.clone(), receive_count: *attempt, ..QueueMessage::default() };
+            settled.push(Settled::of(self.0.queue_message(queue, message).await));
+        }
+        Ok(settled)
+    }
+
+    async fn schedule(&self, schedule: &str, time: &Time) -> Result<Settled, String> {
+        self.0.set_now_ms(time.ms);
+        Ok(Settled::of(self.0.cron(schedule).await))
+    }
+
+    async fn event(&self, event: &Event) -> Result<Settled, String> {
+        let app = &self.0;
+        Ok(Settled::of(match event {
+            Event::Topic { name, message } => app.topic(name, &json(message)?).await,
+            Event::Object { bucket, event, key } => app.object(bucket, event, key).await,
+            Event::Table { name, event, keys, new, old } => {
+                let change = TableChange {
+                    event: event.clone(),
+                    keys: image(keys)?,
+                    new: new.as_ref().map(image).transpose()?,
+                    old: old.as_ref().map(image).transpose()?,
+                    ..TableChange::default()
+                };
+                app.table(name, change).await
+            }
+            Event::Stream { name, data } => app.stream(name, data.clone()).await,
+            Event::Bus { source, detail_type, detail } => app.event(source, detail_type, detail).await,
+        }))
+    }
+
+    async fn say(&self, message: &[u8]) -> Result<Answer, String> {
+        let event = SocketEvent {
+            phase: SocketPhase::Message,
+            connection_id: "connection".to_owned(),
+            route_key: "$default".to_owned(),
+            message_id: None,
+            stage: String::new(),
+            domain: String::new(),
+            api_id: "chat".to_owned(),
+            headers: HeaderMap::new(),
+            query: Vec::new(),
+            body: message.to_vec().into(),
+            binary: false,
+            close_code: None,
+            close_reason: None,
+        };
+        let engine = self.0.engine();
+        let target = engine.target(&Arrival::WebSocket("chat")).ok_or("no function takes its messages")?;
+        Ok(match engine.deliver(target, Trigger::WebSocket(Box::new(event)), Context::default()).await {
+            Ok(Reply::Json(body)) => Answer::new(200, [], body),
+            Ok(other) => return Err(format!("the reply is no JSON: {other:?}")),
+            Err(problem) => Answer::new(problem.status().as_u16(), [], problem.to_json()),
+        })
+    }
+
+    async fn log(&self) -> Vec<String> {
+        self.0.logged().iter().map(|line| format!("{line:?}")).collect()
+    }
+}
+
+/// The harness takes messages as values.
+fn json(message: &str) -> Result<Value, String> {
+    serde_json::from_str(message).map_err(|why| format!("the message is no JSON: {why}"))
+}
+
+fn image(attributes: &BTreeMap<String, Value>) -> Result<BTreeMap<String, AttributeValue>, String> {
+    let attributes = attributes.iter().map(|(name, value)| {
+        let value = match value {
+            Value::String(text) => AttributeValue::Text(text.clone()),
+            Value::Number(number) => AttributeValue::Number(number.to_string()),
+            other => return Err(format!("the attribute `{name}` is neither a string nor a number: {other}")),
+        };
+        Ok((name.clone(), value))
+    });
+    attributes.collect()
+}

@@ -1,0 +1,102 @@
+//! The matrix: every scenario on every target, with equal answers.
+//!
+//! Scenarios are files, `tests/scenarios/*.yaml`; the app that they call is beside them. What a scenario does not say of an
+//! answer is what the first target answers, so that all agree on all of it.
+
+mod in_process;
+mod judge;
+mod lambda;
+mod octets;
+mod raw;
+mod scenario;
+mod target;
+
+pub use octets::Octets;
+pub use scenario::{Call, Ending, Event, Expected, Malformed, Message, Request, Scenario, Step, Time, load};
+pub use target::{Answer, Settled, Target};
+
+use crate::repository;
+use judge::{Record, Seen};
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    pin::Pin,
+    time::Duration,
+};
+
+/// What no answer may show: it is in the app's private error texts, in its panics and in a variable.
+pub const PRIVATE: &str = "private-5f0c9e3ab1";
+
+/// The targets. The first is what the others are compared with.
+pub const TARGETS: [Entry; 2] = [Entry::of::<in_process::InProcess>(), Entry::of::<lambda::Lambda>()];
+
+/// How long a scenario may take on a target.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A target in the list of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    run: fn(&Scenario) -> Running<'_>,
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = Record> + 'a>>;
+
+impl Entry {
+    /// The entry of a target.
+    pub const fn of<T: Target + 'static>() -> Self {
+        Self { name: T::NAME, run: |scenario| Box::pin(run::<T>(scenario)) }
+    }
+}
+
+/// The folder of the scenarios.
+pub fn folder() -> PathBuf {
+    repository().join("tests/scenarios")
+}
+
+/// Runs a scenario on its targets and compares.
+///
+/// # Errors
+///
+/// What differs, for a person.
+pub fn check(scenario: &Scenario, targets: &[Entry]) -> Result<(), String> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string())?;
+    let wanted = |entry: &&Entry| scenario.targets.as_ref().is_none_or(|names| names.iter().any(|n| n == entry.name));
+    let mut records = Vec::new();
+    for entry in targets.iter().filter(wanted) {
+        // One target after the other: their figures would mix, and a failure names its own.
+        let run =
+            AssertUnwindSafe(|| executor.block_on(async { tokio::time::timeout(LIMIT, (entry.run)(scenario)).await }));
+        records.push(match catch_unwind(run) {
+            Ok(Ok(record)) => record,
+            Ok(Err(_)) => Record::failed(entry.name, format!("it took longer than {LIMIT:?}")),
+            Err(_) => Record::failed(entry.name, "it panicked, see above".to_owned()),
+        });
+    }
+    let differences = judge::differences(scenario, &records);
+    if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
+}
+
+async fn run<T: Target>(scenario: &Scenario) -> Record {
+    let target = match T::start(&scenario.group).await {
+        Ok(target) => target,
+        Err(why) => return Record::failed(T::NAME, format!("it does not start: {why}")),
+    };
+    let mut steps = Vec::with_capacity(scenario.steps.len());
+    for step in &scenario.steps {
+        let one = |settled: Settled| Seen::Settled(vec![settled]);
+        steps.push(match &step.call {
+            Call::Http(request) => target.http(request).await.map(Seen::Answer),
+            Call::Queue { queue, messages } => target.queue(queue, messages).await.map(Seen::Settled),
+            Call::Schedule { schedule, time } => target.schedule(schedule, time).await.map(one),
+            Call::Event(event) => target.event(event).await.map(one),
+            Call::Socket(message) => target.say(message).await.map(Seen::Answer),
+        });
+    }
+    Record { target: T::NAME, steps: Ok(steps), log: target.log().await }
+}
+
+#[cfg(test)]
+mod tests;
