@@ -117,6 +117,13 @@ pub(crate) enum Error {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// wasm-bindgen of the app's version is not there, or it failed.
+    WasmBindgen {
+        /// What happened.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// Bundles are over their budgets.
     Budget(Vec<crate::budget::Breach>),
     /// A bundle needs a newer C library than the platform has.
@@ -178,7 +185,9 @@ impl Error {
             | Self::Settings { .. }
             | Self::UnknownCode { .. } => Exit::Usage,
             Self::Build { .. } | Self::Introspect { .. } => Exit::Build,
-            Self::MissingTarget { .. } | Self::MissingLinker { .. } | Self::MissingProgram { .. } => Exit::Tool,
+            Self::MissingTarget { .. } | Self::MissingLinker { .. } | Self::MissingProgram { .. } | Self::WasmBindgen { .. } => {
+                Exit::Tool
+            }
             Self::Budget(_) => Exit::Budget,
             Self::Glibc { .. } | Self::SharedLibrary { .. } => Exit::Platform,
             Self::Io { .. } => Exit::Io,
@@ -202,6 +211,7 @@ impl Error {
             Self::MissingTarget { .. } => "PK3001",
             Self::MissingLinker { .. } => "PK3002",
             Self::MissingProgram { .. } => "PK3003",
+            Self::WasmBindgen { .. } => "PK3004",
             Self::Budget(_) => "PK4001",
             Self::Glibc { .. } => "PK5001",
             Self::SharedLibrary { .. } => "PK5002",
@@ -215,7 +225,7 @@ impl Error {
         Some(match self {
             Self::UnknownGroup { known, .. } => format!("the app's groups are: {}", known.join(", ")),
             Self::Metadata(_) => "run it in a Cargo package, or name one with --manifest-path".to_owned(),
-            Self::Package { hint, .. } | Self::MissingLinker { hint, .. } => hint.clone(),
+            Self::Package { hint, .. } | Self::MissingLinker { hint, .. } | Self::WasmBindgen { hint, .. } => hint.clone(),
             Self::Settings { .. } => "see `cargo pikku explain PK1003` for the settings there are".to_owned(),
             Self::ManifestVersion { .. } => {
                 "use the release of cargo-pikku that has the same version as the app's pikku".to_owned()
@@ -254,7 +264,7 @@ impl fmt::Display for Error {
             },
             Self::UnknownGroup { name, .. } => write!(f, "the app has no group `{name}`"),
             Self::Metadata(_) => f.write_str("Cargo could not describe the project"),
-            Self::Package { reason, .. } => f.write_str(reason),
+            Self::Package { reason, .. } | Self::WasmBindgen { reason, .. } => f.write_str(reason),
             Self::Settings { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::Build { what, .. } => write!(f, "{what} did not build"),
             Self::Introspect { reason } => write!(f, "the app could not be asked for its manifest: {reason}"),

@@ -1,6 +1,7 @@
 use crate::platform::{Workers, binding_name};
 use pikku::service::Env;
 use std::fmt;
+use wasm_bindgen::JsCast;
 use worker::{Bucket, EnvBinding, Fetcher, kv::KvStore};
 
 /// The bindings of a Worker, for services to ask for by their logical names.
@@ -93,7 +94,7 @@ fn workers(env: &Env) -> Result<&Workers, MissingBinding> {
 
 fn get<T: EnvBinding>(env: &Env, what: &'static str, prefix: &str, logical: &str) -> Result<T, MissingBinding> {
     let name = binding_name(prefix, logical);
-    let bindings = &workers(env)?.env;
+    let bindings: &worker::Env = workers(env)?.env.unchecked_ref();
     bindings.get_binding(&name).map_err(|error| MissingBinding { reason: error.to_string(), name, what })
 }
 
@@ -106,7 +107,7 @@ impl Bindings for Env {
     fn kv(&self, name: &str) -> Result<KvStore, MissingBinding> {
         let name = binding_name("", name);
         let what = "KV namespace";
-        let bindings = &workers(self)?.env;
+        let bindings: &worker::Env = workers(self)?.env.unchecked_ref();
         bindings.kv(&name).map_err(|error| MissingBinding { reason: error.to_string(), name, what })
     }
 
@@ -125,6 +126,6 @@ impl Bindings for Env {
     }
 
     fn bindings(&self) -> Result<&worker::Env, MissingBinding> {
-        workers(self).map(|workers| &workers.env)
+        workers(self).map(|workers| workers.env.unchecked_ref())
     }
 }

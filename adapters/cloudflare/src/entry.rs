@@ -13,7 +13,7 @@ macro_rules! worker {
                 $crate::__private::App { make: || $app, timeout_ms: $timeout_ms };
 
             #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]
-            pub fn initialise(
+            pub fn pikku_initialise(
                 env: wasm_bindgen::JsValue,
                 host: $crate::__private::Host,
             ) -> ::std::string::String {
@@ -21,7 +21,7 @@ macro_rules! worker {
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]
-            pub fn fetch(
+            pub fn pikku_fetch(
                 call: u32,
                 method: ::std::string::String,
                 url: ::std::string::String,
@@ -32,7 +32,7 @@ macro_rules! worker {
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]
-            pub fn message(
+            pub fn pikku_message(
                 call: u32,
                 queue: ::std::string::String,
                 id: ::std::string::String,
@@ -45,7 +45,7 @@ macro_rules! worker {
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]
-            pub fn scheduled(call: u32, cron: ::std::string::String, time_ms: f64) -> js_sys::Promise {
+            pub fn pikku_scheduled(call: u32, cron: ::std::string::String, time_ms: f64) -> js_sys::Promise {
                 $crate::__private::scheduled(&APP, call, cron, time_ms)
             }
         }

@@ -14,6 +14,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn log(this: &Host, level: &str, line: &str);
 
+    /// Calls back after so many milliseconds; gives a number by which that is called off.
+    #[wasm_bindgen(method)]
+    pub(crate) fn timer(this: &Host, done: &Closure<dyn FnMut()>, ms: f64) -> JsValue;
+
+    /// Calls a timer off.
+    #[wasm_bindgen(method)]
+    pub(crate) fn cancel(this: &Host, timer: &JsValue);
+
     /// A random id.
     #[wasm_bindgen(method)]
     pub(crate) fn id(this: &Host) -> String;

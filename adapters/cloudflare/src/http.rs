@@ -79,14 +79,14 @@ fn request(method: String, url: &str, pairs: Vec<String>, body: Option<Vec<u8>>)
     })
 }
 
-/// Headers as HTTP has them. They come as byte strings: each character is one octet.
+/// Headers as HTTP has them.
 fn headers(pairs: Vec<String>) -> Result<HeaderMap, Problem> {
     let invalid = || Problem::malformed("a header has a name or a value that HTTP does not allow");
     let mut headers = HeaderMap::with_capacity(pairs.len() / 2);
     let mut pairs = pairs.into_iter();
     while let (Some(name), Some(value)) = (pairs.next(), pairs.next()) {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        headers.append(name, HeaderValue::from_str(&value).map_err(|_| invalid())?);
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?);
     }
     Ok(headers)
 }

@@ -31,7 +31,7 @@ thread_local! {
 /// Prepares this instance of the bundle, once, before its first event. Gives the body of the answer to a call that
 /// panics, which only the JavaScript around the bundle can give.
 pub fn initialise(env: JsValue, host: Host) -> String {
-    let workers = Arc::new(Workers { env: env.into(), host });
+    let workers = Arc::new(Workers { env, host });
     WORKERS.set(Some(Arc::clone(&workers)));
     std::panic::set_hook(Box::new(move |panic| {
         let call = call::current();

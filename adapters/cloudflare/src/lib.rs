@@ -17,7 +17,7 @@
 //!
 //! Natively the crate is empty, so that an app can depend on it on every target.
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "bindings"))]
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod call;
@@ -35,11 +35,13 @@ mod platform;
 mod queue;
 #[cfg(target_family = "wasm")]
 mod schedule;
+#[cfg(target_family = "wasm")]
+mod timer;
 
-#[cfg(target_family = "wasm")]
-pub use bindings::{Bindings, MissingBinding};
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "bindings"))]
 pub use ::worker;
+#[cfg(all(target_family = "wasm", feature = "bindings"))]
+pub use bindings::{Bindings, MissingBinding};
 
 /// What the entry macro's output names and nobody else should.
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-use crate::{call, host::Host};
+use crate::{call, host::Host, timer::Timer};
 use js_sys::Reflect;
 use pikku::{
     BoxError, BoxFuture, Platform,
@@ -7,12 +7,12 @@ use pikku::{
 use std::{any::Any, fmt, time::Duration};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::Env;
 
 /// An isolate of workerd: the bindings, the log of `console`, a clock that moves with input and output alone.
 #[derive(Clone)]
 pub(crate) struct Workers {
-    pub(crate) env: Env,
+    /// The bindings by name.
+    pub(crate) env: JsValue,
     pub(crate) host: Host,
 }
 
@@ -57,7 +57,7 @@ impl Platform for Workers {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        pikku::edge(async move { worker::Delay::from(duration).await })
+        Box::pin(Timer::new(self.host.clone(), duration))
     }
 
     fn env(&self, name: &str) -> Option<String> {

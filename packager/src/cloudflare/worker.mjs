@@ -1,0 +1,180 @@
+// Written by cargo pikku. What stands between workerd and the bundle: it reads requests, writes responses, and puts a new
+// instance in the place of one that a panic or a trap has ended.
+import { instantiate } from "./glue.mjs";
+import module from "./bundle.wasm";
+
+// The largest request body that is taken, in octets; a larger one is answered with 413.
+const LARGEST_BODY = 10 * 1024 * 1024;
+const NO_BODY = new Uint8Array(0);
+const WITHOUT_BODY = new Set([101, 204, 205, 304]);
+
+class Instance {
+  healthy = true;
+  #calls = new Map();
+  #last = 0;
+  #panicked = false;
+  #internal;
+  #env;
+
+  constructor() {
+    this.bundle = instantiate(module, () => this.#trapped());
+  }
+
+  // Bindings are there with the first event and not before.
+  start(env) {
+    if (this.#internal === undefined) {
+      this.#env = env;
+      this.#internal = this.bundle.pikku_initialise(env, this);
+    }
+    return this;
+  }
+
+  // Runs a part of the bundle under a number of its own, by which a panic names what it has ended.
+  run(work) {
+    this.#last = (this.#last + 1) >>> 0 || 1;
+    const call = this.#last;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, reject);
+      work(call).then(resolve, reject);
+    }).finally(() => this.#calls.delete(call));
+  }
+
+  // The answer where the bundle cannot give one any more.
+  failed(request) {
+    const body = request.method === "HEAD" ? null : this.#internal;
+    return new Response(body, { status: 500, headers: { "content-type": "application/problem+json" } });
+  }
+
+  panicked(call) {
+    this.healthy = false;
+    this.#panicked = true;
+    this.#calls.get(call)?.(new Error("the call panicked"));
+  }
+
+  // A panic ends in a trap, and only its own call fails: memory is as it was. Any other trap, such as an overflow of the
+  // stack, fails every call of the instance.
+  #trapped() {
+    this.healthy = false;
+    if (this.#panicked) {
+      this.#panicked = false;
+      return;
+    }
+    for (const fail of this.#calls.values()) fail(new Error("the instance was ended by a trap"));
+  }
+
+  log(level, line) {
+    console[level](line);
+  }
+
+  id() {
+    return crypto.randomUUID();
+  }
+
+  timer(done, ms) {
+    return setTimeout(done, ms);
+  }
+
+  cancel(timer) {
+    clearTimeout(timer);
+  }
+
+  send(binding, text) {
+    return this.#env[binding].send(text, { contentType: "text" });
+  }
+
+  stream(pull) {
+    return new ReadableStream({
+      pull: async (controller) => {
+        const chunk = await this.run(pull);
+        if (chunk === undefined) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+  }
+}
+
+let instance = new Instance();
+
+function healthy(env) {
+  if (!instance.healthy) instance = new Instance();
+  return instance.start(env);
+}
+
+// The octets of a body; nothing of one that is too large.
+async function read(request) {
+  if (request.body === null) return NO_BODY;
+  const length = request.headers.get("content-length");
+  if (length !== null) {
+    if (Number(length) <= LARGEST_BODY) return new Uint8Array(await request.arrayBuffer());
+    await request.body.cancel();
+    return undefined;
+  }
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > LARGEST_BODY) return undefined;
+    chunks.push(chunk);
+  }
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}
+
+// The form of a message's body, and its octets.
+function octets(body) {
+  if (body instanceof ArrayBuffer) return ["bytes", new Uint8Array(body)];
+  if (ArrayBuffer.isView(body)) return ["bytes", new Uint8Array(body.buffer, body.byteOffset, body.byteLength)];
+  const encoder = new TextEncoder();
+  if (typeof body === "string") return ["text", encoder.encode(body)];
+  return ["json", encoder.encode(JSON.stringify(body))];
+}
+
+async function take(queue, message, env) {
+  let delay;
+  try {
+    const [type, body] = octets(message.body);
+    const { id, timestamp, attempts } = message;
+    const here = healthy(env);
+    delay = await here.run((call) => here.bundle.pikku_message(call, queue, id, +timestamp, attempts, type, body));
+  } catch (error) {
+    console.error(`a message was not handled: ${error}`);
+  }
+  if (delay === null) message.ack();
+  else if (delay === undefined) message.retry();
+  else message.retry({ delaySeconds: delay });
+}
+
+export default {
+  async fetch(request, env, context) {
+    const body = await read(request);
+    const here = healthy(env);
+    try {
+      const head = [...request.headers].flat();
+      const answer = await here.run((call) => here.bundle.pikku_fetch(call, request.method, request.url, head, body));
+      const [status, pairs, content, after] = answer;
+      if (after !== undefined) context.waitUntil(after);
+      const headers = new Headers();
+      for (let at = 0; at < pairs.length; at += 2) headers.append(pairs[at], pairs[at + 1]);
+      // A function that sets a content encoding has encoded the body itself.
+      const encodeBody = headers.has("content-encoding") ? "manual" : "automatic";
+      return new Response(WITHOUT_BODY.has(status) ? null : content, { status, headers, encodeBody });
+    } catch (error) {
+      console.error(`a request was not answered: ${error}`);
+      return here.failed(request);
+    }
+  },
+
+  async queue(batch, env) {
+    await Promise.all(batch.messages.map((message) => take(batch.queue, message, env)));
+  },
+
+  async scheduled(controller, env) {
+    const here = healthy(env);
+    await here.run((call) => here.bundle.pikku_scheduled(call, controller.cron, controller.scheduledTime));
+  },
+};
