@@ -11,7 +11,8 @@ const EXPORTS: [&str; 4] = ["pikku_initialise", "pikku_fetch", "pikku_message", 
 /// The line that keeps the instance's exports.
 const KEEPS: &str = "wasm = instance.exports;";
 
-/// Wraps the exports through which JavaScript calls closures of Rust: a trap inside one is thrown where nobody waits.
+/// Wraps the exports through which JavaScript calls closures of Rust: a trap inside one, which is a `RuntimeError` or, where
+/// the stack overflows, a `RangeError`, is thrown where nobody waits.
 const WATCH: &str = "\
 function watched(exports, trapped) {
 const all = {};
@@ -20,7 +21,7 @@ all[name] = name.includes(\"invoke\") ? (...given) => {
 try {
 return value(...given);
 } catch (error) {
-if (error instanceof WebAssembly.RuntimeError) trapped();
+trapped();
 throw error;
 }
 } : value;
