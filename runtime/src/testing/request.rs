@@ -35,7 +35,7 @@ impl<'a> TestRequest<'a> {
         let name: HeaderName = name.parse().unwrap_or_else(|error| panic!("the header name `{name}`: {error}"));
         let value: HeaderValue = value.parse().unwrap_or_else(|error| panic!("the value of `{name}`: {error}"));
         if name == header::COOKIE {
-            let pairs = parse_cookies(value.to_str().unwrap_or_default());
+            let pairs = parse_cookies(std::str::from_utf8(value.as_bytes()).unwrap_or_default());
             self.request.cookies.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
         self.request.headers.append(name, value);

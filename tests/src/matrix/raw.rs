@@ -42,9 +42,16 @@ pub(super) struct Step {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QueueMessage {
-    body: String,
+    body: Octets,
     #[serde(default = "first")]
     attempt: u32,
+}
+
+impl QueueMessage {
+    fn resolve(self) -> Result<Message, String> {
+        let body = String::from_utf8(self.body.0).map_err(|_| "the `body` of a message is no text")?;
+        Ok(Message { body, attempt: self.attempt })
+    }
 }
 
 fn first() -> u32 {
@@ -124,8 +131,8 @@ impl Step {
         } else if let Some(queue) = queue {
             let messages = messages.filter(|messages| !messages.is_empty()).ok_or("`queue` wants `messages`")?;
             let expected = expect.outcomes(messages.len())?;
-            let messages = messages.into_iter().map(|QueueMessage { body, attempt }| Message { body, attempt });
-            (Call::Queue { queue, messages: messages.collect() }, expected)
+            let messages = messages.into_iter().map(QueueMessage::resolve).collect::<Result<_, _>>()?;
+            (Call::Queue { queue, messages }, expected)
         } else if let Some(schedule) = schedule {
             let time = Time::parse(time.ok_or("`schedule` wants a `time`")?)?;
             (Call::Schedule { schedule, time }, expect.outcome()?)

@@ -99,7 +99,8 @@ pub(crate) fn headers(pairs: Vec<(Text<'_>, Text<'_>)>) -> Result<HeaderMap, Pro
 fn cookies(apart: Vec<Text<'_>>, headers: &mut HeaderMap) -> Result<Vec<(String, String)>, Problem> {
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     if apart.is_empty() {
-        let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let texts =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
         return Ok(texts.flat_map(parse_cookies).map(pair).collect());
     }
     if !headers.contains_key(header::COOKIE) {

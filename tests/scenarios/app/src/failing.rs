@@ -1,9 +1,9 @@
 //! Every way a call can fail, with private detail in each that has some.
 
 use crate::PRIVATE_VARIABLE;
-use pikku::{BoxError, Need, Problem, Session, StatusCode, service::Env};
+use pikku::{BoxError, Need, Problem, StatusCode, service::Env};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::{fmt, future::pending};
 
 /// What no answer may show: the text of the variable.
@@ -124,16 +124,4 @@ pub async fn fail_in_the_query(secret: &Secret, how: How) -> Result<(), Failure>
 #[pikku::function]
 pub async fn never() -> Result<(), Problem> {
     pending().await
-}
-
-/// Who calls.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-pub struct User {
-    name: String,
-}
-
-/// Demands a session, which nothing here establishes.
-#[pikku::function]
-pub async fn with_a_session(user: Session<User>) -> Result<String, Problem> {
-    Ok(user.name.clone())
 }

@@ -1,11 +1,11 @@
 //! What calls without an answer did.
 
-use pikku::Problem;
-use std::sync::{Mutex, PoisonError};
+use pikku::{Call, Problem, edge};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The lines that calls have written, kept in memory for as long as the process lives.
-#[derive(Debug, Default)]
-pub struct Journal(Mutex<Vec<String>>);
+#[derive(Debug, Default, Clone)]
+pub struct Journal(Arc<Mutex<Vec<String>>>);
 
 #[pikku::service]
 fn journal() -> Journal {
@@ -32,4 +32,12 @@ pub async fn show_everywhere(journal: &Journal) -> Result<Vec<String>, Problem> 
 #[pikku::function]
 pub async fn show_elsewhere(journal: &Journal) -> Result<Vec<String>, Problem> {
     Ok(journal.lines())
+}
+
+/// Answers, and writes a line after that.
+#[pikku::function]
+pub async fn write_after(call: &Call, journal: &Journal) -> Result<String, Problem> {
+    let (journal, before) = (journal.clone(), journal.lines().len());
+    call.after_answer(edge(async move { journal.write(format!("after the answer: {before} before")) }));
+    Ok(format!("{before} lines"))
 }

@@ -15,11 +15,13 @@ pub mod journal;
 pub mod messages;
 pub mod octets;
 pub mod request;
+pub mod session;
+pub mod stream;
 
 use elsewhere::{take_change, take_event, take_notice, take_object, take_record, talk};
-use failing::{fail, fail_in_the_query, never, with_a_session};
+use failing::{fail, fail_in_the_query, never};
 use given::{created, greeting, merge, nothing, rest, search, segment, typed, typed_list};
-use journal::{show_elsewhere, show_everywhere};
+use journal::{show_elsewhere, show_everywhere, write_after};
 use messages::{failing_run, hourly, job, nightly, note};
 use octets::{large, reversed, shaped};
 use pikku::{
@@ -27,6 +29,8 @@ use pikku::{
     http::{any, delete, get, post, put},
 };
 use request::seen;
+use session::{SessionOfHeader, with_a_session, with_or_without};
+use stream::streamed;
 
 /// The variable that holds what no answer may show.
 pub const PRIVATE_VARIABLE: &str = "PRIVATE_NOTE";
@@ -42,6 +46,7 @@ pub struct Elsewhere;
 /// The app.
 pub fn app<S: Selection>() -> App<S> {
     App::new()
+        .middleware(SessionOfHeader)
         .group::<Everywhere>(|g| {
             g.http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
                 .http::<typed>(post("/typed"))
@@ -61,6 +66,9 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<fail_in_the_query>(get("/failures"))
                 .http::<never>(get("/never"))
                 .http::<with_a_session>(get("/session"))
+                .http::<with_or_without>(get("/maybe-session"))
+                .http::<streamed>(get("/streamed/{kind}"))
+                .http::<write_after>(post("/after"))
                 .http::<show_everywhere>(get("/journal"))
                 .queue::<job>("jobs", Queue::batch(10).retries(3))
                 .queue::<note>("notes", Queue::batch(10))

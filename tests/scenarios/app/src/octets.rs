@@ -41,6 +41,10 @@ pub enum Form {
     Octets,
     /// An error's status without its envelope.
     Teapot,
+    /// A status that says that nothing has changed, with a tag.
+    Unchanged,
+    /// The last status that there may be.
+    Odd,
 }
 
 /// Answers with a form of its own.
@@ -64,6 +68,11 @@ pub async fn shaped(wanted: Wanted) -> Result<Response, Problem> {
             .with_body("text/html; charset=utf-8", "<p>größer</p>\n"),
         Form::Bare => Response::new(StatusCode::RESET_CONTENT),
         Form::Octets => Response::new(StatusCode::OK).with_body("image/x-none", (0..=255).collect::<Vec<u8>>()),
+        Form::Unchanged => Response::new(StatusCode::NOT_MODIFIED).with_header(header::ETAG, value("W/\"v1\"")),
+        Form::Odd => {
+            let status = StatusCode::from_u16(599).map_err(|error| Problem::internal(error.to_string()))?;
+            Response::new(status).with_body("text/plain", "odd")
+        }
         Form::Teapot => Response::new(StatusCode::IM_A_TEAPOT).with_body("text/plain", "short and stout"),
     })
 }
