@@ -1,6 +1,7 @@
 //! The shop as its own developers would test it.
 
 use pikku::testing::TestApp;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shop::{Order, OrderKey, OrderLine, OrderStatus, Product, Report, Store};
 use tempfile::TempDir;
@@ -73,6 +74,85 @@ async fn what_is_not_there_is_not_sold() {
     app.deliver_enqueued().await;
     assert_eq!(status(&app, order.id).await, OrderStatus::OutOfStock);
     assert_eq!(app.get("/products/TEA-42").send().await.json::<Product>().stock, 3);
+}
+
+#[tokio::test]
+async fn lines_of_one_product_count_together() {
+    let Shop { app, _folder } = shop().await;
+    let line = |quantity: u32| json!({ "sku": "TEA-42", "quantity": quantity });
+    for (key, second, status_then, stock) in
+        [("key-00001", 2, OrderStatus::OutOfStock, 3), ("key-00002", 1, OrderStatus::Reserved, 0)]
+    {
+        let order = json!({ "lines": [line(2), line(second)], "email": "ada@example.com" });
+        let placed: Order = app.post("/orders").header("idempotency-key", key).json(&order).send().await.json();
+        assert_eq!(placed.lines.iter().map(|line| line.quantity).collect::<Vec<_>>(), [2, second]);
+        app.deliver_enqueued().await;
+        assert_eq!(status(&app, placed.id).await, status_then);
+        assert_eq!(app.get("/products/TEA-42").send().await.json::<Product>().stock, stock);
+    }
+}
+
+#[tokio::test]
+async fn an_order_of_what_the_shop_does_not_have_is_not_placed() {
+    let Shop { app, _folder } = shop().await;
+    let line = |sku: &str| json!({ "sku": sku, "quantity": 1 });
+    let order = json!({ "lines": [line("TEA-42"), line("TEA-9"), line("TEA-8")], "email": "ada@example.com" });
+    let answer = app.post("/orders").header("idempotency-key", "key-00001").json(&order).send().await;
+    assert_eq!((answer.status(), answer.json::<Value>()["detail"].as_str()), (409, Some("there is no product TEA-9")));
+    assert_eq!(app.enqueued::<Value>("orders-placed"), [] as [Value; 0]);
+    // Nothing is left of it: neither the key nor the id is taken.
+    assert_eq!(place(&app, "key-00001", 1).await.id, 1);
+}
+
+/// As environments of a function are on Lambda: each its own process with the store open.
+#[test]
+fn several_that_have_the_store_open_sell_each_thing_once() {
+    const STOCK: u32 = 10;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.sqlite");
+    // The first to open the file make its tables, all at the same time.
+    let stores: Vec<Store> = std::thread::scope(|scope| {
+        let opening: Vec<_> = (0..4).map(|_| scope.spawn(|| Store::open(&path).unwrap())).collect();
+        opening.into_iter().map(|store| store.join().unwrap()).collect()
+    });
+    let mug = Product { sku: "MUG-1".into(), name: "a mug".into(), price_cents: 900, stock: STOCK };
+    block_on(shop::catalog::put_product(&stores[0], mug)).unwrap();
+
+    let sold: u32 = std::thread::scope(|scope| {
+        let sellers: Vec<_> = stores
+            .into_iter()
+            .enumerate()
+            .map(|(at, store)| scope.spawn(move || block_on(sell(at, store, STOCK))))
+            .collect();
+        sellers.into_iter().map(|sold| sold.join().unwrap()).sum()
+    });
+    assert_eq!(sold, STOCK);
+    let left = block_on(shop::catalog::get_product(&Store::open(&path).unwrap(), input(json!({ "sku": "MUG-1" }))));
+    assert_eq!(left.unwrap().stock, 0);
+}
+
+/// Takes so many orders, and says how many of them have their stock.
+async fn sell(seller: usize, store: Store, orders: u32) -> u32 {
+    let app = TestApp::prepare(shop::app()).with(store).start().await;
+    let mut reserved = 0;
+    for order in 0..orders {
+        let lines = json!({ "lines": [{ "sku": "MUG-1", "quantity": 1 }], "email": "ada@example.com" });
+        let key = format!("order-{order}-of-{seller}");
+        let answer = app.post("/orders").header("idempotency-key", &key).json(&lines).send().await;
+        assert_eq!(answer.status(), 201, "{}", answer.text());
+        assert_eq!(app.deliver_enqueued().await, 1);
+        assert!(app.failures().is_empty(), "{:?}", app.failures());
+        reserved += u32::from(status(&app, answer.json::<Order>().id).await == OrderStatus::Reserved);
+    }
+    reserved
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+fn input<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
 }
 
 #[tokio::test]
@@ -198,7 +278,7 @@ async fn events_of_lambda_reach_the_same_functions() {
 async fn functions_are_ordinary_functions() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("shop.sqlite")).unwrap();
-    let key: shop::OrderKey = serde_json::from_value(json!({ "id": 1 })).unwrap();
+    let key: shop::OrderKey = input(json!({ "id": 1 }));
     assert!(shop::orders::get_order(&store, key).await.is_err());
     let line = OrderLine { sku: "TEA-42".into(), quantity: 1 };
     assert_eq!(serde_json::to_value(line).unwrap(), json!({ "sku": "TEA-42", "quantity": 1 }));
