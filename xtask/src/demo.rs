@@ -19,14 +19,14 @@ use crate::test::{SHOP, build_packager, invocation, package};
 /// The story: a group, the event sent to it, and what that shows.
 const STORY: [(&str, &str, &str); 10] = [
     ("catalog", "api-put-product.json", "a product is put into the catalog"),
-    ("catalog", "s3-delivery.json", "a file in a bucket adds to its stock"),
+    ("warehouse", "s3-delivery.json", "a file in a bucket adds to its stock"),
     ("catalog", "api-list-products.json", "the catalog is listed; the query is decoded by the input's schema"),
     ("orders", "api-place-wrong-order.json", "a wrong order is refused, with every mistake in it"),
     ("orders", "api-place-order.json", "an order is placed and sent to a queue"),
     ("orders", BATCH, "the queue hands it back beside a broken message, which alone stays"),
     ("orders", "api-get-order.json", "the stock is reserved"),
     ("reports", "scheduler-nightly-report.json", "the nightly report is written"),
-    ("reports", "eventbridge-parcel-shipped.json", "the warehouse says that the parcel left"),
+    ("warehouse", "eventbridge-parcel-shipped.json", "the warehouse says that the parcel left"),
     ("orders", "api-get-order.json", "the order knows"),
 ];
 

@@ -58,14 +58,6 @@ pub struct Products {
     pub products: Vec<Product>,
 }
 
-/// A file that arrived: `TEA-42/100.delivery` is a hundred of `TEA-42`.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Delivery {
-    /// The file.
-    #[schemars(regex(pattern = r"^[A-Z]{2,4}-[0-9]{1,6}/[0-9]{1,6}\.delivery$"))]
-    key: String,
-}
-
 /// Lists products.
 #[pikku::function]
 pub async fn list_products(store: &Store, query: ProductQuery) -> Result<Products, Problem> {
@@ -97,21 +89,6 @@ pub async fn put_product(store: &Store, product: Product) -> Result<Product, Cat
     );
     store.query(put).await?;
     Ok(product)
-}
-
-/// Adds to the stock what a delivery brings.
-#[pikku::function]
-pub async fn restock_product(store: &Store, delivery: Delivery) -> Result<(), CatalogError> {
-    let (sku, quantity) = delivery.key.trim_end_matches(".delivery").split_once('/').unwrap_or_default();
-    let quantity: u32 = quantity.parse().unwrap_or_default();
-    let restock = Statement::new(
-        "UPDATE products SET stock = min(stock + ?2, ?3) WHERE sku = ?1 RETURNING sku",
-        [sku.into(), quantity.into(), u32::MAX.into()],
-    );
-    if store.query(restock).await?.is_empty() {
-        return Err(CatalogError::NoSuchProduct { sku: sku.to_owned() });
-    }
-    Ok(())
 }
 
 /// What can go wrong in the catalog.

@@ -1,9 +1,6 @@
-//! Reports, and what the warehouse tells.
+//! Reports.
 
-use crate::{
-    orders::OrderError,
-    store::{Statement, Store, StoreError},
-};
+use crate::store::{Statement, Store, StoreError};
 use pikku::{Problem, service::Clock};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,13 +23,6 @@ pub struct Report {
 pub struct ReportKey {
     /// The day: days since the Unix epoch.
     day: u64,
-}
-
-/// What the warehouse tells when a parcel leaves.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct ParcelShipped {
-    /// The order.
-    pub order: u64,
 }
 
 /// What can go wrong with a report.
@@ -70,14 +60,4 @@ pub async fn nightly_report(store: &Store, clock: &Clock) -> Result<(), Problem>
 pub async fn get_report(store: &Store, key: ReportKey) -> Result<Report, ReportError> {
     let one = "SELECT day, orders, out_of_stock, total_cents FROM reports WHERE day = ?1";
     store.query(Statement::new(one, [key.day.into()])).await?.first()?.ok_or(ReportError::NoSuchReport)
-}
-
-/// Notes that an order is on its way.
-#[pikku::function]
-pub async fn parcel_shipped(store: &Store, shipped: ParcelShipped) -> Result<(), OrderError> {
-    let ship = "UPDATE orders SET status = 'shipped' WHERE id = ?1 RETURNING id";
-    if store.query(Statement::new(ship, [shipped.order.into()])).await?.is_empty() {
-        return Err(OrderError::NoSuchOrder { id: shipped.order });
-    }
-    Ok(())
 }
