@@ -1,7 +1,7 @@
-//! The byte budgets of groups, from `[package.metadata.pikku.lambda.budget]`.
+//! The byte budgets of groups, from the `budget` table of a target's settings.
 
-use crate::{output::bytes, project::Settings};
-use std::fmt;
+use crate::{output::bytes, project::Bytes};
+use std::{collections::BTreeMap, fmt};
 
 /// The key that holds for every group without a budget of its own.
 const DEFAULT: &str = "default";
@@ -30,9 +30,8 @@ impl fmt::Display for Breach {
     }
 }
 
-/// The most bytes a group's bootstrap may have.
-pub(crate) fn limit(settings: &Settings, group: &str) -> Option<u64> {
-    let budget = &settings.lambda.budget;
+/// The most bytes a group's bundle may have.
+pub(crate) fn limit(budget: &BTreeMap<String, Bytes>, group: &str) -> Option<u64> {
     budget.get(group).or_else(|| budget.get(DEFAULT)).map(|bytes| bytes.0)
 }
 
@@ -50,11 +49,10 @@ mod tests {
 
     #[test]
     fn a_groups_own_budget_goes_before_the_default() {
-        let settings: Settings =
-            serde_json::from_value(json!({"lambda": {"budget": {"default": "1 MB", "orders": "2 MB"}}})).unwrap();
-        assert_eq!(limit(&settings, "orders"), Some(2_000_000));
-        assert_eq!(limit(&settings, "reports"), Some(1_000_000));
-        assert_eq!(limit(&Settings::default(), "orders"), None);
+        let budget = serde_json::from_value(json!({"default": "1 MB", "orders": "2 MB"})).unwrap();
+        assert_eq!(limit(&budget, "orders"), Some(2_000_000));
+        assert_eq!(limit(&budget, "reports"), Some(1_000_000));
+        assert_eq!(limit(&BTreeMap::new(), "orders"), None);
     }
 
     #[test]

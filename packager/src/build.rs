@@ -65,11 +65,14 @@ impl<'p> Cargo<'p> {
             match message {
                 Message::CompilerArtifact(artifact) => {
                     progress.step(&self.dir, artifact.package_id.repr, &artifact.target.name);
-                    if let Some(program) = artifact.executable
-                        && !artifact.target.is_custom_build()
-                    {
-                        programs.insert(artifact.target.name, program.into_std_path_buf());
+                    if artifact.target.is_custom_build() {
+                        continue;
                     }
+                    // A library of WebAssembly has the name of its package with underscores.
+                    let module = artifact.filenames.into_iter().find(|file| file.extension() == Some("wasm"));
+                    let module = module.map(|module| (artifact.target.name.replace('_', "-"), module));
+                    let program = artifact.executable.map(|program| (artifact.target.name, program));
+                    programs.extend(program.or(module).map(|(name, path)| (name, path.into_std_path_buf())));
                 }
                 // A line that is no message is what a procedural macro or a build script printed.
                 Message::TextLine(line) => progress.bar.suspend(|| eprintln!("{line}")),
@@ -108,6 +111,10 @@ impl<'p> Cargo<'p> {
         }
         if let Some(toolchain) = self.toolchain {
             command.args(["--release", "--workspace", "--target", &toolchain.target_argument()]);
+            if toolchain.std_source.is_some() {
+                // Only nightly compilers take `-Z`; a stable one takes it as well when it is told to.
+                command.args(["-Z", "build-std=std,panic_abort"]).env("RUSTC_BOOTSTRAP", "1");
+            }
             self.flags(toolchain, &mut command);
         }
         command
@@ -145,6 +152,8 @@ impl<'p> Cargo<'p> {
         // The last that fits is used, so the narrowest comes last.
         let mut folders = Vec::new();
         folders.extend(home.map(|home| (home, "/cargo")));
+        let source = self.toolchain.and_then(|toolchain| toolchain.std_source.clone());
+        folders.extend(source.map(|source| (source, "/rust")));
         folders.push((self.project.linked_dir.clone(), "/app"));
         folders.push((self.dir.clone(), "/bundle"));
         folders.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect()

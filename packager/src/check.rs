@@ -4,6 +4,7 @@
 //! that platform's template.
 
 mod names;
+mod needs;
 mod routes;
 mod wirings;
 
@@ -30,6 +31,7 @@ pub(crate) fn check(manifest: &Manifest) -> Vec<Finding> {
     names::check(manifest, &mut findings);
     routes::check(manifest, &mut findings);
     wirings::check(manifest, &mut findings);
+    needs::check(manifest, &mut findings);
     schemas(manifest, &mut findings);
     findings
 }

@@ -34,9 +34,11 @@ Examples:
   cargo pikku package --target lambda
   cargo pikku package --target lambda --group orders --arch arm64
   cargo pikku package --target lambda --profile fast --json > packaged.json
+  cargo pikku package --target cloudflare
 
-The bundles are written to target/pikku/lambda: <group>/bootstrap, <group>.zip, <group>.proof.json, template.yaml,
-manifest.json and report.json.")]
+The bundles are written to target/pikku/<target>, with <group>.proof.json, manifest.json and report.json; for Lambda
+<group>/bootstrap, <group>.zip and template.yaml, for Cloudflare <group>/ with worker.mjs, glue.mjs, bundle.wasm and
+wrangler.jsonc, which `wrangler deploy` takes as it is.")]
     Package(PackageArgs),
     /// Run a group's bundle locally on one event
     Invoke(crate::invoke::InvokeArgs),
@@ -97,16 +99,19 @@ pub(crate) struct PackageArgs {
     /// Only this group; may be repeated
     #[arg(short, long = "group", value_name = "GROUP")]
     pub(crate) groups: Vec<String>,
-    /// The processor to build for
-    #[arg(long, value_enum, default_value_t = Arch::X86_64)]
-    pub(crate) arch: Arch,
-    /// The C library: the platform's own (gnu), or a static one (musl) [default: gnu where it can be linked]
+    /// The processor to build for (Lambda) [default: x86_64]
+    #[arg(long, value_enum)]
+    pub(crate) arch: Option<Arch>,
+    /// The C library (Lambda): the platform's own (gnu), or a static one (musl) [default: gnu where it can be linked]
     #[arg(long, value_enum)]
     pub(crate) libc: Option<Libc>,
-    /// What to optimise for
-    #[arg(long, value_enum, default_value_t = Profile::DEFAULT)]
-    pub(crate) profile: Profile,
-    /// Where to write [default: <target directory>/pikku/lambda]
+    /// Build Rust's standard library from its source (Cloudflare)
+    #[arg(long)]
+    pub(crate) build_std: bool,
+    /// What to optimise for [default: balanced for Lambda, small for Cloudflare]
+    #[arg(long, value_enum)]
+    pub(crate) profile: Option<Profile>,
+    /// Where to write [default: <target directory>/pikku/<target>]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out_dir: Option<PathBuf>,
     /// Print the report as JSON instead of a table
@@ -134,6 +139,18 @@ pub(crate) struct ManifestArgs {
 pub(crate) enum Platform {
     /// AWS Lambda, runtime provided.al2023
     Lambda,
+    /// Cloudflare Workers
+    Cloudflare,
+}
+
+impl Platform {
+    /// The platform's name as it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Lambda => "lambda",
+            Self::Cloudflare => "cloudflare",
+        }
+    }
 }
 
 /// A processor.

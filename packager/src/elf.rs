@@ -58,7 +58,7 @@ pub(crate) fn symbols(program: &[u8]) -> Result<Vec<Symbol>, Error> {
 }
 
 /// The crate that the code of a name comes from: that of the first path, or of the type an implementation is for.
-fn crate_of(name: &str) -> Option<String> {
+pub(crate) fn crate_of(name: &str) -> Option<String> {
     let start = name.trim_start_matches(['<', '&', '*', '(', '[', ' ']);
     let start = ["mut ", "const ", "dyn ", "'static "]
         .iter()

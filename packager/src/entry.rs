@@ -1,4 +1,4 @@
-//! The entry crate of a bundle: it names what the bundle holds and calls the platform's `run`.
+//! The entry crate of a bundle: it names what the bundle holds and calls the platform's adapter.
 
 use crate::{
     contracts::{Contracts, contracts, module_name},
@@ -13,6 +13,18 @@ use std::{collections::BTreeSet, fmt::Write as _};
 const JSONSCHEMA: &str = "0.60";
 const REGEX_LITE: &str = "0.1";
 
+/// The platform that an entry crate is for, with what its adapter is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Adapter {
+    /// A program that serves Lambda's Runtime API.
+    Lambda,
+    /// A module of WebAssembly that JavaScript calls.
+    Cloudflare {
+        /// How long one call may take.
+        timeout_ms: u32,
+    },
+}
+
 /// The name of a bundle's package, and of its program.
 pub(crate) fn package_name(group: &str) -> String {
     format!("pikku-bundle-{group}")
@@ -24,14 +36,19 @@ pub(crate) fn add(
     project: &Project,
     manifest: &Manifest,
     group: &Group,
+    adapter: Adapter,
 ) -> Result<Vec<String>, Error> {
     let functions = manifest.functions_of(group);
     let contracts = contracts(functions.iter().copied());
     let name = package_name(&group.name);
-    let cargo = cargo_manifest(project, &name, &contracts, sends(manifest, group));
-    let main = main(project, manifest, group);
+    let cargo = cargo_manifest(project, &name, &contracts, adapter, sends(manifest, group));
+    let source = source(project, manifest, group, adapter);
+    let file = match adapter {
+        Adapter::Lambda => "src/main.rs",
+        Adapter::Cloudflare { .. } => "src/lib.rs",
+    };
     let module = format!("//! The contracts of the bundle's functions.\n{}", contracts.source);
-    workspace.add(&name, &cargo, &[("src/main.rs", &main), ("src/contracts.rs", &module)])?;
+    workspace.add(&name, &cargo, &[(file, &source), ("src/contracts.rs", &module)])?;
     Ok(contracts.notes)
 }
 
@@ -41,13 +58,19 @@ fn sends(manifest: &Manifest, group: &Group) -> bool {
     needs.any(|need| matches!(need, Need::SendToQueue(_)))
 }
 
-fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, sends: bool) -> String {
+fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter: Adapter, sends: bool) -> String {
     let mut text = package_table(name);
+    if let Adapter::Cloudflare { .. } = adapter {
+        text.push_str("\n[lib]\ncrate-type = [\"cdylib\"]\n");
+    }
     text.push_str("\n[dependencies]\n");
     text.push_str(&app_dependency(project));
     let features: &[&str] = if contracts.uses_validators { &["jsonschema"] } else { &[] };
     text.push_str(&runtime_dependency(project, RuntimeCrate::Runtime, features));
-    text.push_str(&runtime_dependency(project, RuntimeCrate::Lambda, if sends { &["sqs"] } else { &[] }));
+    text.push_str(&match adapter {
+        Adapter::Lambda => runtime_dependency(project, RuntimeCrate::Lambda, if sends { &["sqs"] } else { &[] }),
+        Adapter::Cloudflare { .. } => runtime_dependency(project, RuntimeCrate::Cloudflare, &[]),
+    });
     if contracts.uses_validators {
         let _ = writeln!(
             text,
@@ -61,7 +84,7 @@ fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, sends: b
     text
 }
 
-fn main(project: &Project, manifest: &Manifest, group: &Group) -> String {
+fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: Adapter) -> String {
     let kinds: BTreeSet<&str> = group.wirings.iter().map(|wiring| wiring.kind.name()).collect();
     let kinds: String = kinds.iter().map(|kind| format!(".with(pikku::Kinds::{})", kind.to_uppercase())).collect();
     let sends = sends(manifest, group);
@@ -75,6 +98,13 @@ fn main(project: &Project, manifest: &Manifest, group: &Group) -> String {
             module_name(&function.name)
         );
     }
+    let app = format!("{}::<Bundle>()", project.app);
+    let run = match adapter {
+        Adapter::Lambda => format!("fn main() -> std::process::ExitCode {{\n    pikku_lambda::run({app})\n}}"),
+        Adapter::Cloudflare { timeout_ms } => {
+            format!("pikku_cloudflare::worker!(Bundle, {app}, timeout_ms = {timeout_ms});")
+        }
+    };
     format!(
         "//! The bundle of the group `{group}`.\n
 mod contracts;
@@ -94,11 +124,8 @@ impl pikku::Selection for Bundle {{
     }}
 }}
 
-fn main() -> std::process::ExitCode {{
-    pikku_lambda::run({app}::<Bundle>())
-}}
+{run}
 ",
         group = group.name,
-        app = project.app,
     )
 }

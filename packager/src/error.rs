@@ -124,8 +124,41 @@ pub(crate) enum Error {
         /// What to do.
         hint: String,
     },
+    /// An option that belongs to another target.
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The target it was given for.
+        platform: &'static str,
+    },
+    /// The source of Rust's standard library is not installed.
+    MissingSource {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// wasm-opt failed.
+    WasmOpt {
+        /// The program.
+        program: PathBuf,
+        /// What it said.
+        reason: String,
+    },
     /// Bundles are over their budgets.
-    Budget(Vec<crate::budget::Breach>),
+    Budget {
+        /// The target, in whose settings the budgets are.
+        target: &'static str,
+        /// The bundles.
+        breaches: Vec<crate::budget::Breach>,
+    },
+    /// A bundle is larger than the platform takes.
+    TooLarge {
+        /// The group.
+        group: String,
+        /// Its bytes.
+        bytes: u64,
+        /// The most there may be.
+        limit: u64,
+    },
     /// A bundle needs a newer C library than the platform has.
     Glibc {
         /// The group.
@@ -183,13 +216,17 @@ impl Error {
             | Self::Metadata(_)
             | Self::Package { .. }
             | Self::Settings { .. }
+            | Self::Option { .. }
             | Self::UnknownCode { .. } => Exit::Usage,
             Self::Build { .. } | Self::Introspect { .. } => Exit::Build,
-            Self::MissingTarget { .. } | Self::MissingLinker { .. } | Self::MissingProgram { .. } | Self::WasmBindgen { .. } => {
-                Exit::Tool
-            }
-            Self::Budget(_) => Exit::Budget,
-            Self::Glibc { .. } | Self::SharedLibrary { .. } => Exit::Platform,
+            Self::MissingTarget { .. }
+            | Self::MissingLinker { .. }
+            | Self::MissingProgram { .. }
+            | Self::MissingSource { .. }
+            | Self::WasmOpt { .. }
+            | Self::WasmBindgen { .. } => Exit::Tool,
+            Self::Budget { .. } => Exit::Budget,
+            Self::Glibc { .. } | Self::SharedLibrary { .. } | Self::TooLarge { .. } => Exit::Platform,
             Self::Io { .. } => Exit::Io,
             Self::Invoke(why) => why.exit(),
             Self::Bug { .. } => Exit::Bug,
@@ -212,7 +249,11 @@ impl Error {
             Self::MissingLinker { .. } => "PK3002",
             Self::MissingProgram { .. } => "PK3003",
             Self::WasmBindgen { .. } => "PK3004",
-            Self::Budget(_) => "PK4001",
+            Self::Option { .. } => "PK1005",
+            Self::MissingSource { .. } => "PK3005",
+            Self::WasmOpt { .. } => "PK3006",
+            Self::Budget { .. } => "PK4001",
+            Self::TooLarge { .. } => "PK5003",
             Self::Glibc { .. } => "PK5001",
             Self::SharedLibrary { .. } => "PK5002",
             Self::Io { .. } => "PK6001",
@@ -233,11 +274,24 @@ impl Error {
             Self::Introspect { .. } => {
                 "the app function must be `pub fn app<S: pikku::Selection>() -> pikku::App<S>`".to_owned()
             }
+            Self::MissingTarget { triple } if triple == crate::toolchain::WASM => {
+                format!("run `rustup target add {triple}`, or build it from its source with --build-std")
+            }
             Self::MissingTarget { triple } => format!("run `rustup target add {triple}`"),
+            Self::MissingSource { .. } => {
+                "run `rustup component add rust-src` (on Debian: apt-get install rust-src)".to_owned()
+            }
+            Self::WasmOpt { .. } => {
+                "run `npm install --save-dev binaryen` for a release that knows what the compiler emits, or package without it by \
+                 setting WASM_OPT_BIN to nothing"
+                    .to_owned()
+            }
+            Self::Option { .. } => "leave it away".to_owned(),
+            Self::TooLarge { .. } => "split the group, or look at the crates in its proof file".to_owned(),
             Self::MissingProgram { .. } => "install Rust with rustup, or put the program on PATH".to_owned(),
-            Self::Budget(_) => "shrink what is listed, or raise the group's budget in \
-                                [package.metadata.pikku.lambda.budget]"
-                .to_owned(),
+            Self::Budget { target, .. } => format!(
+                "shrink what is listed, or raise the group's budget in [package.metadata.pikku.{target}.budget]"
+            ),
             Self::Glibc { .. } => "package with --libc musl, or install zig and cargo-zigbuild to link against \
                                    the platform's own version"
                 .to_owned(),
@@ -276,7 +330,19 @@ impl fmt::Display for Error {
             Self::MissingTarget { triple } => write!(f, "Rust's standard library for {triple} is not installed"),
             Self::MissingLinker { triple, .. } => write!(f, "no linker for {triple} was found"),
             Self::MissingProgram { program, .. } => write!(f, "`{program}` could not be started"),
-            Self::Budget(breaches) => match breaches.len() {
+            Self::Option { option, platform } => write!(f, "`{option}` has no meaning for `--target {platform}`"),
+            Self::MissingSource { path } => {
+                write!(
+                    f,
+                    "the source of Rust's standard library, which --build-std builds, is not at {}",
+                    path.display()
+                )
+            }
+            Self::WasmOpt { program, reason } => write!(f, "{} failed: {reason}", program.display()),
+            Self::TooLarge { group, bytes, limit } => {
+                write!(f, "the bundle of group `{group}` has {bytes} bytes, and the platform takes {limit}")
+            }
+            Self::Budget { breaches, .. } => match breaches.len() {
                 1 => f.write_str("a bundle is over its budget"),
                 many => write!(f, "{many} bundles are over their budgets"),
             },

@@ -2,15 +2,18 @@
 //!
 //! A run goes through these modules in order: `cli` is what was typed, `project` what Cargo knows of the app,
 //! `introspect` asks the app for its manifest, `check` finds what is wrong with it, `entry` and `contracts` write
-//! the bundles' entry crates into a `workspace`, `build` compiles them all at once, `elf`, `proof` and `archive`
-//! make the bundles of the programs, and `report` says what came of it. `package` is that order.
+//! the bundles' entry crates into a `workspace`, `build` compiles them all at once, `lambda` (with `elf`, `archive` and
+//! `template`) or `cloudflare` makes the bundles of the programs, with a `proof`, and `report` says what came of it.
+//! `package` is that order.
 
 mod archive;
 mod budget;
 mod build;
 mod check;
 mod cli;
+mod cloudflare;
 mod contracts;
+mod crontab;
 mod elf;
 mod entry;
 mod error;
@@ -18,6 +21,7 @@ mod explain;
 mod files;
 mod introspect;
 mod invoke;
+mod lambda;
 mod output;
 mod package;
 mod profile;

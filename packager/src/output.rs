@@ -69,7 +69,7 @@ impl Talk {
             let _ = writeln!(out, "  caused by: {}", cause.to_string().trim_end().replace('\n', "\n    "));
             source = cause.source();
         }
-        if let Error::Budget(breaches) = error {
+        if let Error::Budget { breaches, .. } = error {
             for breach in breaches {
                 let _ = writeln!(out, "  {breach}");
             }
@@ -179,12 +179,13 @@ mod tests {
     #[test]
     fn other_errors() {
         let missing = Error::MissingTarget { triple: "aarch64-unknown-linux-musl".to_owned() };
-        let over = Error::Budget(vec![Breach {
+        let breach = Breach {
             group: "orders".to_owned(),
             limit: 1_200_000,
             bytes: 1_300_000,
             largest: vec![("shop".to_owned(), 700_000), ("std".to_owned(), 300_000)],
-        }]);
+        };
+        let over = Error::Budget { target: "lambda", breaches: vec![breach] };
         let io = Error::io("write", "/x/y")(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "not allowed"));
         let all: Vec<String> = [missing, over, io].iter().map(plain).collect();
         insta::assert_snapshot!(all.join("---\n"), @"

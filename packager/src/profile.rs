@@ -1,5 +1,6 @@
 //! The build profiles of bundles, in one table.
 
+use crate::cli::Platform;
 use clap::ValueEnum;
 use std::fmt::Write as _;
 
@@ -24,15 +25,28 @@ struct Settings {
 }
 
 impl Profile {
-    pub(crate) const DEFAULT: Self = Self::Balanced;
-
-    /// A panic unwinds in every profile: one bad event must not cost the process, and with it a cold start.
-    fn settings(self) -> Settings {
-        match self {
-            Self::Small => Settings { opt_level: "\"z\"", lto: "\"fat\"", codegen_units: 1, panic: "unwind" },
-            Self::Balanced => Settings { opt_level: "\"s\"", lto: "\"fat\"", codegen_units: 1, panic: "unwind" },
-            Self::Fast => Settings { opt_level: "3", lto: "\"fat\"", codegen_units: 1, panic: "unwind" },
+    /// The profile where none is asked for. A Worker's bytes are sent to and compiled at every place that runs it, so
+    /// they count for more there.
+    pub(crate) fn default_of(platform: Platform) -> Self {
+        match platform {
+            Platform::Lambda => Self::Balanced,
+            Platform::Cloudflare => Self::Small,
         }
+    }
+
+    /// A panic unwinds on Lambda: one bad event must not cost the process, and with it a cold start. Stable Rust cannot
+    /// unwind on wasm, where the JavaScript around the bundle starts a new instance.
+    fn settings(self, platform: Platform) -> Settings {
+        let opt_level = match self {
+            Self::Small => "\"z\"",
+            Self::Balanced => "\"s\"",
+            Self::Fast => "3",
+        };
+        let panic = match platform {
+            Platform::Lambda => "unwind",
+            Platform::Cloudflare => "abort",
+        };
+        Settings { opt_level, lto: "\"fat\"", codegen_units: 1, panic }
     }
 
     /// The profile's name as it is typed.
@@ -45,8 +59,8 @@ impl Profile {
     }
 
     /// The `[profile.release]` of the generated workspace. Symbols stay until the proof has read them.
-    pub(crate) fn manifest(self) -> String {
-        let Settings { opt_level, lto, codegen_units, panic } = self.settings();
+    pub(crate) fn manifest(self, platform: Platform) -> String {
+        let Settings { opt_level, lto, codegen_units, panic } = self.settings(platform);
         let mut text = String::from("[profile.release]\n");
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "opt-level = {opt_level}\nlto = {lto}\ncodegen-units = {codegen_units}");

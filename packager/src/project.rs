@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) app: Option<String>,
     /// What concerns Lambda.
     pub(crate) lambda: LambdaSettings,
+    /// What concerns Cloudflare Workers.
+    pub(crate) cloudflare: CloudflareSettings,
 }
 
 /// `[package.metadata.pikku.lambda]`.
@@ -80,6 +82,43 @@ pub(crate) struct GroupSettings {
     pub(crate) memory_mb: Option<u32>,
     pub(crate) timeout_s: Option<u32>,
     pub(crate) log_retention_days: Option<u32>,
+}
+
+/// `[package.metadata.pikku.cloudflare]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CloudflareSettings {
+    /// The app's name in those of its Workers, queues and databases; the package's otherwise.
+    pub(crate) name: Option<String>,
+    /// The behaviour of workerd that is asked for.
+    pub(crate) compatibility_date: Option<String>,
+    pub(crate) compatibility_flags: Vec<String>,
+    /// The zone of the app's host name; without one, each Worker has a host name under `workers.dev`.
+    pub(crate) zone: Option<String>,
+    /// The app's host name; the zone itself otherwise.
+    pub(crate) host: Option<String>,
+    /// How long a call may take.
+    pub(crate) timeout_ms: Option<u32>,
+    /// The most processor time of a call.
+    pub(crate) cpu_ms: Option<u32>,
+    /// The most bytes of a bundle, wasm and JavaScript, gzipped: by group, or for all under `default`.
+    pub(crate) budget: BTreeMap<String, Bytes>,
+    /// The ids of databases in the account, by logical name.
+    pub(crate) databases: BTreeMap<String, String>,
+    /// The ids of key-value namespaces in the account, by logical name.
+    pub(crate) key_values: BTreeMap<String, String>,
+    /// The values of variables.
+    pub(crate) vars: BTreeMap<String, String>,
+    /// The settings of single groups.
+    pub(crate) groups: BTreeMap<String, WorkerSettings>,
+}
+
+/// `[package.metadata.pikku.cloudflare.groups.<group>]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WorkerSettings {
+    pub(crate) timeout_ms: Option<u32>,
+    pub(crate) cpu_ms: Option<u32>,
 }
 
 /// A number of bytes: a number, or text such as `1.2 MB` or `600 kB` (decimal units, as elsewhere in reports).

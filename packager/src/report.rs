@@ -4,6 +4,7 @@ use crate::{
     output::{bytes, table},
     proof::Proof,
 };
+use pikku_manifest::{Group, Lifetime, Manifest};
 use serde::Serialize;
 
 /// How many of the largest crates stand in the report.
@@ -31,15 +32,10 @@ pub(crate) struct Report {
 pub(crate) struct GroupReport {
     /// The group.
     pub(crate) group: String,
-    /// The bytes of the bootstrap.
-    pub(crate) bytes: u64,
-    /// The bytes of the zip.
-    pub(crate) zip_bytes: u64,
-    /// The SHA-256 of the bootstrap.
-    pub(crate) sha256: String,
-    /// The SHA-256 of the zip.
-    pub(crate) zip_sha256: String,
-    /// The most bytes the bootstrap may have.
+    /// What is deployed.
+    #[serde(flatten)]
+    pub(crate) artefact: Artefact,
+    /// The most bytes it may have: of the bootstrap on Lambda, of the gzipped whole on Cloudflare.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) budget_bytes: Option<u64>,
     /// The functions in it.
@@ -50,11 +46,64 @@ pub(crate) struct GroupReport {
     pub(crate) init: Init,
     /// The crates with the most bytes, largest first.
     pub(crate) crates: Vec<Share>,
-    /// The bytes that no symbol names: constants, tables for unwinding, headers.
+    /// The bytes of the program that no symbol names: constants, tables for unwinding, headers.
     pub(crate) unnamed_bytes: u64,
     /// What the author should know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+}
+
+/// What of a bundle is deployed, as its platform has it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Artefact {
+    /// A bootstrap in a zip.
+    Lambda {
+        /// The bytes of the bootstrap.
+        bytes: u64,
+        /// The bytes of the zip.
+        zip_bytes: u64,
+        /// The SHA-256 of the bootstrap.
+        sha256: String,
+        /// The SHA-256 of the zip.
+        zip_sha256: String,
+    },
+    /// A module of WebAssembly and the JavaScript around it.
+    Cloudflare {
+        /// The bytes of the wasm.
+        bytes: u64,
+        /// The bytes of the JavaScript.
+        js_bytes: u64,
+        /// The same gzipped: the wasm, the JavaScript, and both.
+        gzip: Gzipped,
+        /// The SHA-256 of the wasm.
+        sha256: String,
+        /// The SHA-256 of the JavaScript: of `worker.mjs`, `glue.mjs` and what it imports, one after another.
+        js_sha256: String,
+        /// Whether wasm-opt has made the wasm smaller.
+        wasm_opt: WasmOpt,
+    },
+}
+
+/// Bytes when gzipped at level 9, each file for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Gzipped {
+    /// Of the wasm.
+    pub(crate) wasm_bytes: u64,
+    /// Of the JavaScript.
+    pub(crate) js_bytes: u64,
+    /// Of both.
+    pub(crate) total_bytes: u64,
+}
+
+/// What wasm-opt did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WasmOpt {
+    /// It ran, in this version.
+    Ran(String),
+    /// It was not found, or switched off.
+    NotRun(&'static str),
 }
 
 /// What a bundle does before its first event.
@@ -64,6 +113,14 @@ pub(crate) struct Init {
     pub(crate) services: Vec<String>,
 }
 
+impl Init {
+    pub(crate) fn of(manifest: &Manifest, group: &Group) -> Self {
+        let services = manifest.services_of(group).into_iter();
+        let services = services.filter(|service| service.lifetime == Lifetime::Singleton);
+        Self { services: services.map(|service| service.name.clone()).collect() }
+    }
+}
+
 /// A crate's part of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Share {
@@ -71,7 +128,7 @@ pub(crate) struct Share {
     pub(crate) name: String,
     /// Its bytes.
     pub(crate) bytes: u64,
-    /// Its part of the bootstrap, in percent.
+    /// Its part of the program, in percent.
     pub(crate) percent: f64,
 }
 
@@ -95,21 +152,85 @@ pub(crate) fn shares(crates: &[(String, u64)], total: u64) -> Vec<Share> {
 impl Report {
     /// The table at the end of a package run.
     pub(crate) fn table(&self) -> String {
-        let rows: Vec<Vec<String>> = self
-            .groups
-            .iter()
-            .map(|group| {
-                vec![
-                    group.group.clone(),
-                    group.functions.len().to_string(),
-                    group.services.len().to_string(),
-                    bytes(group.bytes),
-                    bytes(group.zip_bytes),
-                    group.budget_bytes.map_or_else(|| "-".to_owned(), bytes),
-                    group.sha256[..12].to_owned(),
-                ]
-            })
-            .collect();
-        table(&["group", "functions", "services", "size", "zip", "budget", "sha-256"], 1, &rows)
+        let sizes = match self.groups.first().map(|group| &group.artefact) {
+            Some(Artefact::Cloudflare { .. }) => ["wasm", "js", "gzip"].as_slice(),
+            _ => &["size", "zip"],
+        };
+        let header = [&["group", "functions", "services"], sizes, &["budget", "sha-256"]].concat();
+        let rows: Vec<Vec<String>> = self.groups.iter().map(GroupReport::row).collect();
+        table(&header, 1, &rows)
+    }
+}
+
+impl GroupReport {
+    fn row(&self) -> Vec<String> {
+        let mut row = vec![self.group.clone(), self.functions.len().to_string(), self.services.len().to_string()];
+        let budget = self.budget_bytes.map_or_else(|| "-".to_owned(), bytes);
+        let hash = match &self.artefact {
+            Artefact::Lambda { bytes: size, zip_bytes, sha256, .. } => {
+                row.extend([bytes(*size), bytes(*zip_bytes), budget]);
+                sha256
+            }
+            Artefact::Cloudflare { bytes: size, js_bytes, gzip, sha256, .. } => {
+                row.extend([bytes(*size), bytes(*js_bytes), bytes(gzip.total_bytes), budget]);
+                sha256
+            }
+        };
+        row.push(hash[..12].to_owned());
+        row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(artefact: Artefact) -> Report {
+        let group = GroupReport {
+            group: "orders".to_owned(),
+            artefact,
+            budget_bytes: Some(90_000),
+            functions: vec!["place_order".to_owned()],
+            services: vec![],
+            init: Init { services: vec![] },
+            crates: shares(&[("shop".to_owned(), 500)], 1_000),
+            unnamed_bytes: 500,
+            notes: vec![],
+        };
+        Report {
+            report_version: 1,
+            platform: "p",
+            arch: "a",
+            target: "t".to_owned(),
+            profile: "small",
+            groups: vec![group],
+        }
+    }
+
+    #[test]
+    fn each_platform_has_its_columns() {
+        let hash = "0123456789abcdef".to_owned();
+        let gzip = Gzipped { wasm_bytes: 30_000, js_bytes: 2_000, total_bytes: 32_000 };
+        let wasm_opt = WasmOpt::Ran("version 132".to_owned());
+        let cloudflare = report(Artefact::Cloudflare {
+            bytes: 80_000,
+            js_bytes: 9_000,
+            gzip,
+            sha256: hash.clone(),
+            js_sha256: hash.clone(),
+            wasm_opt,
+        });
+        let lambda =
+            report(Artefact::Lambda { bytes: 800_000, zip_bytes: 400_000, sha256: hash.clone(), zip_sha256: hash });
+        insta::assert_snapshot!(cloudflare.table() + &lambda.table(), @"
+        group   functions  services     wasm      js     gzip   budget       sha-256
+        orders          1         0  80.0 kB  9.0 kB  32.0 kB  90.0 kB  0123456789ab
+        group   functions  services      size       zip   budget       sha-256
+        orders          1         0  800.0 kB  400.0 kB  90.0 kB  0123456789ab
+        ");
+        let json = serde_json::to_value(&cloudflare).unwrap();
+        assert_eq!(json["groups"][0]["wasm_opt"]["ran"], "version 132");
+        assert_eq!(json["groups"][0]["gzip"]["total_bytes"], 32_000);
+        assert_eq!(json["groups"][0]["crates"][0]["percent"], 50.0);
     }
 }

@@ -14,6 +14,9 @@ use std::{
 /// The newest GLIBC that `provided.al2023` has.
 pub(crate) const PLATFORM_GLIBC: (u32, u32) = (2, 34);
 
+/// The target of bundles for Cloudflare Workers.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+
 /// A compiler target with its linker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Toolchain {
@@ -23,6 +26,8 @@ pub(crate) struct Toolchain {
     pub(crate) linker: Linker,
     /// The processor's name in reports and templates.
     pub(crate) arch: &'static str,
+    /// The folder of Rust's own source where the standard library is built from it.
+    pub(crate) std_source: Option<PathBuf>,
 }
 
 /// How a bundle is linked.
@@ -88,7 +93,20 @@ impl Machine {
         if !self.has_target(&triple) {
             return Err(Error::MissingTarget { triple });
         }
-        Ok(Toolchain { triple, linker, arch })
+        Ok(Toolchain { triple, linker, arch, std_source: None })
+    }
+
+    /// The target of WebAssembly, with the standard library that is installed or one that is built from its source.
+    pub(crate) fn wasm(&self, build_std: bool) -> Result<Toolchain, Error> {
+        let source = self.sysroot.join("lib/rustlib/src/rust");
+        if build_std && !source.join("library/std/Cargo.toml").is_file() {
+            return Err(Error::MissingSource { path: source });
+        }
+        let triple = WASM.to_owned();
+        if !build_std && !self.has_target(&triple) {
+            return Err(Error::MissingTarget { triple });
+        }
+        Ok(Toolchain { triple, linker: Linker::Host, arch: "wasm32", std_source: build_std.then_some(source) })
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum RuntimeCrate {
     Runtime,
     /// The adapter to Lambda.
     Lambda,
+    /// The adapter to Cloudflare Workers.
+    Cloudflare,
 }
 
 impl RuntimeCrate {
@@ -38,6 +40,7 @@ impl RuntimeCrate {
         match self {
             Self::Runtime => "pikku",
             Self::Lambda => "pikku-lambda",
+            Self::Cloudflare => "pikku-cloudflare",
         }
     }
 
@@ -46,6 +49,7 @@ impl RuntimeCrate {
         match self {
             Self::Runtime => "",
             Self::Lambda => "../adapters/lambda",
+            Self::Cloudflare => "../adapters/cloudflare",
         }
     }
 }

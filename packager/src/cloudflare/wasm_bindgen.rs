@@ -62,8 +62,7 @@ fn tool(version: &str) -> Result<PathBuf, Error> {
             "run `cargo update -p wasm-bindgen --precise {BUILT_IN}`, or `cargo install wasm-bindgen-cli --version {version} --locked`"
         ),
     };
-    let path: PathBuf =
-        std::env::var_os("WASM_BINDGEN_BIN").unwrap_or_else(|| OsString::from("wasm-bindgen")).into();
+    let path: PathBuf = std::env::var_os("WASM_BINDGEN_BIN").unwrap_or_else(|| OsString::from("wasm-bindgen")).into();
     match Command::new(&path).arg("--version").stdin(Stdio::null()).output() {
         Ok(Output { stdout, .. }) => {
             let said = String::from_utf8_lossy(&stdout);

@@ -1,0 +1,103 @@
+//! Bundles for AWS Lambda: a program and a zip per group, and the template beside them.
+
+use crate::{
+    archive, budget,
+    cli::{Arch, PackageArgs},
+    elf,
+    entry::Adapter,
+    error::{Error, Finding},
+    files,
+    output::Talk,
+    package::{Built, File, Packaged, Plan, json, sha256},
+    project::Settings,
+    proof,
+    report::{self, Artefact, GroupReport, Init, Report},
+    template::{self, Architecture, FunctionSettings, TemplateOptions},
+    toolchain::Machine,
+};
+use pikku_manifest::Group;
+
+/// Packages an app for Lambda.
+pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> {
+    let plan = Plan::new(args, talk, |project| {
+        Machine::look(&project.package_dir)?.choose(args.arch.unwrap_or(Arch::X86_64), args.libc)
+    })?;
+    let template = template(&plan)?;
+    for warning in &template.warnings {
+        talk.warning(&warning.to_string());
+    }
+    let groups: Vec<&Group> = plan.manifest.groups.iter().filter(|group| plan.groups.contains(&group.name)).collect();
+    let (_, built) = plan.build(&plan.manifest, &groups, talk, |_| Adapter::Lambda)?;
+    let packaged = groups.iter().zip(built).map(|(group, built)| bundle(&plan, group, built));
+    let packaged = packaged.collect::<Result<Vec<_>, _>>()?;
+    plan.finish(packaged, &[File::new("template.yaml", template.yaml)], talk)
+}
+
+fn template(plan: &Plan) -> Result<template::Template, Error> {
+    let options = TemplateOptions {
+        app: plan.project.package.clone(),
+        architecture: if plan.toolchain.arch == "arm64" { Architecture::Arm64 } else { Architecture::X86_64 },
+        ..template_settings(&plan.project.settings)
+    };
+    template::render(&plan.manifest, &options)
+        .map_err(|errors| Error::App(errors.into_iter().map(Finding::from).collect()))
+}
+
+fn template_settings(settings: &Settings) -> TemplateOptions {
+    let lambda = &settings.lambda;
+    let or = FunctionSettings::default();
+    let defaults = FunctionSettings {
+        memory_mb: lambda.memory_mb.unwrap_or(or.memory_mb),
+        timeout_s: lambda.timeout_s.unwrap_or(or.timeout_s),
+        log_retention_days: lambda.log_retention_days.unwrap_or(or.log_retention_days),
+    };
+    let groups = lambda.groups.iter().map(|(name, group)| {
+        let settings = FunctionSettings {
+            memory_mb: group.memory_mb.unwrap_or(defaults.memory_mb),
+            timeout_s: group.timeout_s.unwrap_or(defaults.timeout_s),
+            log_retention_days: group.log_retention_days.unwrap_or(defaults.log_retention_days),
+        };
+        (name.clone(), settings)
+    });
+    TemplateOptions { app: String::new(), architecture: Architecture::X86_64, defaults, groups: groups.collect() }
+}
+
+fn bundle(plan: &Plan, group: &Group, built: Built) -> Result<Packaged, Error> {
+    let name = group.name.clone();
+    let program = files::read(&built.program)?;
+    if let Some((needed, symbols)) = elf::too_new(&program)? {
+        return Err(Error::Glibc { group: name, needed, symbols });
+    }
+    if let Some(library) = elf::missing_library(&program)? {
+        return Err(Error::SharedLibrary { group: name, library });
+    }
+    let symbols = elf::symbols(&program)?;
+    let proof = proof::prove(&plan.manifest, group, &symbols, sha256(&program));
+    let bootstrap = elf::strip(&program)?;
+    let zip = archive::zip(&bootstrap)?;
+    let bytes = bootstrap.len() as u64;
+    let crates = report::by_size(&proof);
+    let limit = budget::limit(&plan.project.settings.lambda.budget, &name);
+    let report = GroupReport {
+        group: name.clone(),
+        artefact: Artefact::Lambda {
+            bytes,
+            zip_bytes: zip.len() as u64,
+            sha256: sha256(&bootstrap),
+            zip_sha256: sha256(&zip),
+        },
+        budget_bytes: limit,
+        functions: proof.functions.found.clone(),
+        services: proof.services.found.clone(),
+        init: Init::of(&plan.manifest, group),
+        crates: report::shares(&crates, bytes),
+        unnamed_bytes: bytes.saturating_sub(crates.iter().map(|(_, bytes)| bytes).sum()),
+        notes: built.notes,
+    };
+    let files = vec![
+        File { path: format!("{name}/bootstrap"), bytes: bootstrap, executable: true },
+        File::new(format!("{name}.zip"), zip),
+        File::new(format!("{name}.proof.json"), json(&proof)?),
+    ];
+    Ok(Packaged { breach: budget::breach(&name, limit, bytes, &crates), files, report })
+}
