@@ -11,7 +11,7 @@
 
 mod engine;
 mod input;
-mod json;
+pub(crate) mod json;
 mod router;
 mod target;
 

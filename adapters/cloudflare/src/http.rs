@@ -23,15 +23,18 @@ pub fn fetch<S: Selection>(
     headers: Vec<String>,
     body: Option<Vec<u8>>,
 ) -> Promise {
+    if !const { S::KINDS.has(Kinds::HTTP) } {
+        let problem = Problem::new(pikku::StatusCode::NOT_FOUND, "not_found", "there is nothing at this path");
+        return match answer(call, None, Response::from(&problem), None) {
+            Ok(answer) => Promise::resolve(&answer),
+            Err(error) => Promise::reject(&error),
+        };
+    }
     promise(call, async move {
         let engine = match engine(app).await {
             Ok(engine) => engine,
             Err(problem) => return answer(call, None, Response::from(&problem), None),
         };
-        if !const { S::KINDS.has(Kinds::HTTP) } {
-            let problem = Problem::new(pikku::StatusCode::NOT_FOUND, "not_found", "there is nothing at this path");
-            return answer(call, Some(&engine), Response::from(&problem), None);
-        }
         let head = method == "HEAD";
         let (response, after) = match request(method, &url, headers, body) {
             Ok(request) => {

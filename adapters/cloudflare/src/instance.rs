@@ -69,7 +69,8 @@ pub(crate) async fn engine<S: pikku::Selection>(app: &App<S>) -> Result<Arc<Engi
 
 /// What is known of an invocation.
 pub(crate) fn context(engine: &Engine, timeout_ms: u64, id: Option<String>, trace: Option<String>) -> Context {
-    let id = id.unwrap_or_else(|| WORKERS.with_borrow(|workers| workers.as_ref().map(|w| w.host.id())).unwrap_or_default());
+    let id =
+        id.unwrap_or_else(|| WORKERS.with_borrow(|workers| workers.as_ref().map(|w| w.host.id())).unwrap_or_default());
     Context { id, deadline_ms: Some(engine.platform().now_ms() + timeout_ms), trace, ..Context::default() }
 }
 
@@ -77,6 +78,12 @@ pub(crate) fn context(engine: &Engine, timeout_ms: u64, id: Option<String>, trac
 pub(crate) fn host() -> Result<Host, JsValue> {
     let host = WORKERS.with_borrow(|workers| workers.as_ref().map(|workers| workers.host.clone()));
     host.ok_or_else(|| JsValue::from_str("the bundle was called before it was initialised"))
+}
+
+/// The answer to an event of a kind that the bundle does not take.
+pub(crate) fn not_taken(what: &str) -> js_sys::Promise {
+    let text = format!("no function of this bundle is wired for {what}");
+    js_sys::Promise::reject(&js_sys::Error::new(&text))
 }
 
 /// Writes down what could not be done.

@@ -1,11 +1,11 @@
 use crate::{
     call::promise,
-    instance::{App, context, engine},
+    instance::{App, context, engine, not_taken},
 };
 use js_sys::Promise;
 use pikku::{
     Bytes, Kinds, Selection,
-    call::{QueueMessage, Trigger},
+    call::QueueMessage,
     dispatch::Arrival,
     platform::{Level, LogLine},
 };
@@ -27,15 +27,17 @@ pub fn message<S: Selection>(
     content_type: String,
     body: Vec<u8>,
 ) -> Promise {
+    if !const { S::KINDS.has(Kinds::QUEUE) } {
+        return not_taken("messages of queues");
+    }
     promise(call, async move {
         let again = JsValue::UNDEFINED;
         let Ok(engine) = engine(app).await else { return Ok(again) };
-        let target =
-            if const { S::KINDS.has(Kinds::QUEUE) } { engine.target(&Arrival::Queue(&queue)) } else { None };
-        let Some(target) = target else {
+        let Some(target) = engine.target(&Arrival::Queue(&queue)) else {
             let wired: Vec<&str> = engine.source_ids().collect();
             let detail = format!("the queue is `{queue}`; wired are: {}", wired.join(", "));
-            let line = LogLine::new(Level::Error, "a message arrived, but no function of this bundle is wired for its queue");
+            let line =
+                LogLine::new(Level::Error, "a message arrived, but no function of this bundle is wired for its queue");
             engine.platform().log(&LogLine { call_id: Some(&id), detail: Some(&detail), ..line });
             return Ok(again);
         };
@@ -53,7 +55,7 @@ pub fn message<S: Selection>(
         };
         let context = context(&engine, app.timeout_ms, Some(id), None);
         let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
-        let outcome = engine.deliver(target, Trigger::Queue(Box::new(message)), context).await;
+        let outcome = engine.deliver(target, message.into(), context).await;
         after.run(&**engine.platform(), deadline_ms).await;
         Ok(match outcome {
             Ok(_) => JsValue::NULL,

@@ -1,24 +1,24 @@
 use crate::{
     call::promise,
-    instance::{App, context, engine},
+    instance::{App, context, engine, not_taken},
 };
 use js_sys::Promise;
-use pikku::{
-    Kinds, Selection,
-    call::{ScheduledRun, Trigger},
-    dispatch::Arrival,
-};
+use pikku::{Kinds, Selection, call::ScheduledRun, dispatch::Arrival};
 use wasm_bindgen::JsValue;
 
 /// Runs the wiring of that expression: a promise that is rejected when the run failed.
 pub fn scheduled<S: Selection>(app: &'static App<S>, call: u32, cron: String, time_ms: f64) -> Promise {
+    if !const { S::KINDS.has(Kinds::CRON) } {
+        return not_taken("schedules");
+    }
     promise(call, async move {
         let Ok(engine) = engine(app).await else { return Err(failed("the app could not start")) };
-        let target =
-            if const { S::KINDS.has(Kinds::CRON) } { engine.target(&Arrival::Schedule(&cron)) } else { None };
-        let Some(target) = target else {
+        let Some(target) = engine.target(&Arrival::Schedule(&cron)) else {
             let wired: Vec<&str> = engine.source_ids().collect();
-            let text = format!("no function of this bundle is wired for the schedule `{cron}`; wired are: {}", wired.join(", "));
+            let text = format!(
+                "no function of this bundle is wired for the schedule `{cron}`; wired are: {}",
+                wired.join(", ")
+            );
             return Err(failed(&text));
         };
         let context = context(&engine, app.timeout_ms, None, None);
@@ -31,7 +31,7 @@ pub fn scheduled<S: Selection>(app: &'static App<S>, call: u32, cron: String, ti
             time: js_sys::Date::new(&JsValue::from_f64(time_ms)).to_iso_string().into(),
             time_ms: Some(time_ms as u64),
         };
-        let outcome = engine.deliver(target, Trigger::Cron(Box::new(run)), context).await;
+        let outcome = engine.deliver(target, run.into(), context).await;
         after.run(&**engine.platform(), deadline_ms).await;
         match outcome {
             Ok(_) => Ok(JsValue::UNDEFINED),

@@ -1,3 +1,5 @@
+use super::Payload;
+use crate::Problem;
 use serde_json::Value;
 
 /// An event of an event bus. Its detail is the function's input.
@@ -19,4 +21,10 @@ pub struct BusEvent {
     pub resources: Vec<String>,
     /// What happened.
     pub detail: Value,
+}
+
+impl Payload for BusEvent {
+    fn input(&self) -> Result<Value, Problem> {
+        Ok(self.detail.clone())
+    }
 }

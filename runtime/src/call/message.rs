@@ -1,4 +1,6 @@
-use crate::Bytes;
+use super::{Payload, from_json};
+use crate::{Bytes, Problem};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A message of a queue. Its body is the function's input, as JSON.
@@ -62,4 +64,16 @@ pub struct TopicMessage {
     pub time: String,
     /// What the publisher says of the message.
     pub attributes: BTreeMap<String, MessageAttribute>,
+}
+
+impl Payload for QueueMessage {
+    fn input(&self) -> Result<Value, Problem> {
+        from_json("message", self.octets.as_deref().unwrap_or(self.body.as_bytes()))
+    }
+}
+
+impl Payload for TopicMessage {
+    fn input(&self) -> Result<Value, Problem> {
+        from_json("message", self.message.as_bytes())
+    }
 }

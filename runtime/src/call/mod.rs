@@ -10,7 +10,7 @@ mod record;
 mod schedule;
 mod socket;
 
-use crate::{BoxFuture, Platform, http::HttpRequest};
+use crate::{BoxFuture, Platform, Problem, dispatch::json, http::HttpRequest};
 pub use after::AfterAnswer;
 pub use event::BusEvent;
 pub use message::{MessageAttribute, QueueMessage, TopicMessage};
@@ -19,6 +19,8 @@ pub use schedule::ScheduledRun;
 use serde_json::Value;
 pub use socket::{SocketEvent, SocketPhase};
 use std::{
+    any::Any,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -41,29 +43,44 @@ pub struct Call {
 }
 
 /// What set a call off.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Trigger {
     /// An HTTP request.
     Http(Box<HttpRequest>),
-    /// A message of a queue.
-    Queue(Box<QueueMessage>),
-    /// A schedule.
-    Cron(Box<ScheduledRun>),
-    /// A message of a topic.
-    Topic(Box<TopicMessage>),
-    /// An event of an object in a bucket.
-    Bucket(Box<ObjectEvent>),
-    /// A change of a table's item.
-    Table(Box<TableChange>),
-    /// A record of a stream.
-    Stream(Box<StreamRecord>),
-    /// An event of an event bus.
-    Event(Box<BusEvent>),
-    /// A WebSocket's connection, message or end.
-    WebSocket(Box<SocketEvent>),
-    /// A direct call with this input.
-    Direct(Box<Value>),
+    /// Anything else. It is erased, so that a bundle holds the code of those kinds alone that its adapter makes.
+    Event(Box<dyn Payload>),
+}
+
+/// What sets a call off, other than an HTTP request: a message, a run of a schedule, a record.
+pub trait Payload: Any + fmt::Debug + Send + Sync {
+    /// The function's input.
+    ///
+    /// # Errors
+    ///
+    /// It is not what it says it is, such as broken JSON.
+    fn input(&self) -> Result<Value, Problem>;
+}
+
+impl<P: Payload> From<P> for Trigger {
+    fn from(payload: P) -> Self {
+        Self::Event(Box::new(payload))
+    }
+}
+
+/// A direct call with this input.
+#[derive(Debug)]
+pub(crate) struct Direct(pub(crate) Value);
+
+impl Payload for Direct {
+    fn input(&self) -> Result<Value, Problem> {
+        Ok(self.0.clone())
+    }
+}
+
+/// The input of a text or of octets that are JSON.
+pub(crate) fn from_json(what: &str, text: &[u8]) -> Result<Value, Problem> {
+    json::parse(text).map_err(|error| Problem::malformed(format!("the {what} is not valid JSON: {error}")))
 }
 
 /// What an adapter knows of an invocation apart from the event itself.
@@ -81,14 +98,11 @@ pub struct Context {
     pub after: AfterAnswer,
 }
 
-macro_rules! triggers {
-    ($($(#[$doc:meta])* $name:ident $variant:ident $type:ident;)*) => {$(
+macro_rules! payloads {
+    ($($(#[$doc:meta])* $name:ident $type:ident;)*) => {$(
         $(#[$doc])*
         pub fn $name(&self) -> Option<&$type> {
-            match &self.trigger {
-                Trigger::$variant(trigger) => Some(trigger),
-                _ => None,
-            }
+            self.payload()
         }
     )*};
 }
@@ -152,24 +166,37 @@ impl Call {
         self.session = claims;
     }
 
-    triggers! {
-        /// The request, of a call over HTTP.
-        http Http HttpRequest;
+    /// The request, of a call over HTTP.
+    pub fn http(&self) -> Option<&HttpRequest> {
+        match &self.trigger {
+            Trigger::Http(request) => Some(request),
+            Trigger::Event(_) => None,
+        }
+    }
+
+    fn payload<P: Payload>(&self) -> Option<&P> {
+        match &self.trigger {
+            Trigger::Http(_) => None,
+            Trigger::Event(payload) => (&**payload as &dyn Any).downcast_ref(),
+        }
+    }
+
+    payloads! {
         /// The message, of a call from a queue.
-        queue Queue QueueMessage;
+        queue QueueMessage;
         /// The run, of a call by a schedule.
-        schedule Cron ScheduledRun;
+        schedule ScheduledRun;
         /// The message, of a call from a topic.
-        topic Topic TopicMessage;
+        topic TopicMessage;
         /// The event, of a call for an object of a bucket.
-        object Bucket ObjectEvent;
+        object ObjectEvent;
         /// The change, of a call for an item of a table.
-        table Table TableChange;
+        table TableChange;
         /// The record, of a call from a stream.
-        stream Stream StreamRecord;
+        stream StreamRecord;
         /// The event, of a call from an event bus.
-        event Event BusEvent;
+        event BusEvent;
         /// The event, of a call for a WebSocket.
-        socket WebSocket SocketEvent;
+        socket SocketEvent;
     }
 }

@@ -1,4 +1,5 @@
-use crate::Bytes;
+use super::{Payload, from_json};
+use crate::{Bytes, Problem};
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -138,6 +139,25 @@ impl TableChange {
             }
         }
         Value::Object(input)
+    }
+}
+
+impl Payload for ObjectEvent {
+    fn input(&self) -> Result<Value, Problem> {
+        serde_json::to_value(self)
+            .map_err(|error| Problem::internal(format!("an object event cannot be written as JSON: {error}")))
+    }
+}
+
+impl Payload for StreamRecord {
+    fn input(&self) -> Result<Value, Problem> {
+        from_json("record", &self.data)
+    }
+}
+
+impl Payload for TableChange {
+    fn input(&self) -> Result<Value, Problem> {
+        Ok(self.to_json())
     }
 }
 

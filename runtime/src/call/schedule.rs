@@ -1,3 +1,7 @@
+use super::Payload;
+use crate::Problem;
+use serde_json::{Map, Value};
+
 /// A run of a schedule.
 #[derive(Debug, Clone, Default)]
 pub struct ScheduledRun {
@@ -13,4 +17,10 @@ pub struct ScheduledRun {
     pub time: String,
     /// The same in milliseconds since the Unix epoch.
     pub time_ms: Option<u64>,
+}
+
+impl Payload for ScheduledRun {
+    fn input(&self) -> Result<Value, Problem> {
+        Ok(Value::Object(Map::new()))
+    }
 }

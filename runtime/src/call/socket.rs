@@ -1,4 +1,6 @@
-use crate::{Bytes, http::HeaderMap};
+use super::{Payload, from_json};
+use crate::{Bytes, Problem, http::HeaderMap};
+use serde_json::Value;
 
 /// A WebSocket's connection, message or end. A message's text is the function's input, as JSON.
 #[derive(Debug, Clone)]
@@ -40,4 +42,10 @@ pub enum SocketPhase {
     Message,
     /// The connection ended.
     Disconnect,
+}
+
+impl Payload for SocketEvent {
+    fn input(&self) -> Result<Value, Problem> {
+        from_json("message", &self.body)
+    }
 }

@@ -4,9 +4,9 @@ use super::{
     target::{Arrival, Sources, Target},
 };
 use crate::{
-    App, Call, ContractMissing, Middleware, Platform, Problem, Response, Selection,
+    App, Call, ContractMissing, Kinds, Middleware, Platform, Problem, Response, Selection,
     app::Endpoint,
-    call::{Context, Trigger},
+    call::{Context, Direct, Trigger},
     error::chain,
     function::Reply,
     http::{HttpRequest, Method, StatusCode},
@@ -88,9 +88,12 @@ impl Engine {
             return Err(StartError::Contract(missing.clone()));
         }
         let router = Router::new(registry.routes).map_err(StartError::Route)?;
-        let names = platform.env(SOURCES_VARIABLE);
-        let sources =
-            Sources::new(registry.sources, &registry.endpoints, names.as_deref()).map_err(StartError::Sources)?;
+        let sources = if const { S::KINDS.has_any(Kinds::ALL.without(Kinds::HTTP)) } {
+            let names = platform.env(SOURCES_VARIABLE);
+            Sources::new(registry.sources, &registry.endpoints, names.as_deref()).map_err(StartError::Sources)?
+        } else {
+            Sources::default()
+        };
         let container = Container::start(plan, platform)
             .await
             .map_err(|failure| StartError::Service { name: failure.service, error: failure.error })?;
@@ -151,7 +154,7 @@ impl Engine {
         context: Context,
     ) -> Option<Result<Reply, Problem>> {
         let endpoint = self.endpoints.iter().position(|endpoint| endpoint.name == function)?;
-        Some(self.run(endpoint, Trigger::Direct(Box::new(input)), context, Parts::default()).await)
+        Some(self.run(endpoint, Direct(input).into(), context, Parts::default()).await)
     }
 
     /// Closes the services, each before those it needs.

@@ -3,10 +3,9 @@
 //! Over HTTP the path, the query, declared headers and cookies, and the body are merged. Text is decoded by the
 //! function's contract; a key that two sources give differently is a mistake. Other transports have one source.
 
-use super::json;
 use crate::{
     Contract, Decode, Problem, Violation, ViolationSource,
-    call::Trigger,
+    call::{Trigger, from_json},
     http::{FieldSource, HttpRequest, Method, header, parse_query},
 };
 use serde_json::{Map, Value};
@@ -32,22 +31,9 @@ pub(super) struct Assembled {
 pub(super) fn assemble(trigger: &Trigger, contract: &Contract, parts: &Parts<'_>) -> Result<Assembled, Problem> {
     let value = match trigger {
         Trigger::Http(request) => return http(request, contract, parts),
-        Trigger::Queue(message) => from_json("message", message.octets.as_deref().unwrap_or(message.body.as_bytes()))?,
-        Trigger::Topic(message) => from_json("message", message.message.as_bytes())?,
-        Trigger::Stream(record) => from_json("record", &record.data)?,
-        Trigger::WebSocket(event) => from_json("message", &event.body)?,
-        Trigger::Table(change) => change.to_json(),
-        Trigger::Bucket(event) => serde_json::to_value(event)
-            .map_err(|error| Problem::internal(format!("an object event cannot be written as JSON: {error}")))?,
-        Trigger::Event(event) => event.detail.clone(),
-        Trigger::Direct(input) => (**input).clone(),
-        Trigger::Cron(_) => Value::Object(Map::new()),
+        Trigger::Event(payload) => payload.input()?,
     };
     Ok(Assembled { value, sources: Vec::new(), body: None })
-}
-
-fn from_json(what: &str, text: &[u8]) -> Result<Value, Problem> {
-    json::parse(text).map_err(|error| Problem::malformed(format!("the {what} is not valid JSON: {error}")))
 }
 
 fn http(request: &HttpRequest, contract: &Contract, parts: &Parts<'_>) -> Result<Assembled, Problem> {

@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value};
 use std::fmt;
 
 /// Reads one JSON text.
-pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+pub(crate) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
 }
 

@@ -54,7 +54,7 @@ impl Target {
 }
 
 /// The sources that somebody is wired for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sources(Vec<Wired>);
 
 #[derive(Debug)]

@@ -229,8 +229,7 @@ impl TestApp {
             let id = format!("test-message-{delivered}");
             let message = QueueMessage { id, queue: queue.clone(), body, receive_count: 1, ..QueueMessage::default() };
             // A failure is kept for the test to look at.
-            let _ =
-                self.deliver(format!("queue {queue}"), Arrival::Queue(&queue), Trigger::Queue(Box::new(message))).await;
+            let _ = self.deliver(format!("queue {queue}"), Arrival::Queue(&queue), message.into()).await;
             delivered += 1;
         }
     }

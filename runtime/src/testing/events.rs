@@ -3,7 +3,7 @@
 use super::app::TestApp;
 use crate::{
     Bytes, Problem,
-    call::{BusEvent, ObjectEvent, QueueMessage, ScheduledRun, StreamRecord, TableChange, TopicMessage, Trigger},
+    call::{BusEvent, ObjectEvent, QueueMessage, ScheduledRun, StreamRecord, TableChange, TopicMessage},
     dispatch::Arrival,
     function::Reply,
 };
@@ -36,7 +36,7 @@ impl TestApp {
     /// If nothing is wired to the queue.
     pub async fn queue_message(&self, queue: &str, message: QueueMessage) -> Result<(), Problem> {
         let message = QueueMessage { queue: queue.to_owned(), receive_count: message.receive_count.max(1), ..message };
-        self.deliver(format!("queue {queue}"), Arrival::Queue(queue), Trigger::Queue(Box::new(message))).await
+        self.deliver(format!("queue {queue}"), Arrival::Queue(queue), message.into()).await
     }
 
     /// Runs a schedule now. Its name is that of the function unless the wiring names it.
@@ -56,7 +56,7 @@ impl TestApp {
             time_ms: Some(now_ms),
             ..ScheduledRun::default()
         };
-        self.deliver(format!("schedule {schedule}"), Arrival::Schedule(schedule), Trigger::Cron(Box::new(run))).await
+        self.deliver(format!("schedule {schedule}"), Arrival::Schedule(schedule), run.into()).await
     }
 
     /// Publishes a message, written as JSON, to a topic.
@@ -70,7 +70,7 @@ impl TestApp {
     /// If nothing is wired to the topic.
     pub async fn topic(&self, topic: &str, message: &impl Serialize) -> Result<(), Problem> {
         let message = TopicMessage { topic: topic.to_owned(), message: text(message), ..TopicMessage::default() };
-        self.deliver(format!("topic {topic}"), Arrival::Topic(topic), Trigger::Topic(Box::new(message))).await
+        self.deliver(format!("topic {topic}"), Arrival::Topic(topic), message.into()).await
     }
 
     /// Tells of an object in a bucket, such as `ObjectCreated:Put`.
@@ -91,7 +91,7 @@ impl TestApp {
             ..ObjectEvent::default()
         };
         let arrival = Arrival::Object { bucket, event, key };
-        self.deliver(format!("bucket {bucket}"), arrival, Trigger::Bucket(Box::new(object))).await
+        self.deliver(format!("bucket {bucket}"), arrival, object.into()).await
     }
 
     /// Tells of a change of a table's item.
@@ -105,7 +105,7 @@ impl TestApp {
     /// If nothing is wired to the table.
     pub async fn table(&self, table: &str, change: TableChange) -> Result<(), Problem> {
         let change = TableChange { table: table.to_owned(), ..change };
-        self.deliver(format!("table {table}"), Arrival::Table(table), Trigger::Table(Box::new(change))).await
+        self.deliver(format!("table {table}"), Arrival::Table(table), change.into()).await
     }
 
     /// Puts a record on a stream.
@@ -119,7 +119,7 @@ impl TestApp {
     /// If nothing is wired to the stream.
     pub async fn stream(&self, stream: &str, data: impl Into<Bytes>) -> Result<(), Problem> {
         let record = StreamRecord { stream: stream.to_owned(), data: data.into(), ..StreamRecord::default() };
-        self.deliver(format!("stream {stream}"), Arrival::Stream(stream), Trigger::Stream(Box::new(record))).await
+        self.deliver(format!("stream {stream}"), Arrival::Stream(stream), record.into()).await
     }
 
     /// Sends an event over the event bus.
@@ -139,7 +139,7 @@ impl TestApp {
             ..BusEvent::default()
         };
         let arrival = Arrival::Event { source, detail_type };
-        self.deliver(format!("event {source} {detail_type}"), arrival, Trigger::Event(Box::new(event))).await
+        self.deliver(format!("event {source} {detail_type}"), arrival, event.into()).await
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     target::{Answer, Settled, Target},
 };
 use pikku::{
-    call::{AttributeValue, Context, QueueMessage, SocketEvent, SocketPhase, TableChange, Trigger},
+    call::{AttributeValue, Context, QueueMessage, SocketEvent, SocketPhase, TableChange},
     dispatch::Arrival,
     function::Reply,
     http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, header, parse_cookies},
@@ -102,7 +102,7 @@ impl Target for InProcess {
         };
         let engine = self.0.engine();
         let target = engine.target(&Arrival::WebSocket("chat")).ok_or("no function takes its messages")?;
-        Ok(match engine.deliver(target, Trigger::WebSocket(Box::new(event)), Context::default()).await {
+        Ok(match engine.deliver(target, event.into(), Context::default()).await {
             Ok(Reply::Json(body)) => Answer::new(200, [], body),
             Ok(other) => return Err(format!("the reply is no JSON: {other:?}")),
             Err(problem) => Answer::new(problem.status().as_u16(), [], problem.to_json()),

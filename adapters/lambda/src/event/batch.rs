@@ -14,8 +14,32 @@ pub(super) struct Record {
     pub(super) ordered: bool,
     /// The physical name of its source.
     pub(super) name: String,
+    /// What it is a record of.
+    pub(super) of: Of,
     /// The call's trigger.
     pub(super) trigger: Trigger,
+}
+
+/// What a record is one of.
+pub(super) enum Of {
+    Queue,
+    Topic,
+    Table,
+    Stream,
+    Object { event: String, key: String },
+}
+
+impl Record {
+    /// What has arrived, to find its wiring.
+    fn arrival(&self) -> Arrival<'_> {
+        match &self.of {
+            Of::Queue => Arrival::Queue(&self.name),
+            Of::Topic => Arrival::Topic(&self.name),
+            Of::Table => Arrival::Table(&self.name),
+            Of::Stream => Arrival::Stream(&self.name),
+            Of::Object { event, key } => Arrival::Object { bucket: &self.name, event, key },
+        }
+    }
 }
 
 #[derive(Serialize)]

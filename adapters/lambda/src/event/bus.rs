@@ -6,7 +6,7 @@ use super::{
 use crate::error::InvocationError;
 use pikku::{
     Engine,
-    call::{BusEvent, Context, ScheduledRun, Trigger},
+    call::{BusEvent, Context, ScheduledRun},
     dispatch::Arrival,
 };
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(super) async fn handle(engine: &Engine, event: Envelope<'_>, context: Contex
             time_ms: epoch_ms(&time),
             time,
         };
-        (find(engine, Arrival::Schedule(name))?, Trigger::Cron(Box::new(run)))
+        (find(engine, Arrival::Schedule(name))?, run.into())
     } else {
         let detail = event.detail.map_or("null", |detail| detail.get());
         let bus = BusEvent {
@@ -47,7 +47,7 @@ pub(super) async fn handle(engine: &Engine, event: Envelope<'_>, context: Contex
             resources: event.resources.iter().flatten().map(|text: &Text<'_>| owned(Some(text))).collect(),
             detail: serde_json::from_str::<Value>(detail).map_err(InvocationError::malformed)?,
         };
-        (find(engine, Arrival::Event { source, detail_type })?, Trigger::Event(Box::new(bus)))
+        (find(engine, Arrival::Event { source, detail_type })?, bus.into())
     };
     match engine.deliver(target, trigger, context).await {
         Ok(_) => Ok("null".into()),

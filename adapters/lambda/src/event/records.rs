@@ -1,5 +1,5 @@
 use super::{
-    batch::{self, Record},
+    batch::{self, Of, Record},
     text::{Text, owned, some},
 };
 use crate::error::InvocationError;
@@ -8,9 +8,7 @@ use pikku::{
     BoxFuture, Bytes, Engine, Kinds, Selection,
     call::{
         AttributeValue, Context, MessageAttribute, ObjectEvent, QueueMessage, StreamRecord, TableChange, TopicMessage,
-        Trigger,
     },
-    dispatch::Arrival,
     http::parse_query,
 };
 use serde::Deserialize;
@@ -155,7 +153,7 @@ fn queue(json: &RawValue) -> Result<Record, InvocationError> {
         body: sqs.body,
         queue: name.clone(),
     };
-    Ok(Record { item: sqs.message_id, ordered: message.fifo, name, trigger: Trigger::Queue(Box::new(message)) })
+    Ok(Record { item: sqs.message_id, ordered: message.fifo, name, of: Of::Queue, trigger: message.into() })
 }
 
 #[derive(Deserialize)]
@@ -207,7 +205,7 @@ fn topic(json: &RawValue) -> Result<Record, InvocationError> {
         time: owned(sns.timestamp.as_ref()),
         attributes: sns.message_attributes.into_iter().map(attribute).collect(),
     };
-    Ok(Record { item: sns.message_id, ordered: false, name, trigger: Trigger::Topic(Box::new(message)) })
+    Ok(Record { item: sns.message_id, ordered: false, name, of: Of::Topic, trigger: message.into() })
 }
 
 #[derive(Deserialize)]
@@ -269,7 +267,8 @@ fn object(json: &RawValue) -> Result<Record, InvocationError> {
         item: event.key.clone(),
         ordered: false,
         name: event.bucket.clone(),
-        trigger: Trigger::Bucket(Box::new(event)),
+        of: Of::Object { event: event.event.clone(), key: event.key.clone() },
+        trigger: event.into(),
     })
 }
 
@@ -309,7 +308,7 @@ fn stream(json: &RawValue) -> Result<Record, InvocationError> {
         ),
         arrived_at_s: kinesis.approximate_arrival_timestamp,
     };
-    Ok(Record { item: kinesis.sequence_number, ordered: true, name, trigger: Trigger::Stream(Box::new(record)) })
+    Ok(Record { item: kinesis.sequence_number, ordered: true, name, of: Of::Stream, trigger: record.into() })
 }
 
 #[derive(Deserialize)]
@@ -394,18 +393,5 @@ fn table(json: &RawValue) -> Result<Record, InvocationError> {
         new: dynamodb.new_image.map(image),
         old: dynamodb.old_image.map(image),
     };
-    Ok(Record { item: dynamodb.sequence_number, ordered: true, name, trigger: Trigger::Table(Box::new(change)) })
-}
-
-impl Record {
-    /// What the record is of, to find its wiring.
-    pub(super) fn arrival(&self) -> Arrival<'_> {
-        match &self.trigger {
-            Trigger::Topic(_) => Arrival::Topic(&self.name),
-            Trigger::Bucket(event) => Arrival::Object { bucket: &event.bucket, event: &event.event, key: &event.key },
-            Trigger::Table(_) => Arrival::Table(&self.name),
-            Trigger::Stream(_) => Arrival::Stream(&self.name),
-            _ => Arrival::Queue(&self.name),
-        }
-    }
+    Ok(Record { item: dynamodb.sequence_number, ordered: true, name, of: Of::Table, trigger: change.into() })
 }

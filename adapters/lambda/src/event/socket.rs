@@ -6,7 +6,7 @@ use super::{
 use crate::{error::InvocationError, http};
 use pikku::{
     Engine,
-    call::{Context, SocketEvent, SocketPhase, Trigger},
+    call::{Context, SocketEvent, SocketPhase},
     dispatch::Arrival,
     function::Reply,
 };
@@ -58,7 +58,7 @@ pub(super) async fn handle(engine: &Engine, event: Envelope<'_>, context: Contex
     let arrival = Arrival::WebSocket(&trigger.api_id);
     let target =
         engine.target(&arrival).ok_or_else(|| InvocationError::unwired(&describe(&arrival), engine.source_ids()))?;
-    let answer = match engine.deliver(target, Trigger::WebSocket(Box::new(trigger)), context).await {
+    let answer = match engine.deliver(target, trigger.into(), context).await {
         Ok(Reply::Json(body)) if phase == SocketPhase::Message => {
             Answer { status_code: 200, body: Some(String::from_utf8_lossy(&body).into_owned()) }
         }
