@@ -63,7 +63,7 @@ fn request(method: String, url: &str, pairs: Vec<String>, body: Option<Vec<u8>>)
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers = headers(pairs)?;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
     let cookies = cookies.flat_map(parse_cookies).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Ok(HttpRequest {
         method: Method::from_bytes(method.as_bytes())
