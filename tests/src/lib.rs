@@ -5,9 +5,9 @@
 //!
 //! | variable | what |
 //! |---|---|
-//! | `PIKKU_BUNDLES` | a folder for each of `shop`, `echo` and `fixture`, as `cargo pikku package` writes it |
+//! | `PIKKU_BUNDLES` | a folder for each of `shop`, `echo`, `fixture` and `scenarios`, as `cargo pikku package` writes it; in `cloudflare`, the same for Workers |
 //! | `PIKKU_PACKAGER` | the `cargo-pikku` program |
-//! | `PIKKU_TOOLS` | the judges: `venv/bin/{sam,cfn-lint,ministack,python}`, `venv-moto/bin/{moto_server,python}`, `aws-lambda-rie` |
+//! | `PIKKU_TOOLS` | the judges: `venv/bin/{sam,cfn-lint,ministack,python}`, `venv-moto/bin/{moto_server,python}`, `aws-lambda-rie`, `npm/node_modules` |
 
 mod answer;
 pub mod event;
@@ -17,7 +17,7 @@ mod place;
 mod sqs;
 
 pub use answer::Answer;
-pub use place::{bundle, bundles, package, packager, repository, tool};
+pub use place::{bundle, bundles, package, packager, repository, tool, worker};
 pub use sqs::Sqs;
 
 use pikku_local_lambda::{Builder, Invocation, LocalLambda, Logs};

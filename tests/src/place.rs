@@ -17,6 +17,11 @@ pub fn bundles(example: &str) -> PathBuf {
     existing(variable("PIKKU_BUNDLES").join(example))
 }
 
+/// The folder of a group's bundle for Cloudflare Workers.
+pub fn worker(example: &str, group: &str) -> PathBuf {
+    existing(variable("PIKKU_BUNDLES").join("cloudflare").join(example).join(group))
+}
+
 /// A judge by its path below the folder of tools, such as `venv/bin/sam`.
 pub fn tool(path: &str) -> PathBuf {
     existing(variable("PIKKU_TOOLS").join(path))

@@ -13,6 +13,9 @@ use crate::tools;
 const APPS: [(&str, &str); 4] =
     [SHOP, ("echo", "examples/echo"), ("fixture", "tests/app"), ("scenarios", "tests/scenarios/app")];
 
+/// The groups that the whole-system tests run as Workers, each with its app.
+const WORKERS: [((&str, &str), &str); 1] = [(("scenarios", "tests/scenarios/app"), "everywhere")];
+
 /// The example that is shown.
 pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");
 
@@ -21,6 +24,9 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     build_packager(places, steps, &["--workspace"])?;
     for app in APPS {
         package(places, steps, app)?;
+    }
+    for (app, group) in WORKERS {
+        package_worker(places, steps, app, group)?;
     }
     steps.run("workspace tests", || workspace_tests(places))?;
     steps
@@ -54,6 +60,25 @@ pub(crate) fn package(places: &Places, steps: &mut Steps, (name, folder): (&str,
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join(name))
+            .env("CARGO_TARGET_DIR", &places.target)
+            .limit(1800)
+            .run()
+    })
+}
+
+/// Packages a group of an app for Cloudflare into the folder of bundles.
+fn package_worker(
+    places: &Places,
+    steps: &mut Steps,
+    (name, folder): (&str, &str),
+    group: &str,
+) -> Result<(), Failure> {
+    steps.run(&format!("package {folder} for Cloudflare"), || {
+        Program::new(places.packager())
+            .args(["pikku", "package", "--target", "cloudflare", "--group", group, "--manifest-path"])
+            .arg(places.root.join(folder).join("Cargo.toml"))
+            .arg("--out-dir")
+            .arg(places.bundles.join("cloudflare").join(name))
             .env("CARGO_TARGET_DIR", &places.target)
             .limit(1800)
             .run()

@@ -10,6 +10,7 @@
 //! <tools>/venv-ministack/bin/ministack        ministack and aws-sam-translator
 //! <tools>/venv-moto/bin/{moto_server,python}   moto: an SQS that checks signatures, and boto3
 //! <tools>/aws-lambda-rie                      the emulator that AWS ships inside aws-sam-cli
+//! <tools>/npm/node_modules                     wrangler, which brings miniflare and workerd
 //! ```
 
 use std::fs::{self, File};
@@ -24,6 +25,12 @@ use crate::steps::Steps;
 const SAM: &str = include_str!("../tools/sam.txt");
 const MINISTACK: &str = include_str!("../tools/ministack.txt");
 const MOTO: &str = include_str!("../tools/moto.txt");
+
+/// What npm installs, and the exact release of each package with its hash.
+const NPM: [(&str, &str); 2] = [
+    ("package.json", include_str!("../tools/npm/package.json")),
+    ("package-lock.json", include_str!("../tools/npm/package-lock.json")),
+];
 
 /// The standard libraries that the tests build for, and how else each can be had.
 const TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
@@ -47,6 +54,7 @@ pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure>
         tools.venv("venv-ministack", MINISTACK, &["ministack", "python"])?;
         tools.venv("venv-moto", MOTO, &["moto_server", "python"])?;
         tools.link_ministack()?;
+        tools.npm()?;
         tools.emulator()
     })
 }
@@ -119,6 +127,32 @@ impl Tools<'_> {
         fs::set_permissions(&aside, fs::Permissions::from_mode(0o755)).map_err(Failure::file("change", &aside))?;
         fs::rename(&aside, &program).map_err(Failure::file("rename", &aside))?;
         self.stamp(name, &version)
+    }
+
+    /// A folder whose `node_modules` hold exactly what the lock file names. Their install scripts are not run: workerd's
+    /// program lies in a package of its own.
+    fn npm(&self) -> Result<(), Failure> {
+        let (name, asked) = ("npm", NPM.map(|(_, text)| text).concat());
+        let folder = self.folder.join(name);
+        if folder.join("node_modules/miniflare").exists() && self.is_current(name, &asked) {
+            return Ok(());
+        }
+        say(&format!("installing wrangler and miniflare into {}", folder.display()));
+        self.forget(name)?;
+        fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
+        for (file, text) in NPM {
+            let path = folder.join(file);
+            fs::write(&path, text).map_err(Failure::file("write", &path))?;
+        }
+        let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        Program::new("npm").within(&folder).args(install).limit(900).run().map_err(|why| {
+            eprintln!("warning: {why}");
+            Failure::Missing {
+                what: "Node 20 or newer with npm".into(),
+                hint: "on Debian: apt-get install nodejs npm".into(),
+            }
+        })?;
+        self.stamp(name, &asked)
     }
 
     fn is_current(&self, name: &str, asked: &str) -> bool {

@@ -10,6 +10,7 @@ mod octets;
 mod raw;
 mod scenario;
 mod target;
+mod workers;
 
 pub use octets::Octets;
 pub use scenario::{Call, Ending, Event, Expected, Malformed, Message, Request, Scenario, Step, Time, load};
@@ -29,7 +30,8 @@ use std::{
 pub const PRIVATE: &str = "private-5f0c9e3ab1";
 
 /// The targets. The first is what the others are compared with.
-pub const TARGETS: [Entry; 2] = [Entry::of::<in_process::InProcess>(), Entry::of::<lambda::Lambda>()];
+pub const TARGETS: [Entry; 3] =
+    [Entry::of::<in_process::InProcess>(), Entry::of::<lambda::Lambda>(), Entry::of::<workers::Workers>()];
 
 /// How long a scenario may take on a target.
 const LIMIT: Duration = Duration::from_secs(60);

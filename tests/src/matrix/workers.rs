@@ -1,0 +1,84 @@
+use super::{
+    PRIVATE,
+    scenario::{Message, Request, Time},
+    target::{Answer, Settled, Target},
+};
+use crate::{tool, worker};
+use pikku_local_workers::{Body, LocalWorkers};
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
+
+/// The bundle for Cloudflare Workers in workerd.
+#[derive(Debug)]
+pub(super) struct Workers {
+    workers: LocalWorkers,
+    /// The Worker's name.
+    name: String,
+    /// The physical names of its sources, by the ids of their wirings.
+    sources: Value,
+}
+
+impl Target for Workers {
+    const NAME: &'static str = "workers";
+
+    async fn start(group: &str) -> Result<Self, String> {
+        let bundle = worker("scenarios", group);
+        let sources = configured(&bundle)?["vars"]["PIKKU_SOURCES"].take();
+        let sources = serde_json::from_str(sources.as_str().unwrap_or("{}")).map_err(|why| why.to_string())?;
+        let workers = LocalWorkers::bundle(bundle).app(tool("npm")).variable(scenarios::PRIVATE_VARIABLE, PRIVATE);
+        let workers = workers.start().await.map_err(|why| why.to_string())?;
+        let name = workers.names().first().ok_or("no Worker was started")?.to_string();
+        Ok(Self { workers, name, sources })
+    }
+
+    async fn http(&self, request: &Request) -> Result<Answer, String> {
+        let sent = pikku_local_workers::Request::new(&request.method, request.target()).body(request.body.clone());
+        let sent = request.headers.iter().fold(sent, |sent, (name, value)| sent.header(name, value));
+        let response = self.workers.fetch(&self.name, sent).await.map_err(|why| why.to_string())?;
+        Ok(Answer::new(response.status, response.headers, response.body))
+    }
+
+    async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
+        let named = |(index, message): (usize, &Message)| pikku_local_workers::Message {
+            attempts: message.attempt,
+            ..pikku_local_workers::Message::new(format!("message-{index}"), Body::Text { text: message.body.clone() })
+        };
+        let batch: Vec<_> = messages.iter().enumerate().map(named).collect();
+        let queue = self.source(&format!("queue:{queue}"))?;
+        let handled = self.workers.queue(&self.name, queue, &batch).await.map_err(|why| why.to_string())?;
+        let settled = |message: &pikku_local_workers::Message| match handled.is_retried(&message.id) {
+            true => Settled::Failed(handled.outcome.clone()),
+            false => Settled::Done,
+        };
+        Ok(batch.iter().map(settled).collect())
+    }
+
+    async fn schedule(&self, schedule: &str, time: &Time) -> Result<Settled, String> {
+        let expression = self.source(&format!("cron:{schedule}"))?;
+        let time = UNIX_EPOCH + Duration::from_millis(time.ms);
+        let ran = self.workers.scheduled(&self.name, expression, time).await.map_err(|why| why.to_string())?;
+        Ok(if ran.outcome == "ok" { Settled::Done } else { Settled::Failed(ran.outcome) })
+    }
+
+    async fn log(&self) -> Vec<String> {
+        self.workers.logs().into_iter().map(|line| line.message).collect()
+    }
+}
+
+impl Workers {
+    fn source(&self, wiring: &str) -> Result<&str, String> {
+        self.sources[wiring].as_str().ok_or_else(|| format!("it has no source `{wiring}`: {}", self.sources))
+    }
+}
+
+/// The configuration of a bundle, which is JSON below lines of comments.
+fn configured(bundle: &Path) -> Result<Value, String> {
+    let path = bundle.join("wrangler.jsonc");
+    let text = fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let json: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    serde_json::from_str(&json).map_err(|why| format!("{}: {why}", path.display()))
+}
