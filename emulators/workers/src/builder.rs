@@ -96,6 +96,23 @@ impl Builder {
         Ok(names)
     }
 
+    /// The name of the first bundle's Worker.
+    ///
+    /// # Errors
+    /// A bundle whose configuration cannot be read.
+    pub fn first_name(&self) -> Result<String, StartError> {
+        Bundle::read(&self.bundles[0]).map(|bundle| bundle.name().to_owned())
+    }
+
+    /// Whether a bundle is bound to a database, a namespace or a bucket.
+    ///
+    /// # Errors
+    /// A bundle whose configuration cannot be read.
+    pub fn has_storage(&self) -> Result<bool, StartError> {
+        let bundles = self.bundles.iter().map(|dir| Bundle::read(dir)).collect::<Result<Vec<_>, _>>()?;
+        Ok(bundles.iter().any(Bundle::has_storage))
+    }
+
     /// Adds the bundles beside the first that it is bound to, directly or through others, as far as they are there.
     ///
     /// # Errors
@@ -140,11 +157,12 @@ impl Builder {
         };
         let miniflare = miniflare.canonicalize().unwrap_or(miniflare);
         let plan = config::plan(&miniflare, &bundles, &self.variables, storage.as_deref())?;
+        let first = bundles.first().map(Bundle::name).unwrap_or_default().to_owned();
         let (process, stdin, stdout) = Process::start(&node)?;
         let (link, ready) = Link::open(&plan, stdin, stdout, Journal::new(self.logs));
         let limit = self.start_timeout;
         match tokio::time::timeout(limit, ready).await {
-            Ok(Ok(Ok(addresses))) => Ok(LocalWorkers::new(process, link, addresses)),
+            Ok(Ok(Ok(addresses))) => Ok(LocalWorkers::new(process, link, first, addresses)),
             Ok(Ok(Err(reason))) => Err(StartError::Refused { reason }),
             Ok(Err(_)) => Err(StartError::Refused { reason: "its driver ended".to_owned() }),
             Err(_) => Err(StartError::TimedOut { limit }),

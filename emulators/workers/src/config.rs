@@ -130,6 +130,11 @@ impl Bundle {
         self.wrangler.services.iter().map(|service| service.service.as_str())
     }
 
+    pub(crate) fn has_storage(&self) -> bool {
+        let Wrangler { d1_databases, kv_namespaces, r2_buckets, .. } = &self.wrangler;
+        !(d1_databases.is_empty() && kv_namespaces.is_empty() && r2_buckets.is_empty())
+    }
+
     /// The secrets that it wants to be given.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         self.wrangler.secrets.required.iter().map(String::as_str)

@@ -24,6 +24,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 pub struct LocalWorkers {
     process: Process,
     link: Link,
+    first: String,
     addresses: HashMap<String, SocketAddr>,
 }
 
@@ -33,8 +34,13 @@ impl LocalWorkers {
         Builder::new(dir.into())
     }
 
-    pub(crate) fn new(process: Process, link: Link, addresses: HashMap<String, SocketAddr>) -> Self {
-        Self { process, link, addresses }
+    pub(crate) fn new(process: Process, link: Link, first: String, addresses: HashMap<String, SocketAddr>) -> Self {
+        Self { process, link, first, addresses }
+    }
+
+    /// The name of the first bundle's Worker.
+    pub fn first(&self) -> &str {
+        &self.first
     }
 
     /// The names of the Workers, sorted.

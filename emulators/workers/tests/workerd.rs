@@ -188,7 +188,7 @@ async fn bound_bundles_run_beside_the_first() {
     let configuration = r#"{"name": "shop-other", "main": "worker.mjs", "compatibility_date": "2026-04-01"}"#;
     fs::write(other.join("wrangler.jsonc"), configuration).expect("a file");
     let workers = workers(&folder).with_bound().expect("bundles").start().await.expect("miniflare");
-    assert_eq!(workers.names(), ["shop-orders", "shop-other"]);
+    assert_eq!((workers.names(), workers.first()), (vec!["shop-orders", "shop-other"], ORDERS));
     let response = workers.fetch(ORDERS, Request::new("GET", "/group")).await.expect("a response");
     assert_eq!((response.status, &response.body[..]), (200, &b"/from-the-group"[..]));
     workers.shutdown().await;

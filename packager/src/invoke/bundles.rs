@@ -1,7 +1,9 @@
 //! Where the bundles are, and what is in them.
 
 use super::InvokeError;
+use crate::cli::Platform;
 use pikku_local_lambda::{Builder, LocalLambda};
+use pikku_local_workers::LocalWorkers;
 use pikku_manifest::Manifest;
 use std::{
     collections::BTreeSet,
@@ -10,35 +12,41 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The place of the bundles under Cargo's target folder.
-const PLACE: &str = "pikku/lambda";
+/// The place of a platform's bundles under Cargo's target folder.
+fn place(platform: Platform) -> PathBuf {
+    Path::new("pikku").join(platform.name())
+}
 
 /// A folder of bundles, as `package` writes it.
 #[derive(Debug)]
 pub(super) struct Bundles {
+    platform: Platform,
     dir: PathBuf,
 }
 
 impl Bundles {
     /// The folder given; or that of the target folder which the environment names, of `target` here or in a folder
     /// above, or of the target folder that Cargo says, whichever is there first.
-    pub(super) fn find(given: Option<&Path>) -> Result<Self, InvokeError> {
+    pub(super) fn find(platform: Platform, given: Option<&Path>) -> Result<Self, InvokeError> {
+        let missing = |dir| InvokeError::NoBundles { dir, platform: platform.name() };
         if let Some(dir) = given {
             return match dir.is_dir() {
-                true => Ok(Self { dir: dir.to_owned() }),
-                false => Err(InvokeError::NoBundles { dir: dir.to_owned() }),
+                true => Ok(Self { platform, dir: dir.to_owned() }),
+                false => Err(missing(dir.to_owned())),
             };
         }
+        let place = place(platform);
         let named = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"].into_iter().filter_map(std::env::var_os);
         let here = std::env::current_dir().map_err(|source| InvokeError::Event { path: ".".into(), source })?;
         let above = here.ancestors().map(|folder| folder.join("target"));
-        let mut likely = named.map(PathBuf::from).chain(above).map(|target| target.join(PLACE));
+        let mut likely = named.map(PathBuf::from).chain(above).map(|target| target.join(&place));
         if let Some(dir) = likely.find(|dir| dir.is_dir()) {
-            return Ok(Self { dir });
+            return Ok(Self { platform, dir });
         }
         let asked = cargo_metadata::MetadataCommand::new().no_deps().exec();
-        let dir = asked.map_or_else(|_| Path::new("target").join(PLACE), |m| m.target_directory.join(PLACE).into());
-        if dir.is_dir() { Ok(Self { dir }) } else { Err(InvokeError::NoBundles { dir }) }
+        let target = asked.map_or_else(|_| PathBuf::from("target"), |metadata| metadata.target_directory.into());
+        let dir = target.join(place);
+        if dir.is_dir() { Ok(Self { platform, dir }) } else { Err(missing(dir)) }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -47,19 +55,31 @@ impl Bundles {
 
     /// The local Lambda of a group: its zip, or its bootstrap where there is only that.
     pub(super) fn lambda(&self, group: &str) -> Result<Builder, InvokeError> {
-        let known = self.groups();
-        if !known.contains(group) {
-            return Err(InvokeError::UnknownGroup {
-                group: group.to_owned(),
-                known: known.into_iter().collect(),
-                dir: self.dir.clone(),
-            });
-        }
+        self.has(group)?;
         let zip = self.dir.join(format!("{group}.zip"));
         Ok(if zip.is_file() {
             LocalLambda::zip(zip)
         } else {
             LocalLambda::bootstrap(self.dir.join(group).join("bootstrap"))
+        })
+    }
+
+    /// The local Worker of a group.
+    pub(super) fn worker(&self, group: &str) -> Result<pikku_local_workers::Builder, InvokeError> {
+        self.has(group)?;
+        Ok(LocalWorkers::bundle(self.dir.join(group)))
+    }
+
+    fn has(&self, group: &str) -> Result<(), InvokeError> {
+        let known = self.groups();
+        if known.contains(group) {
+            return Ok(());
+        }
+        Err(InvokeError::UnknownGroup {
+            group: group.to_owned(),
+            known: known.into_iter().collect(),
+            dir: self.dir.clone(),
+            platform: self.platform.name(),
         })
     }
 
@@ -69,6 +89,10 @@ impl Bundles {
         entries
             .filter_map(|entry| {
                 let path = entry.path();
+                if self.platform == Platform::Cloudflare {
+                    let name = path.file_name().filter(|_| path.join("wrangler.jsonc").is_file());
+                    return name.and_then(OsStr::to_str).map(str::to_owned);
+                }
                 let zip = path.extension() == Some(OsStr::new("zip")) && path.is_file();
                 let name = if zip { path.file_stem() } else { path.file_name() };
                 let bundle = zip || path.join("bootstrap").is_file();
@@ -101,6 +125,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_worker_is_a_folder_with_its_configuration() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["orders", "migrations"] {
+            fs::create_dir_all(folder.path().join(name)).expect("a folder");
+        }
+        fs::write(folder.path().join("orders/wrangler.jsonc"), "{}").expect("a file");
+        let bundles = Bundles::find(Platform::Cloudflare, Some(folder.path())).expect("the folder");
+        assert_eq!(bundles.groups().into_iter().collect::<Vec<_>>(), ["orders"]);
+        assert!(bundles.worker("orders").is_ok() && bundles.worker("migrations").is_err());
+    }
+
+    #[test]
     fn a_group_is_its_zip_or_its_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path();
@@ -111,12 +147,12 @@ mod tests {
         fs::write(dir.join("reports/bootstrap"), "").expect("a bootstrap");
         fs::create_dir_all(dir.join("empty")).expect("a folder");
         fs::write(dir.join("manifest.json"), "{}").expect("a file");
-        let bundles = Bundles::find(Some(dir)).expect("the folder");
+        let bundles = Bundles::find(Platform::Lambda, Some(dir)).expect("the folder");
         assert_eq!(bundles.groups().into_iter().collect::<Vec<_>>(), ["orders", "reports"]);
         assert!(bundles.lambda("orders").is_ok() && bundles.lambda("reports").is_ok());
         let error = bundles.lambda("../orders").expect_err("no group");
         assert!(matches!(error, InvokeError::UnknownGroup { ref known, .. } if *known == ["orders", "reports"]));
         assert!(matches!(bundles.manifest(), Err(InvokeError::Manifest { .. })));
-        assert!(matches!(Bundles::find(Some(&dir.join("none"))), Err(InvokeError::NoBundles { .. })));
+        assert!(matches!(Bundles::find(Platform::Lambda, Some(&dir.join("none"))), Err(InvokeError::NoBundles { .. })));
     }
 }

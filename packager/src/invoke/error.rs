@@ -2,7 +2,8 @@
 
 use crate::error::Exit;
 use pikku_local_lambda::StartError;
-use std::{fmt, io, path::PathBuf};
+use pikku_local_workers::{CallError, RequestError, StartError as WorkerStartError};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 /// Why `invoke` could not hand over the event.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub(crate) enum InvokeError {
     NoBundles {
         /// Where it was looked for.
         dir: PathBuf,
+        /// The target.
+        platform: &'static str,
     },
     /// The folder has no bundle of that group.
     UnknownGroup {
@@ -20,6 +23,27 @@ pub(crate) enum InvokeError {
         known: Vec<String>,
         /// The folder.
         dir: PathBuf,
+        /// The target.
+        platform: &'static str,
+    },
+    /// An option, or an argument, that belongs to another target.
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The target it was given for.
+        platform: &'static str,
+    },
+    /// The event has not the form of one.
+    Form {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The folder of databases cannot be used.
+    State {
+        /// The file in it.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
     },
     /// The group has no example of that name.
     UnknownExample {
@@ -46,6 +70,17 @@ pub(crate) enum InvokeError {
     },
     /// The bundle cannot be started here.
     Bundle(StartError),
+    /// The Worker cannot be started here.
+    Worker(WorkerStartError),
+    /// The Worker's response did not come.
+    Request(RequestError),
+    /// The Worker did not get the event.
+    Call(CallError),
+    /// The Worker gave no answer in time.
+    NoAnswer {
+        /// How long it was waited.
+        limit: Duration,
+    },
     /// The answer cannot be written to stdout.
     Print {
         /// The operating system's reason.
@@ -62,8 +97,18 @@ impl InvokeError {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::NoBundles { .. } | Self::UnknownGroup { .. } | Self::UnknownExample { .. } => Exit::Usage,
-            Self::Event { .. } | Self::Manifest { .. } | Self::Print { .. } | Self::Runtime { .. } => Exit::Io,
+            Self::NoBundles { .. }
+            | Self::UnknownGroup { .. }
+            | Self::UnknownExample { .. }
+            | Self::Option { .. }
+            | Self::Form { .. } => Exit::Usage,
+            Self::Event { .. }
+            | Self::Manifest { .. }
+            | Self::Print { .. }
+            | Self::Runtime { .. }
+            | Self::State { .. } => Exit::Io,
+            Self::Worker(WorkerStartError::NoNode { .. } | WorkerStartError::NoMiniflare { .. }) => Exit::Tool,
+            Self::Worker(_) | Self::Request(_) | Self::Call(_) | Self::NoAnswer { .. } => Exit::Platform,
             Self::Bundle(StartError::ForeignArchitecture { .. }) => Exit::Tool,
             Self::Bundle(StartError::Zip { .. } | StartError::NoBootstrap { .. }) => Exit::Platform,
             Self::Bundle(_) => Exit::Io,
@@ -80,19 +125,30 @@ impl InvokeError {
             Self::Manifest { .. } => "PK7005",
             Self::Bundle(StartError::ForeignArchitecture { .. }) => "PK7007",
             Self::Bundle(_) => "PK7006",
-            Self::Print { .. } | Self::Runtime { .. } => "PK6001",
+            Self::Option { .. } => "PK1005",
+            Self::Form { .. } => "PK7008",
+            Self::Worker(WorkerStartError::NoNode { .. } | WorkerStartError::NoMiniflare { .. }) => "PK7009",
+            Self::Worker(_) => "PK7010",
+            Self::Request(_) | Self::Call(_) | Self::NoAnswer { .. } => "PK7011",
+            Self::Print { .. } | Self::Runtime { .. } | Self::State { .. } => "PK6001",
         }
     }
 
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoBundles { .. } => "run `cargo pikku package --target lambda` first, or name the folder with \
-                                       --bundle-dir"
-                .to_owned(),
-            Self::UnknownGroup { known, .. } if known.is_empty() => {
-                "the folder has no bundles; run `cargo pikku package --target lambda` first".to_owned()
+            Self::NoBundles { platform, .. } => {
+                format!("run `cargo pikku package --target {platform}` first, or name the folder with --bundle-dir")
             }
+            Self::UnknownGroup { known, platform, .. } if known.is_empty() => {
+                format!("the folder has no bundles; run `cargo pikku package --target {platform}` first")
+            }
+            Self::Option { .. } => "leave it away, or give the event as a file with --event".to_owned(),
+            Self::Form { .. } => "see `cargo pikku explain PK7008` for the forms there are, or begin from one that --example NAME \
+                                  --print shows"
+                .to_owned(),
+            Self::Worker(why) => return why.hint(),
+            Self::NoAnswer { .. } => "give it more time with --timeout".to_owned(),
             Self::UnknownGroup { known, .. } => format!("the groups there are: {}", known.join(", ")),
             Self::UnknownExample { known, .. } if known.is_empty() => "the group has no wirings".to_owned(),
             Self::UnknownExample { known, .. } => format!("the examples there are:\n  {}", known.join("\n  ")),
@@ -103,7 +159,12 @@ impl InvokeError {
             Self::Bundle(StartError::ForeignArchitecture { .. }) => {
                 "install it (Debian's package is `qemu-user`), or package for this machine with --arch".to_owned()
             }
-            Self::Bundle(_) | Self::Print { .. } | Self::Runtime { .. } => return None,
+            Self::Bundle(_)
+            | Self::Print { .. }
+            | Self::Runtime { .. }
+            | Self::State { .. }
+            | Self::Request(_)
+            | Self::Call(_) => return None,
         })
     }
 }
@@ -111,7 +172,7 @@ impl InvokeError {
 impl fmt::Display for InvokeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoBundles { dir } => write!(f, "there are no bundles at {}", dir.display()),
+            Self::NoBundles { dir, .. } => write!(f, "there are no bundles at {}", dir.display()),
             Self::UnknownGroup { group, dir, .. } => {
                 write!(f, "there is no bundle of a group `{group}` at {}", dir.display())
             }
@@ -121,6 +182,13 @@ impl fmt::Display for InvokeError {
                 write!(f, "could not read the manifest {}, of which examples are made: {reason}", path.display())
             }
             Self::Bundle(why) => why.fmt(f),
+            Self::Option { option, platform } => write!(f, "{option} has no meaning for `--target {platform}`"),
+            Self::Form { reason } => write!(f, "the event cannot be sent: {reason}"),
+            Self::State { path, .. } => write!(f, "could not use {}", path.display()),
+            Self::Worker(why) => why.fmt(f),
+            Self::Request(why) => why.fmt(f),
+            Self::Call(why) => write!(f, "the Worker did not get the event: {why}"),
+            Self::NoAnswer { limit } => write!(f, "the Worker gave no answer within {} s", limit.as_secs_f64()),
             Self::Print { .. } => f.write_str("could not write to stdout"),
             Self::Runtime { .. } => f.write_str("could not prepare to run the bundle"),
         }
@@ -130,7 +198,12 @@ impl fmt::Display for InvokeError {
 impl std::error::Error for InvokeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Event { source, .. } | Self::Print { source } | Self::Runtime { source } => Some(source),
+            Self::Event { source, .. }
+            | Self::State { source, .. }
+            | Self::Print { source }
+            | Self::Runtime { source } => Some(source),
+            Self::Worker(why) => why.source(),
+            Self::Request(why) => why.source(),
             // It stands in the message itself; its own source does not.
             Self::Bundle(why) => why.source(),
             _ => None,
@@ -141,5 +214,11 @@ impl std::error::Error for InvokeError {
 impl From<StartError> for InvokeError {
     fn from(why: StartError) -> Self {
         Self::Bundle(why)
+    }
+}
+
+impl From<WorkerStartError> for InvokeError {
+    fn from(why: WorkerStartError) -> Self {
+        Self::Worker(why)
     }
 }

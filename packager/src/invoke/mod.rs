@@ -1,4 +1,4 @@
-//! `cargo pikku invoke`: one event for one bundle, in the local Lambda.
+//! `cargo pikku invoke`: one event for one bundle, in the local platform.
 //!
 //! The event goes in as it is, valid or not; what the platform would answer comes out on stdout, be it the function's
 //! answer or a report of its error, and everything else on stderr. Nothing is built, and Cargo is asked only where the
@@ -6,18 +6,19 @@
 
 mod bundles;
 mod error;
+mod lambda;
+mod worker_event;
+mod worker_examples;
+mod workers;
 
-use crate::{cli::Platform, output::bytes, template::FunctionSettings};
-use bundles::Bundles;
+use crate::cli::Platform;
 use clap::Args;
 pub(crate) use error::InvokeError;
-use pikku_local_lambda::{Builder, Invocation, Logs, events};
-use serde_json::json;
 use std::{
     io::{self, IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 /// How an interrupted program ends: 128 and the number of SIGINT.
@@ -30,9 +31,14 @@ Examples:
   cargo pikku invoke --target lambda --group orders --list-examples
   cargo pikku invoke --target lambda --group orders --example apigw-v2
   cargo pikku invoke --target lambda --group orders --example sqs:orders-placed --print > event.json
+  cargo pikku invoke --target cloudflare --group orders /orders/7
+  cargo pikku invoke --target cloudflare --group orders -X POST -H 'content-type: application/json' -d @order.json /orders
+  cargo pikku invoke --target cloudflare --group orders --queue orders-placed -d '{\"order\":7}' -d '{\"order\":8}'
+  cargo pikku invoke --target cloudflare --group reports --cron '0 3 * * *'
 
 The answer goes to stdout with exit code 0, a report of an error with exit code 1; logs go to stderr.
-Package the group first: the bundle that `cargo pikku package` wrote is what runs.";
+Package the group first: the bundle that `cargo pikku package` wrote is what runs. Workers run in workerd, which comes with
+the npm package miniflare; what they store is kept beside the bundles between invocations.";
 
 /// The arguments of `invoke`.
 #[derive(Clone, Debug, Args)]
@@ -46,22 +52,35 @@ pub(crate) struct InvokeArgs {
     pub(crate) group: String,
     #[command(flatten)]
     pub(crate) event: EventArgs,
+    /// The method of the request [default: POST with -d, else GET] (Cloudflare)
+    #[arg(short = 'X', long = "request", value_name = "METHOD", requires = "url")]
+    pub(crate) method: Option<String>,
+    /// A header of the request; may be repeated (Cloudflare)
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, requires = "url")]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body of the request, or a message of the queue (JSON, else text); @FILE for that of a file; repeated, the body's
+    /// parts or the batch's messages (Cloudflare)
+    #[arg(short = 'd', long = "data", value_name = "DATA",
+          conflicts_with_all = ["event", "cron", "example", "list_examples"])]
+    pub(crate) data: Vec<String>,
     /// Print the example instead of sending it
-    #[arg(long, conflicts_with_all = ["event", "list_examples"])]
+    #[arg(long, conflicts_with_all = ["event", "list_examples", "url", "queue", "cron"])]
     pub(crate) print: bool,
-    /// Where the bundles are [default: target/pikku/lambda here or in a folder above]
+    /// Where the bundles are [default: target/pikku/<target> here or in a folder above]
     #[arg(long, value_name = "DIR")]
     pub(crate) bundle_dir: Option<PathBuf>,
-    /// How long the function may take
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
-    pub(crate) timeout: Duration,
-    /// The memory the function is told it has; it is not enforced
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(128..=10_240),
-          default_value_t = FunctionSettings::default().memory_mb)]
-    pub(crate) memory: u32,
+    /// How long the function may take [default: 10 for Lambda, 60 for Cloudflare]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// The memory the function is told it has; it is not enforced (Lambda) [default: 256]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(128..=10_240))]
+    pub(crate) memory: Option<u32>,
     /// Set a variable of the function's environment, beside those it inherits; may be repeated
     #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
+    /// Where databases, stores and buckets are kept [default: .state beside the bundles] (Cloudflare)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// Do not say on stderr how long it took
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -71,6 +90,15 @@ pub(crate) struct InvokeArgs {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct EventArgs {
+    /// The path of a request, or its whole URL (Cloudflare)
+    #[arg(value_name = "PATH|URL")]
+    pub(crate) url: Option<String>,
+    /// A batch of this queue, with a message for each -d (Cloudflare)
+    #[arg(long, value_name = "QUEUE", requires = "data")]
+    pub(crate) queue: Option<String>,
+    /// The schedule of this expression (Cloudflare)
+    #[arg(long, visible_alias = "scheduled", value_name = "EXPRESSION")]
+    pub(crate) cron: Option<String>,
     /// The file whose bytes are the event; - for stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
@@ -87,7 +115,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     if seconds > 0.0 && seconds <= 900.0 {
         Ok(Duration::from_secs_f64(seconds))
     } else {
-        Err("Lambda lets a function take more than 0 and at most 900 seconds".to_owned())
+        Err("platforms let a function take more than 0 and at most 900 seconds".to_owned())
     }
 }
 
@@ -98,56 +126,20 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.is_empty() && !text.contains(['\r', '\n']) => {
+            Ok((name.to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("expected NAME: VALUE".to_owned()),
+    }
+}
+
 /// Runs `invoke`.
-///
-/// The function inherits this process's environment, credentials included, as a developer's tool does: what is set
-/// here is what it runs with. What Lambda itself sets is set as there.
 pub(crate) fn run(args: &InvokeArgs) -> Result<ExitCode, InvokeError> {
-    let bundles = Bundles::find(args.bundle_dir.as_deref())?;
-    if args.event.list_examples {
-        let list = examples(&bundles, &args.group)?;
-        let width = list.iter().map(|example| example.name().chars().count()).max().unwrap_or(0);
-        let line = |example: &events::Example| format!("{:<width$}  {}\n", example.name(), example.function);
-        return print(list.iter().map(line).collect::<String>().as_bytes()).map(|()| ExitCode::SUCCESS);
-    }
-    let event = match (&args.event.event, &args.event.example) {
-        (Some(path), _) => read(path)?,
-        (None, name) => example(&bundles, &args.group, name.as_deref().unwrap_or_default())?,
-    };
-    if args.print {
-        return print(&event).map(|()| ExitCode::SUCCESS);
-    }
-    let builder = args.variables.iter().fold(bundles.lambda(&args.group)?, |all, (name, value)| all.env(name, value));
-    let builder = builder
-        .function_name(&args.group)
-        .memory_mb(args.memory)
-        .timeout(args.timeout)
-        .inherit_env(true)
-        .logs(Logs::Stderr);
-    send(builder, event, args.quiet)
-}
-
-fn examples(bundles: &Bundles, group: &str) -> Result<Vec<events::Example>, InvokeError> {
-    let manifest = bundles.manifest()?;
-    match manifest.group(group) {
-        Some(group) => Ok(events::examples(&manifest, group, SystemTime::now())),
-        None => Err(InvokeError::UnknownGroup {
-            group: group.to_owned(),
-            known: manifest.groups.iter().map(|group| group.name.clone()).collect(),
-            dir: bundles.dir().to_owned(),
-        }),
-    }
-}
-
-fn example(bundles: &Bundles, group: &str, name: &str) -> Result<Vec<u8>, InvokeError> {
-    let all = examples(bundles, group)?;
-    match events::find(&all, name) {
-        Some(example) => Ok(format!("{:#}\n", example.event).into_bytes()),
-        None => Err(InvokeError::UnknownExample {
-            name: name.to_owned(),
-            group: group.to_owned(),
-            known: all.iter().map(events::Example::name).collect(),
-        }),
+    match args.target {
+        Platform::Lambda => lambda::run(args),
+        Platform::Cloudflare => workers::run(args),
     }
 }
 
@@ -160,50 +152,12 @@ fn read(path: &Path) -> Result<Vec<u8>, InvokeError> {
     std::fs::read(path).map_err(|source| InvokeError::Event { path: path.to_owned(), source })
 }
 
-/// Starts the bundle, hands it the event and prints what it comes to.
-fn send(builder: Builder, event: Vec<u8>, quiet: bool) -> Result<ExitCode, InvokeError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| InvokeError::Runtime { source })?;
-    runtime.block_on(async {
-        let lambda = builder.start()?;
-        let result = tokio::select! {
-            result = lambda.invoke(event) => result,
-            // Dropping the local Lambda ends its process.
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(INTERRUPTED)),
-        };
-        let answered = match &result {
-            Ok(invocation) => {
-                print(&invocation.payload())?;
-                if !quiet {
-                    eprintln!("{}", figures(invocation));
-                }
-                invocation.error().is_none()
-            }
-            // Lambda refuses an event as it reports an error: as JSON.
-            Err(refused) => {
-                let report = json!({ "errorType": refused.error_type(), "errorMessage": refused.to_string() });
-                print(report.to_string().as_bytes())?;
-                false
-            }
-        };
-        lambda.shutdown().await;
-        Ok(if answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    })
-}
-
-/// What the invocation cost, for a person.
-fn figures(invocation: &Invocation) -> String {
-    let millis = |duration: Duration| format!("{:.2} ms", duration.as_secs_f64() * 1e3);
-    let mut line = format!("request {}: {}", invocation.request_id, millis(invocation.duration));
-    if let Some(init) = invocation.init_duration {
-        line += &format!(", start {}", millis(init));
-    }
-    if let Some(memory) = invocation.max_memory {
-        line += &format!(", memory {}", bytes(memory));
-    }
-    line
+/// Prints the names of examples with their functions.
+fn list<'f>(examples: impl Iterator<Item = (String, &'f str)>) -> Result<ExitCode, InvokeError> {
+    let examples: Vec<(String, &str)> = examples.collect();
+    let width = examples.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let lines: String = examples.iter().map(|(name, function)| format!("{name:<width$}  {function}\n")).collect();
+    print(lines.as_bytes()).map(|()| ExitCode::SUCCESS)
 }
 
 /// Writes to stdout; a person's terminal gets the end of the line as well.
@@ -238,27 +192,41 @@ mod tests {
         assert!(parse(&["--event", "a.json"]).is_ok());
         assert!(parse(&["--example", "sqs", "--print"]).is_ok());
         assert!(parse(&["--list-examples"]).is_ok());
-        assert!(parse(&[]).is_err());
-        assert!(parse(&["--event", "a.json", "--example", "sqs"]).is_err());
-        assert!(parse(&["--event", "a.json", "--print"]).is_err());
+        assert!(parse(&["/orders", "-X", "PUT", "-H", "a: b", "-d", "x"]).is_ok());
+        assert!(parse(&["--queue", "q", "-d", "1", "-d", "2"]).is_ok());
+        assert!(parse(&["--cron", "0 3 * * *"]).is_ok());
+        for wrong in [
+            &[] as &[_],
+            &["--event", "a.json", "--example", "sqs"],
+            &["--event", "a.json", "--print"],
+            &["/orders", "--cron", "0 3 * * *"],
+            &["--queue", "q"],
+            &["--cron", "0 3 * * *", "-d", "1"],
+            &["--event", "a.json", "-X", "PUT"],
+            &["/orders", "-H", "no header"],
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]
-    fn limits_are_lambdas() {
+    fn limits_are_the_platforms() {
         let args = |timeout: &str| parse(&["--event", "-", "--timeout", timeout]).map(|args| args.timeout);
-        assert_eq!(args("2.5").ok(), Some(Duration::from_millis(2_500)));
+        assert_eq!(args("2.5").ok(), Some(Some(Duration::from_millis(2_500))));
         for wrong in ["0", "901", "-1", "NaN", "soon"] {
             assert!(args(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(parse(&["--event", "-"]).map(|args| (args.memory, args.timeout.as_secs())).ok(), Some((256, 10)));
+        assert_eq!(parse(&["--event", "-"]).map(|args| (args.memory, args.timeout)).ok(), Some((None, None)));
         assert!(parse(&["--event", "-", "--memory", "64"]).is_err());
     }
 
     #[test]
-    fn variables_have_a_name() {
+    fn variables_and_headers_have_a_name() {
         let args = parse(&["--event", "-", "-e", "A=1=2", "--env", "B="]).expect("arguments");
         assert_eq!(args.variables, [("A".into(), "1=2".into()), ("B".into(), String::new())]);
         assert!(parse(&["--event", "-", "--env", "A"]).is_err());
         assert!(parse(&["--event", "-", "--env", "=1"]).is_err());
+        assert_eq!(header("A:b:c"), Ok(("A".to_owned(), "b:c".to_owned())));
+        assert!(header(":b").is_err() && header("a: b\r\nc: d").is_err());
     }
 }
