@@ -98,6 +98,14 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: Adapte
             module_name(&function.name)
         );
     }
+    // Where wirings are left out, so are the functions that only they reach.
+    let functions = match adapter {
+        Adapter::Lambda => String::new(),
+        Adapter::Cloudflare { .. } => {
+            let names: Vec<&str> = manifest.functions_of(group).iter().map(|function| function.name.as_str()).collect();
+            format!("    const FUNCTIONS: Option<&'static [&'static str]> = Some(&{names:?});\n")
+        }
+    };
     let app = format!("{}::<Bundle>()", project.app);
     let run = match adapter {
         Adapter::Lambda => format!("fn main() -> std::process::ExitCode {{\n    pikku_lambda::run({app})\n}}"),
@@ -113,7 +121,7 @@ struct Bundle;
 
 impl pikku::Selection for Bundle {{
     const GROUPS: Option<&'static [&'static str]> = Some(&[{group:?}]);
-    const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
+{functions}    const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
     const CLOSES: bool = {closes};
     const SENDS: bool = {sends};
 

@@ -144,9 +144,11 @@ impl InvokeError {
                 format!("the folder has no bundles; run `cargo pikku package --target {platform}` first")
             }
             Self::Option { .. } => "leave it away, or give the event as a file with --event".to_owned(),
-            Self::Form { .. } => "see `cargo pikku explain PK7008` for the forms there are, or begin from one that --example NAME \
+            Self::Form { .. } => {
+                "see `cargo pikku explain PK7008` for the forms there are, or begin from one that --example NAME \
                                   --print shows"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Worker(why) => return why.hint(),
             Self::NoAnswer { .. } => "give it more time with --timeout".to_owned(),
             Self::UnknownGroup { known, .. } => format!("the groups there are: {}", known.join(", ")),

@@ -15,11 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The kinds of events that are given on the command line are those of Workers.
 fn refuse_requests(args: &InvokeArgs) -> Result<(), InvokeError> {
     let event = &args.event;
-    let option = [
-        ("a path", event.url.is_some()),
-        ("--queue", event.queue.is_some()),
-        ("--cron", event.cron.is_some()),
-    ];
+    let option =
+        [("a path", event.url.is_some()), ("--queue", event.queue.is_some()), ("--cron", event.cron.is_some())];
     match option.into_iter().find(|(_, given)| *given) {
         Some((option, _)) => Err(InvokeError::Option { option, platform: "lambda" }),
         None => Ok(()),

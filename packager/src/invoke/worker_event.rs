@@ -27,9 +27,19 @@ pub(super) enum Event {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Form {
-    Fetch { worker_request: Seen, wire: Option<Wire> },
-    Queue { queue: String, messages: Vec<QueueMessage> },
-    Scheduled { cron: String, #[serde(rename = "scheduledTime")] scheduled_time_ms: u64 },
+    Fetch {
+        worker_request: Seen,
+        wire: Option<Wire>,
+    },
+    Queue {
+        queue: String,
+        messages: Vec<QueueMessage>,
+    },
+    Scheduled {
+        cron: String,
+        #[serde(rename = "scheduledTime")]
+        scheduled_time_ms: u64,
+    },
 }
 
 /// A request as a Worker sees it.
@@ -84,7 +94,8 @@ fn decode(base64: &str) -> Result<Bytes, String> {
 
 fn message(message: QueueMessage) -> Result<Message, String> {
     let QueueMessage { id, timestamp, attempts, body } = message;
-    let time = DateTime::parse_from_rfc3339(&timestamp).map_err(|error| format!("`{timestamp}` is no time: {error}"))?;
+    let time =
+        DateTime::parse_from_rfc3339(&timestamp).map_err(|error| format!("`{timestamp}` is no time: {error}"))?;
     let timestamp_ms = u64::try_from(time.timestamp_millis()).map_err(|_| format!("`{timestamp}` is before 1970"))?;
     Ok(Message { id, timestamp_ms, attempts, body })
 }
@@ -188,8 +199,10 @@ mod tests {
         let event = |wire: &str| {
             let headers = json!([["cf-ray", "1"], ["cf-connecting-ip", "::1"]]);
             let head = json!(["PUT / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked"]);
-            fetch(json!({"worker_request": {"method": "PUT", "url": "http://a/", "body_base64": "aGk=", "headers": headers},
-                         "wire": {"request_head": head, "body_base64": wire}}))
+            fetch(
+                json!({"worker_request": {"method": "PUT", "url": "http://a/", "body_base64": "aGk=", "headers": headers},
+                         "wire": {"request_head": head, "body_base64": wire}}),
+            )
         };
         // Once as the body itself, once as it was sent.
         assert_eq!(event("aGk="), event(&BASE64_STANDARD.encode("2\r\nhi\r\n0\r\n\r\n")));
@@ -210,7 +223,8 @@ mod tests {
     #[test]
     fn what_is_no_event_is_refused() {
         let request = |change: &str, value: Value| {
-            let mut event = json!({"worker_request": {"method": "GET", "url": "http://a/", "headers": [], "body_base64": ""}});
+            let mut event =
+                json!({"worker_request": {"method": "GET", "url": "http://a/", "headers": [], "body_base64": ""}});
             event["worker_request"][change] = value;
             event.to_string()
         };

@@ -1,8 +1,8 @@
 //! Events for a group's wirings, as a Worker gets them. They are made of those that Lambda gets for the same wirings.
 
 use super::worker_event::split;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crate::cloudflare::{physical, to_trigger};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use pikku_local_lambda::events::{self, Example};
 use pikku_manifest::{Group, Manifest, Source, WiringKind};
 use serde_json::{Value, json};
@@ -42,8 +42,10 @@ fn of(group: &Group, app: &str, now: SystemTime, example: Example) -> Option<(St
 fn request(event: &Value) -> Value {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (path, query) = (text(&event["rawPath"]), text(&event["rawQueryString"]));
-    let url = if query.is_empty() { format!("http://localhost{path}") } else { format!("http://localhost{path}?{query}") };
-    let mut headers: Vec<(String, String)> = vec![("host".to_owned(), split(&url).map_or("", |(host, _)| host).to_owned())];
+    let url =
+        if query.is_empty() { format!("http://localhost{path}") } else { format!("http://localhost{path}?{query}") };
+    let mut headers: Vec<(String, String)> =
+        vec![("host".to_owned(), split(&url).map_or("", |(host, _)| host).to_owned())];
     let given = event["headers"].as_object().into_iter().flatten();
     let own = |name: &str| name == "host" || name.starts_with("x-amzn-") || name.starts_with("x-forwarded-");
     headers.extend(given.filter(|(name, _)| !own(name)).map(|(name, value)| (name.clone(), text(value))));
@@ -91,7 +93,8 @@ mod tests {
     #[test]
     fn each_wiring_has_an_event_that_can_be_sent() {
         let at = json!({"file": "src/lib.rs", "line": 1});
-        let wiring = |id: &str, kind: &str, detail: Value| json!({"id": id, "function": "act", kind: detail, "location": at});
+        let wiring =
+            |id: &str, kind: &str, detail: Value| json!({"id": id, "function": "act", kind: detail, "location": at});
         let manifest: Manifest = serde_json::from_value(json!({
             "manifest_version": 1,
             "groups": [{"name": "orders", "wirings": [
@@ -111,7 +114,8 @@ mod tests {
         let examples = examples(&manifest, &manifest.groups[0], "shop");
         let names: Vec<&str> = examples.iter().map(|(name, ..)| name.as_str()).collect();
         assert_eq!(names, ["http:POST /orders/{id}", "queue:placed", "cron:nightly"]);
-        let sent: Vec<Event> = examples.iter().map(|(.., event)| parse(event.to_string().as_bytes()).unwrap()).collect();
+        let sent: Vec<Event> =
+            examples.iter().map(|(.., event)| parse(event.to_string().as_bytes()).unwrap()).collect();
         assert!(matches!(&sent[0], Event::Fetch(_)));
         assert_eq!(examples[0].2["worker_request"]["method"], "POST");
         assert!(matches!(&sent[1], Event::Queue(queue, messages) if queue == "shop-placed" && !messages.is_empty()));

@@ -135,7 +135,12 @@ fn examples(bundles: &Bundles, group: &str) -> Result<Vec<(String, String, Value
     let manifest = bundles.manifest()?;
     let known = || manifest.groups.iter().map(|group| group.name.clone()).collect();
     let Some(found) = manifest.group(group) else {
-        return Err(InvokeError::UnknownGroup { group: group.to_owned(), known: known(), dir: bundles.dir().to_owned(), platform: "cloudflare" });
+        return Err(InvokeError::UnknownGroup {
+            group: group.to_owned(),
+            known: known(),
+            dir: bundles.dir().to_owned(),
+            platform: "cloudflare",
+        });
     };
     Ok(worker_examples::examples(&manifest, found, &app(bundles, group).unwrap_or_default()))
 }
@@ -259,7 +264,13 @@ mod tests {
 
     #[test]
     fn an_answer_has_one_form() {
-        let pairs = [("content-type", "text/plain"), ("vary", "a"), ("vary", "b"), ("set-cookie", "x=1"), ("set-cookie", "y=2")];
+        let pairs = [
+            ("content-type", "text/plain"),
+            ("vary", "a"),
+            ("vary", "b"),
+            ("set-cookie", "x=1"),
+            ("set-cookie", "y=2"),
+        ];
         let headers = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let mut response = Response { status: 201, headers, body: "é".into() };
         assert_eq!(
