@@ -1,0 +1,42 @@
+//! The app of the tests of Cloudflare Workers.
+//!
+//! | group | what it shows |
+//! |---|---|
+//! | `edge` | a start that takes its time, panics and traps beside calls in flight, work after the answer, a queue, schedules |
+//! | `bound` | every kind of binding, one of them to the other group |
+
+pub mod bound;
+pub mod faults;
+pub mod work;
+
+use bound::use_all;
+use faults::{overflow, panic_late, panic_now, read_all, wait};
+use pikku::{
+    App, Queue, Selection,
+    http::{get, post},
+};
+use work::{fill, hourly, nightly};
+
+/// Everything without bindings.
+#[derive(Debug, pikku::Group)]
+pub struct Edge;
+
+/// Everything with bindings.
+#[derive(Debug, pikku::Group)]
+pub struct Bound;
+
+/// The app.
+pub fn app<S: Selection>() -> App<S> {
+    App::new()
+        .group::<Edge>(|g| {
+            g.http::<wait>(get("/wait/{ms}"))
+                .http::<panic_now>(get("/panic"))
+                .http::<panic_late>(get("/panic-late"))
+                .http::<overflow>(get("/overflow"))
+                .http::<read_all>(post("/read"))
+                .queue::<fill>("boxes", Queue::batch(10).retries(2).retry_delay_s(1))
+                .cron::<nightly>("0 3 * * *")
+                .cron::<hourly>("0 * * * *")
+        })
+        .group::<Bound>(|g| g.http::<use_all>(post("/bindings/{key}")))
+}

@@ -1,0 +1,223 @@
+//! Bundles for Cloudflare Workers in workerd: what calls that share an isolate do to each other, and what it is bound to.
+
+use pikku_local_workers::{Body, Builder, LocalWorkers, Message, Outgoing, Request, Response};
+use pikku_tests::{tool, worker};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    time::{Duration, UNIX_EPOCH},
+};
+
+const EDGE: &str = "edge-edge";
+const BOUND: &str = "edge-bound";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn edge() -> Builder {
+    LocalWorkers::bundle(worker("edge", "edge")).app(tool("npm"))
+}
+
+async fn started(builder: Builder) -> LocalWorkers {
+    builder.start().await.unwrap_or_else(|why| panic!("the Workers do not start: {why}"))
+}
+
+async fn get(workers: &LocalWorkers, path: &str) -> Response {
+    ask(workers, Request::new("GET", path)).await
+}
+
+async fn ask(workers: &LocalWorkers, request: Request) -> Response {
+    workers.fetch(workers.first(), request).await.unwrap_or_else(|why| panic!("no answer: {why}"))
+}
+
+fn json_of(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).unwrap_or_else(|why| panic!("no JSON ({why}): {response:?}"))
+}
+
+fn logged(workers: &LocalWorkers, text: &str) -> bool {
+    workers.logs().iter().any(|line| line.message.contains(text))
+}
+
+async fn until_logged(workers: &LocalWorkers, text: &str) {
+    let seen = workers.wait(PATIENCE, |workers| logged(workers, text)).await;
+    assert!(seen, "`{text}` was not logged: {:?}", workers.logs());
+}
+
+#[tokio::test]
+async fn a_start_that_is_given_up_does_not_hold_up_the_next() {
+    let workers = started(edge()).await;
+    let impatient = Request::new("GET", "/wait/1").limit(Duration::from_millis(100));
+    // The service takes 300 ms to be built; the client is gone before.
+    assert!(workers.fetch(EDGE, impatient).await.is_err());
+    let response = get(&workers, "/wait/2").await;
+    assert_eq!((response.status, json_of(&response)), (200, json!(2)));
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_own_call_and_no_other() {
+    let workers = started(edge()).await;
+    for path in ["/panic", "/panic-late"] {
+        let (slow, panicked, also) =
+            tokio::join!(get(&workers, "/wait/700"), get(&workers, path), get(&workers, "/wait/3"));
+        assert_eq!((slow.status, json_of(&slow)), (200, json!(700)), "{path}");
+        assert_eq!((also.status, json_of(&also)), (200, json!(3)), "{path}");
+        assert_eq!((panicked.status, &json_of(&panicked)["code"]), (500, &json!("internal")), "{path}");
+        assert!(!String::from_utf8_lossy(&panicked.body).contains("private"), "{panicked:?}");
+        let next = get(&workers, "/wait/4").await;
+        assert_eq!((next.status, json_of(&next)), (200, json!(4)), "{path}");
+    }
+    assert!(logged(&workers, "a private reason"), "{:?}", workers.logs());
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stack_that_overflows_is_answered_and_the_next_call_works() {
+    let workers = started(edge()).await;
+    let response = get(&workers, "/overflow").await;
+    assert_eq!((response.status, &json_of(&response)["code"]), (500, &json!("internal")));
+    let next = get(&workers, "/wait/5").await;
+    assert_eq!((next.status, json_of(&next)), (200, json!(5)));
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_never_ends_is_answered_at_the_deadline() {
+    let workers = started(edge()).await;
+    let response = get(&workers, "/wait/600000").await;
+    assert_eq!((response.status, &json_of(&response)["code"]), (504, &json!("deadline_exceeded")));
+    let next = get(&workers, "/wait/6").await;
+    assert_eq!((next.status, json_of(&next)), (200, json!(6)));
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_upload_over_the_limit_is_refused() {
+    let workers = started(edge()).await;
+    let upload = |octets: usize| Request::new("POST", "/read").body(vec![b'x'; octets]);
+    let large = ask(&workers, upload(10 * 1024 * 1024)).await;
+    assert_eq!((large.status, json_of(&large)), (200, json!(10 * 1024 * 1024)));
+    let refused = ask(&workers, upload(100 * 1024 * 1024)).await;
+    assert_eq!((refused.status, &json_of(&refused)["code"]), (413, &json!("content_too_large")));
+    // Without a length it is counted while it comes.
+    let chunk = format!("{:x}\r\n{}\r\n", 1024 * 1024, "y".repeat(1024 * 1024));
+    let chunked = Request::new("POST", "/read").header("Transfer-Encoding", "chunked");
+    let refused = ask(&workers, chunked.body(chunk.repeat(100) + "0\r\n\r\n")).await;
+    assert_eq!((refused.status, &json_of(&refused)["code"]), (413, &json!("content_too_large")));
+    let next = get(&workers, "/wait/7").await;
+    assert_eq!((next.status, json_of(&next)), (200, json!(7)));
+    workers.shutdown().await;
+}
+
+fn text(text: &str) -> Body {
+    Body::Text { text: text.to_owned() }
+}
+
+#[tokio::test]
+async fn a_failed_message_alone_is_tried_again_with_the_wirings_delay() {
+    let workers = started(edge()).await;
+    let batch = [
+        Message::new("good", Body::Json { json: json!({"id": 1}) }),
+        Message { attempts: 2, ..Message::new("leaks", text(r#"{"id":2,"leaks":true}"#)) },
+        Message::new("no-json", text("{")),
+        Message::new("octets", Body::Bytes { bytes: r#"{"id":3}"#.into() }),
+        Message::new("no-text", Body::Bytes { bytes: vec![0xff, 0xfe].into() }),
+    ];
+    let handled = workers.queue(EDGE, "edge-boxes", &batch).await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!((handled.outcome.as_str(), handled.retry_all, handled.ack_all), ("ok", false, false));
+    let retried: Vec<_> = handled.retried.iter().map(|one| (one.id.as_str(), one.delay_s)).collect();
+    // A second after the first failure, two after the second.
+    assert_eq!(retried, [("leaks", Some(2)), ("no-json", Some(1)), ("no-text", Some(1))]);
+    assert_eq!(handled.acknowledged, ["good", "octets"]);
+    let unknown = workers.queue(EDGE, "another", &batch[..1]).await.unwrap_or_else(|why| panic!("{why}"));
+    assert!(unknown.is_retried("good"), "a message that nobody takes is not lost: {unknown:?}");
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_poison_message_ends_among_the_dead_letters() {
+    let workers = started(edge()).await;
+    let messages = [r#"{"id":1}"#, "this is no JSON", r#"{"id":2}"#].map(|body| Outgoing::from(text(body)));
+    workers.send("edge-boxes", &messages).await.unwrap_or_else(|why| panic!("{why}"));
+    let dead = "edge-boxes-dead-letters";
+    let arrived = workers.wait(PATIENCE, |workers| !workers.collected(dead).is_empty()).await;
+    assert!(arrived, "nothing reached the dead letters: {:?}", workers.logs());
+    let bodies: Vec<Body> = workers.collected(dead).into_iter().map(|message| message.body).collect();
+    assert_eq!(bodies, [text("this is no JSON")]);
+    for done in ["box 1 try 1", "box 2 try 1"] {
+        until_logged(&workers, done).await;
+    }
+    let twice = workers.logs().iter().filter(|line| line.message.contains("box 1 try")).count();
+    assert_eq!(twice, 1, "{:?}", workers.logs());
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_schedule_runs_its_own_wiring_and_an_unknown_one_fails() {
+    let workers = started(edge()).await;
+    let time = UNIX_EPOCH + Duration::from_secs(1_700_000_040);
+    let run = workers.scheduled(EDGE, "0 * * * *", time).await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(run.outcome, "ok");
+    until_logged(&workers, "hourly 2023-11-14T22:14:00").await;
+    until_logged(&workers, "after the hour").await;
+    assert!(!logged(&workers, "nightly"), "{:?}", workers.logs());
+    let unknown = workers.scheduled(EDGE, "1 2 3 4 *", time).await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(unknown.outcome, "exception");
+    workers.shutdown().await;
+}
+
+fn bound() -> Builder {
+    let builder = LocalWorkers::bundle(worker("edge", "bound")).bundle(worker("edge", "edge")).app(tool("npm"));
+    builder.variable("API_KEY", "a secret of 24 letters..")
+}
+
+#[tokio::test]
+async fn every_kind_of_binding_is_reached() {
+    let workers = started(bound()).await;
+    let request = Request::new("POST", "/bindings/blue").header("Content-Type", "application/json");
+    let response = ask(&workers, request.body(r#"{"value":"whale"}"#)).await;
+    let expected = json!({
+        "database": "whale", "key_value": "whale", "bucket": "whale", "secret_length": 24, "variable": "hello", "group": "1",
+    });
+    assert_eq!((response.status, json_of(&response)), (200, expected), "{:?}", workers.logs());
+    // The message it sent is taken by the group that consumes the queue.
+    until_logged(&workers, "box 7 try 1").await;
+    let stored = workers.kv_get(BOUND, "CACHE", "blue").await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(stored.as_deref(), Some("whale"));
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_missing_binding_is_named_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("bound");
+    fs::create_dir(&copy).expect("a folder");
+    for entry in fs::read_dir(worker("edge", "bound")).expect("a bundle") {
+        let path = entry.expect("an entry").path();
+        if path.is_file() {
+            fs::copy(&path, copy.join(path.file_name().expect("a name"))).expect("a copy");
+        } else {
+            let to = copy.join(path.file_name().expect("a name"));
+            copy_folder(&path, &to);
+        }
+    }
+    let configuration = copy.join("wrangler.jsonc");
+    let text = fs::read_to_string(&configuration).expect("a configuration");
+    assert!(text.contains("\"CACHE\""), "{text}");
+    fs::write(&configuration, text.replace("\"CACHE\"", "\"ANOTHER\"")).expect("a configuration");
+    let builder = LocalWorkers::bundle(&copy).bundle(worker("edge", "edge")).app(tool("npm"));
+    let workers = started(builder.variable("API_KEY", "secret")).await;
+    let request = Request::new("POST", "/bindings/blue").header("Content-Type", "application/json");
+    let response = ask(&workers, request.body(r#"{"value":"whale"}"#)).await;
+    assert_eq!((response.status, &json_of(&response)["code"]), (500, &json!("internal")));
+    until_logged(&workers, "the Worker has no KV namespace under the binding `CACHE`").await;
+    assert!(!String::from_utf8_lossy(&response.body).contains("CACHE"), "{response:?}");
+    workers.shutdown().await;
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let to = to.join(path.file_name().expect("a name"));
+        if path.is_dir() { copy_folder(&path, &to) } else { fs::copy(&path, &to).map(drop).expect("a copy") }
+    }
+}
