@@ -206,4 +206,19 @@ mod tests {
         assert_eq!(chosen(&bare, Arch::X86_64, None), "x86_64-unknown-linux-gnu Host");
         assert_eq!(chosen(&bare, Arch::Arm64, None), "PK3001");
     }
+
+    #[test]
+    fn wasm_has_its_library_or_its_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let bare = machine(dir.path(), "x86_64-unknown-linux-gnu", false, &[]);
+        assert!(matches!(bare.wasm(false), Err(Error::MissingTarget { .. })));
+        assert!(bare.wasm(false).unwrap_err().hint().unwrap().contains("--build-std"));
+        assert!(matches!(bare.wasm(true), Err(Error::MissingSource { .. })));
+        let dir = tempfile::tempdir().unwrap();
+        let full = machine(dir.path(), "x86_64-unknown-linux-gnu", false, &[WASM]);
+        std::fs::create_dir_all(dir.path().join("lib/rustlib/src/rust/library/std")).unwrap();
+        std::fs::write(dir.path().join("lib/rustlib/src/rust/library/std/Cargo.toml"), "").unwrap();
+        assert_eq!(full.wasm(false).unwrap().std_source, None);
+        assert!(full.wasm(true).unwrap().std_source.is_some());
+    }
 }

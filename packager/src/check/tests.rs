@@ -180,3 +180,20 @@ fn schemas_that_cannot_be_used() {
     manifest.functions[0].input = Some(json!({"type": "string", "pattern": "[a-z"}));
     assert_eq!(found(&manifest), ["PK0211 99"]);
 }
+
+#[test]
+fn a_group_that_is_called_is_there() {
+    let mut manifest = app(vec![("orders", vec![get("/")]), ("mails", vec![queue("mail", 1, false)])]);
+    let mut service = |name: &str, group: &str| {
+        let needs = json!([{"action": "call_group", "name": group}]);
+        let service = json!({"name": name, "type_name": name, "lifetime": "singleton", "depends_on": [], "needs": needs,
+                             "closes": false});
+        manifest.services.push(serde_json::from_value(service).unwrap());
+    };
+    service("Mails", "mails");
+    service("Prices", "prices");
+    let findings = check(&manifest);
+    let found: Vec<(&str, &str)> = findings.iter().map(|finding| (finding.code, finding.message.as_str())).collect();
+    assert_eq!(found, [("PK0213", "the service `Prices` calls the group `prices`, which the app does not have")]);
+    assert_eq!(findings[0].hint, "the app's groups are: orders, mails");
+}

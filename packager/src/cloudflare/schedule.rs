@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn cloudflares_own_parser_reads_the_same_times() {
         let parts = [
-            ("minute", vec!["*", "*/7", "3/20", "0,30,59", "10-20/5", "59"]),
+            ("minute", vec!["*", "*/7", "3-59/20", "0,30,59", "10-20/5", "59"]),
             ("hour", vec!["*", "*/6", "9-17", "23"]),
             ("day of month", vec!["*", "1", "1-15/7", "31", "*/10"]),
             ("month", vec!["*", "2,12", "*/5", "JAN-MAR"]),

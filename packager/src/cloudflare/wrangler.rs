@@ -47,6 +47,8 @@ pub(crate) struct Rule {
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
     pub(crate) globs: Vec<&'static str>,
+    /// Whether wrangler's own rules of the type hold as well.
+    pub(crate) fallthrough: bool,
 }
 
 /// Requests that the Worker gets.
@@ -163,8 +165,8 @@ impl Wrangler {
             no_bundle: true,
             find_additional_modules: true,
             rules: vec![
-                Rule { kind: "ESModule", globs: vec!["**/*.mjs", "**/*.js"] },
-                Rule { kind: "CompiledWasm", globs: vec!["**/*.wasm"] },
+                Rule { kind: "ESModule", globs: vec!["**/*.mjs", "**/*.js"], fallthrough: false },
+                Rule { kind: "CompiledWasm", globs: vec!["**/*.wasm"], fallthrough: false },
             ],
             workers_dev: false,
             preview_urls: false,

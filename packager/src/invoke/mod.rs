@@ -40,6 +40,9 @@ The answer goes to stdout with exit code 0, a report of an error with exit code 
 Package the group first: the bundle that `cargo pikku package` wrote is what runs. Workers run in workerd, which comes with
 the npm package miniflare; what they store is kept beside the bundles between invocations.";
 
+/// The arguments that say what is sent, and that it is no request.
+const NO_REQUEST: [&str; 5] = ["queue", "cron", "event", "example", "list_examples"];
+
 /// The arguments of `invoke`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -53,10 +56,11 @@ pub(crate) struct InvokeArgs {
     #[command(flatten)]
     pub(crate) event: EventArgs,
     /// The method of the request [default: POST with -d, else GET] (Cloudflare)
-    #[arg(short = 'X', long = "request", value_name = "METHOD", requires = "url")]
+    #[arg(short = 'X', long = "request", value_name = "METHOD", conflicts_with_all = NO_REQUEST)]
     pub(crate) method: Option<String>,
     /// A header of the request; may be repeated (Cloudflare)
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, requires = "url")]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header,
+          conflicts_with_all = NO_REQUEST)]
     pub(crate) headers: Vec<(String, String)>,
     /// The body of the request, or a message of the queue (JSON, else text); @FILE for that of a file; repeated, the body's
     /// parts or the batch's messages (Cloudflare)
