@@ -189,16 +189,7 @@ async fn every_kind_of_binding_is_reached() {
 async fn a_missing_binding_is_named_at_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("bound");
-    fs::create_dir(&copy).expect("a folder");
-    for entry in fs::read_dir(worker("edge", "bound")).expect("a bundle") {
-        let path = entry.expect("an entry").path();
-        if path.is_file() {
-            fs::copy(&path, copy.join(path.file_name().expect("a name"))).expect("a copy");
-        } else {
-            let to = copy.join(path.file_name().expect("a name"));
-            copy_folder(&path, &to);
-        }
-    }
+    copy_folder(&worker("edge", "bound"), &copy);
     let configuration = copy.join("wrangler.jsonc");
     let text = fs::read_to_string(&configuration).expect("a configuration");
     assert!(text.contains("\"CACHE\""), "{text}");

@@ -73,7 +73,7 @@ impl Stage {
         let resources =
             json!({ "queue:orders-placed": format!("{}/123456789012/orders-placed", self.queue.endpoint()) });
         let program = Program::new(&self.packager)
-            .args(invocation(&self.bundles, group))
+            .args(invocation("lambda", &self.bundles, group))
             .arg("--quiet")
             .arg("--event")
             .arg(&path)

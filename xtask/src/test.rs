@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::places::Places;
@@ -13,8 +13,14 @@ use crate::tools;
 const APPS: [(&str, &str); 4] =
     [SHOP, ("echo", "examples/echo"), ("fixture", "tests/app"), ("scenarios", "tests/scenarios/app")];
 
-/// The groups that the whole-system tests run as Workers, each with its app.
-const WORKERS: [((&str, &str), &str); 1] = [(("scenarios", "tests/scenarios/app"), "everywhere")];
+/// The apps that the whole-system tests run as Workers, each with its folder and the groups that Workers can run; none for
+/// all of them.
+const WORKERS: [((&str, &str), &[&str]); 4] = [
+    (SHOP, &["catalog", "orders", "reports"]),
+    (("echo", "examples/echo"), &[]),
+    (("edge", "tests/edge"), &[]),
+    (("scenarios", "tests/scenarios/app"), &["everywhere"]),
+];
 
 /// The example that is shown.
 pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");
@@ -25,17 +31,31 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     for app in APPS {
         package(places, steps, app)?;
     }
-    for (app, group) in WORKERS {
-        package_worker(places, steps, app, group)?;
+    for (app, groups) in WORKERS {
+        package_workers(places, steps, app, groups)?;
     }
     steps.run("workspace tests", || workspace_tests(places))?;
     steps
         .run("documentation tests", || in_workspace(places).args(["test", "--workspace", "--doc"]).limit(1800).run())?;
-    steps.run("runtime on wasm32", || {
-        in_workspace(places).args(["check", "-p", "pikku", "--target", "wasm32-unknown-unknown"]).limit(900).run()
+    steps.run("lints on wasm32", || {
+        in_workspace(places)
+            .args(["clippy", "-p", "pikku", "-p", "pikku-cloudflare", "-p", "edge", "-p", "echo", "-p", "shop"])
+            .args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"])
+            .limit(900)
+            .run()
     })?;
-    steps.run("event corpus", || corpus(places))
+    for (platform, kinds) in CORPUS {
+        steps.run(&format!("event corpus of {platform}"), || corpus(places, platform, kinds))?;
+    }
+    Ok(())
 }
+
+/// The platforms of the corpus whose bundles show what they see on standard output, each with the arguments that choose
+/// its events. What Workers take from queues and schedules is a test of its own.
+const CORPUS: [(&str, &[&str]); 2] = [
+    ("lambda", &["--platform", "aws-lambda"]),
+    ("cloudflare", &["--platform", "cloudflare-workers", "--kind", "fetch"]),
+];
 
 /// A cargo command on this workspace that finds the tools and the bundles.
 fn in_workspace(places: &Places) -> Program {
@@ -66,16 +86,18 @@ pub(crate) fn package(places: &Places, steps: &mut Steps, (name, folder): (&str,
     })
 }
 
-/// Packages a group of an app for Cloudflare into the folder of bundles.
-fn package_worker(
+/// Packages groups of an app for Cloudflare into the folder of bundles.
+fn package_workers(
     places: &Places,
     steps: &mut Steps,
     (name, folder): (&str, &str),
-    group: &str,
+    groups: &[&str],
 ) -> Result<(), Failure> {
     steps.run(&format!("package {folder} for Cloudflare"), || {
         Program::new(places.packager())
-            .args(["pikku", "package", "--target", "cloudflare", "--group", group, "--manifest-path"])
+            .args(["pikku", "package", "--target", "cloudflare"])
+            .args(groups.iter().flat_map(|group| ["--group", group]))
+            .arg("--manifest-path")
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join("cloudflare").join(name))
@@ -96,7 +118,7 @@ fn workspace_tests(places: &Places) -> Result<(), Failure> {
 }
 
 /// The corpus of platform events lies beside the repository where there is one.
-fn corpus(places: &Places) -> Result<(), Failure> {
+fn corpus(places: &Places, target: &str, chosen: &[&str]) -> Result<(), Failure> {
     let shared = places.root.join("../shared");
     let (checker, corpus) = (shared.join("corpus-check.py"), shared.join("corpus"));
     if !(checker.is_file() && corpus.is_dir()) {
@@ -106,17 +128,24 @@ fn corpus(places: &Places) -> Result<(), Failure> {
     Program::new("python3")
         .arg(checker)
         .arg(corpus)
-        .args(["--platform", "aws-lambda", "--"])
+        .args(chosen)
+        .arg("--")
         .arg(places.packager())
-        .args(invocation(&places.bundles.join("echo"), "echo"))
+        .args(invocation(target, &bundles(places, target, "echo"), "echo"))
         .args(["--event", "{event}"])
+        .env("PIKKU_MINIFLARE", places.tools.join("npm/node_modules"))
         .limit(900)
         .run()
 }
 
+/// The folder of an app's bundles for a target.
+fn bundles(places: &Places, target: &str, app: &str) -> PathBuf {
+    if target == "lambda" { places.bundles.join(app) } else { places.bundles.join(target).join(app) }
+}
+
 /// The arguments that invoke a group's bundle.
-pub(crate) fn invocation(bundles: &Path, group: &str) -> Vec<OsString> {
-    ["pikku", "invoke", "--target", "lambda", "--group", group, "--bundle-dir"]
+pub(crate) fn invocation(target: &str, bundles: &Path, group: &str) -> Vec<OsString> {
+    ["pikku", "invoke", "--target", target, "--group", group, "--bundle-dir"]
         .map(OsString::from)
         .into_iter()
         .chain([bundles.into()])

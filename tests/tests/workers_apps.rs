@@ -1,0 +1,160 @@
+//! The examples as Workers: what the echo sees of a platform's events, and the shop at work.
+
+use pikku_local_workers::{Body, LocalWorkers, Message, Request};
+use pikku_tests::{repository, tool, worker};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
+};
+
+/// The corpus of platform events beside the repository, where there is one.
+fn corpus() -> Option<PathBuf> {
+    let folder = repository().join("../shared/corpus");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: there is no ../shared/corpus beside the repository");
+    None
+}
+
+fn read(path: PathBuf) -> Value {
+    let text = fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+/// The events of a kind, each with what is to be seen of it.
+fn events(kind: &str) -> Vec<(String, Value, Value)> {
+    let Some(corpus) = corpus() else { return Vec::new() };
+    let entries = read(corpus.join("manifest.json"))["entries"].take();
+    let entries = entries.as_array().expect("entries").clone();
+    let chosen = entries.iter().filter(|e| e["platform"] == "cloudflare-workers" && e["kind"] == kind);
+    let name = |entry: &Value| entry["file"].as_str().expect("a file").to_owned();
+    let events: Vec<_> =
+        chosen.map(|entry| (name(entry), read(corpus.join(name(entry))), entry["expect"].clone())).collect();
+    assert!(!events.is_empty(), "the corpus has no event of the kind {kind}");
+    events
+}
+
+/// What the echo showed, in the order of its calls.
+async fn shown(workers: &LocalWorkers, count: usize) -> Vec<Value> {
+    let lines = |workers: &LocalWorkers| -> Vec<Value> {
+        let lines = workers.logs();
+        let shown = lines.iter().filter_map(|line| line.message.strip_prefix("ECHO "));
+        shown.map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let all = workers.wait(Duration::from_secs(20), |workers| lines(workers).len() >= count).await;
+    assert!(all, "the echo did not show {count} calls: {:?}", workers.logs());
+    lines(workers)
+}
+
+/// Whether every member of what is wanted was seen, with the same value.
+fn covers(wanted: &Value, seen: &Value) -> bool {
+    match wanted {
+        Value::Object(members) => members.iter().all(|(name, value)| covers(value, &seen[name])),
+        Value::Number(_) => wanted.to_string() == seen.to_string().trim_matches('"'),
+        other => other == seen,
+    }
+}
+
+async fn echo() -> LocalWorkers {
+    let echo = LocalWorkers::bundle(worker("echo", "echo")).app(tool("npm"));
+    echo.start().await.unwrap_or_else(|why| panic!("the echo does not start: {why}"))
+}
+
+#[tokio::test]
+async fn the_echo_sees_every_message_of_the_corpus() {
+    for (file, event, expected) in events("queue") {
+        let workers = echo().await;
+        let messages = event["messages"].as_array().expect("messages");
+        let batch: Vec<Message> = messages
+            .iter()
+            .map(|message| {
+                let body: Body = serde_json::from_value(message["body"].clone()).expect("a body");
+                let time = chrono::DateTime::parse_from_rfc3339(message["timestamp"].as_str().expect("a time"));
+                Message {
+                    timestamp_ms: time.expect("a time").timestamp_millis() as u64,
+                    attempts: message["attempts"].as_u64().expect("attempts") as u32,
+                    ..Message::new(message["id"].as_str().expect("an id"), body)
+                }
+            })
+            .collect();
+        let queue = event["queue"].as_str().expect("a queue");
+        let handled = workers.queue(workers.first(), queue, &batch).await.unwrap_or_else(|why| panic!("{file}: {why}"));
+        assert_eq!((handled.outcome.as_str(), handled.retried.len()), ("ok", 0), "{file}");
+        let by_id: BTreeMap<String, Value> = shown(&workers, batch.len())
+            .await
+            .into_iter()
+            .map(|seen| (seen["id"].as_str().expect("an id").to_owned(), seen))
+            .collect();
+        for wanted in expected["messages"].as_array().expect("messages") {
+            let seen = &by_id[wanted["id"].as_str().expect("an id")];
+            assert!(covers(wanted, seen), "{file}: wanted {wanted}, seen {seen}");
+            assert_eq!(seen["queue"], expected["queue"], "{file}");
+        }
+        workers.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn the_echo_sees_every_schedule_of_the_corpus() {
+    for (file, event, mut expected) in events("scheduled") {
+        let workers = echo().await;
+        let time = UNIX_EPOCH + Duration::from_millis(event["scheduledTime"].as_u64().expect("a time"));
+        let cron = event["cron"].as_str().expect("an expression");
+        let run = workers.scheduled(workers.first(), cron, time).await.unwrap_or_else(|why| panic!("{file}: {why}"));
+        assert_eq!(run.outcome, "ok", "{file}");
+        let seen = shown(&workers, 1).await.remove(0);
+        let class = expected.as_object_mut().and_then(|members| members.remove("class"));
+        assert_eq!(class, Some(json!("schedule")), "{file}");
+        assert!(covers(&expected, &seen), "{file}: wanted {expected}, seen {seen}");
+        workers.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_order_goes_through_the_shop() {
+    let groups = ["catalog", "orders", "reports"].map(|group| worker("shop", group));
+    let [catalog, orders, reports] = groups;
+    let shop = LocalWorkers::bundle(catalog).bundle(orders).bundle(reports).app(tool("npm"));
+    let shop = shop.start().await.unwrap_or_else(|why| panic!("the shop does not start: {why}"));
+    let ask = async |group: &str, request: Request| {
+        let response = shop.fetch(&format!("shop-{group}"), request).await.unwrap_or_else(|why| panic!("{why}"));
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        (response.status, body)
+    };
+    let send = |method: &str, path: &str, body: Value| {
+        Request::new(method, path).header("Content-Type", "application/json").body(body.to_string())
+    };
+
+    let tea = json!({"sku": "TEA-42", "name": "tea", "price_cents": 450, "stock": 3});
+    let (status, _) = ask("catalog", send("PUT", "/products/TEA-42", tea)).await;
+    assert!((200..300).contains(&status), "{:?}", shop.logs());
+    let order = json!({"lines": [{"sku": "TEA-42", "quantity": 2}], "email": "a@example.com"});
+    let place = |key: &str| send("POST", "/orders", order.clone()).header("Idempotency-Key", key);
+    let (status, placed) = ask("orders", place("the-first-order")).await;
+    assert_eq!((status, &placed["total_cents"]), (201, &json!(900)), "{:?}", shop.logs());
+    // The same key is the same order.
+    assert_eq!(ask("orders", place("the-first-order")).await.1["id"], placed["id"]);
+
+    // The queue brings it to the consumer, which reserves the stock.
+    let path = format!("/orders/{}", placed["id"]);
+    let mut status = Value::Null;
+    for _ in 0..100 {
+        status = ask("orders", Request::new("GET", &path)).await.1["status"].take();
+        if status == "reserved" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(status, "reserved", "{:?}", shop.logs());
+    let (_, tea) = ask("catalog", Request::new("GET", "/products/TEA-42")).await;
+    assert_eq!(tea["stock"], 1);
+
+    let night = UNIX_EPOCH + Duration::from_secs(1_767_236_400);
+    let run = shop.scheduled("shop-reports", "0 3 * * *", night).await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(run.outcome, "ok", "{:?}", shop.logs());
+    shop.shutdown().await;
+}
