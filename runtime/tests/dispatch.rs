@@ -2,7 +2,7 @@
 
 use pikku::{
     App, Bytes, Call, Cron, EventPattern, Group, Problem, Queue, Response, Selection, StatusCode, Stream, Topic,
-    http::{HeaderValue, Method, any, delete, get, header, post},
+    http::{HeaderValue, Method, any, delete, get, header, post, put},
     testing::{TestApp, TestResponse},
 };
 use schemars::JsonSchema;
@@ -80,6 +80,7 @@ fn app<S: Selection>() -> App<S> {
         g.http::<show>(get("/things/{id}").header("User-Agent", "agent").cookie("visit", "visit"))
             .http::<show>(post("/things/{id}"))
             .http::<total>(post("/total").status(202))
+            .http::<total>(put("/total").status(204))
             .http::<image>(any("/image"))
             .http::<nothing>(delete("/things/{id}"))
             .http::<fails>(post("/fails"))
@@ -216,6 +217,8 @@ async fn an_input_need_not_be_an_object() {
     let app = running().await;
     let answer = app.post("/total").json(&[1, 2, 3]).send().await;
     assert_eq!((answer.status(), answer.json::<i64>()), (202, 6));
+    let silent = app.put("/total").json(&[1, 2, 3]).send().await;
+    assert_eq!((silent.status(), silent.body().len()), (204, 0));
     app.topic("numbers", &[4, 5]).await.unwrap();
     app.stream("numbers", "[6]").await.unwrap();
 }

@@ -80,6 +80,9 @@ impl std::error::Error for StartError {}
 /// The environment variable with the physical names of the sources: a JSON object from a wiring's id to its name.
 pub const SOURCES_VARIABLE: &str = "PIKKU_SOURCES";
 
+/// The statuses whose responses have no body (RFC 9110, sections 6.4.1 and 15.3.6).
+const WITHOUT_BODY: [StatusCode; 3] = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED];
+
 impl Engine {
     /// Starts an app: checks its wirings and builds its singletons, those that do not need each other at the same time.
     pub async fn start<S: Selection>(app: App<S>, platform: Arc<dyn Platform>) -> Result<Self, StartError> {
@@ -108,7 +111,7 @@ impl Engine {
             Ok(response) => response,
             Err(problem) => Response::from(&problem),
         };
-        if head {
+        if head || WITHOUT_BODY.contains(&response.status) {
             response.body = crate::Body::default();
         }
         response

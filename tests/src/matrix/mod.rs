@@ -23,7 +23,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     pin::Pin,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What no answer may show: it is in the app's private error texts, in its panics and in a variable.
@@ -35,6 +35,9 @@ pub const TARGETS: [Entry; 3] =
 
 /// How long a scenario may take on a target.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long what was logged may take to arrive.
+const LOG_LIMIT: Duration = Duration::from_secs(5);
 
 /// A target in the list of them.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +100,20 @@ async fn run<T: Target>(scenario: &Scenario) -> Record {
             Call::Socket(message) => target.say(message).await.map(Seen::Answer),
         });
     }
-    Record { target: T::NAME, steps: Ok(steps), log: target.log().await }
+    Record { target: T::NAME, steps: Ok(steps), log: log(&target, &scenario.logged).await }
+}
+
+/// What a target has logged, once it holds what it must or has had the time for it: it comes by another way than answers.
+async fn log(target: &impl Target, wanted: &[String]) -> Vec<String> {
+    let deadline = Instant::now() + LOG_LIMIT;
+    loop {
+        let log = target.log().await;
+        let has_all = wanted.iter().all(|text| log.iter().any(|line| line.contains(text)));
+        if has_all || Instant::now() >= deadline {
+            return log;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[cfg(test)]

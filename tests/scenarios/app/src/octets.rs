@@ -2,12 +2,16 @@
 
 use pikku::{
     Call, Problem, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 const OCTETS: &str = "application/octet-stream";
+
+/// `hello`, as gzip writes it.
+const GZIPPED: &[u8] =
+    &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 7, 0, 0x86, 0xa6, 0x10, 0x36, 5, 0, 0, 0];
 
 /// Gives the octets of the body back in reverse order.
 #[pikku::function]
@@ -45,6 +49,12 @@ pub enum Form {
     Unchanged,
     /// The last status that there may be.
     Odd,
+    /// Text in a header that is not ASCII.
+    Unicode,
+    /// A body that is compressed already.
+    Compressed,
+    /// A body where the status has none.
+    NoContent,
 }
 
 /// Answers with a form of its own.
@@ -69,6 +79,16 @@ pub async fn shaped(wanted: Wanted) -> Result<Response, Problem> {
         Form::Bare => Response::new(StatusCode::RESET_CONTENT),
         Form::Octets => Response::new(StatusCode::OK).with_body("image/x-none", (0..=255).collect::<Vec<u8>>()),
         Form::Unchanged => Response::new(StatusCode::NOT_MODIFIED).with_header(header::ETAG, value("W/\"v1\"")),
+        Form::Unicode => {
+            let name = HeaderValue::from_bytes("Zoë 日本".as_bytes()).map_err(|e| Problem::internal(e.to_string()))?;
+            Response::new(StatusCode::OK)
+                .with_header(HeaderName::from_static("x-name"), name)
+                .with_body("text/plain", "named")
+        }
+        Form::Compressed => Response::new(StatusCode::OK)
+            .with_header(header::CONTENT_ENCODING, value("gzip"))
+            .with_body("text/plain", GZIPPED),
+        Form::NoContent => Response::new(StatusCode::NO_CONTENT).with_body("text/plain", "something"),
         Form::Odd => {
             let status = StatusCode::from_u16(599).map_err(|error| Problem::internal(error.to_string()))?;
             Response::new(status).with_body("text/plain", "odd")
