@@ -38,6 +38,7 @@ pub(super) struct Node {
 impl Plan {
     /// Plans a singleton and, through `below`, what its constructor asks for.
     pub fn singleton<T: Construct>(&mut self, below: impl FnOnce(&mut Self)) {
+        #[cfg(feature = "introspect")]
         self.describe::<T>();
         if let Some(known) = self.find(TypeId::of::<T>()) {
             return self.needed(known);
@@ -56,10 +57,11 @@ impl Plan {
     }
 
     /// Plans what the constructor of a per-call service asks for.
+    #[cfg_attr(not(feature = "introspect"), allow(clippy::extra_unused_type_parameters))]
     pub fn per_call<T: Service>(&mut self, below: impl FnOnce(&mut Self)) {
-        if self.describe::<T>() {
-            below(self);
-        }
+        #[cfg(feature = "introspect")]
+        self.describe::<T>();
+        below(self);
     }
 
     /// Takes a value for a service instead of building it. What only its constructor would need is not built either.
@@ -114,15 +116,12 @@ impl Plan {
         }
     }
 
-    /// Notes the service for the manifest. Whether what is below it is to be planned.
-    fn describe<T: Service>(&mut self) -> bool {
-        #[cfg(feature = "introspect")]
-        {
-            let note = crate::introspect::ServiceNote::of::<T>();
-            if !self.described.contains(&note) {
-                self.described.push(note);
-            }
+    /// Notes the service for the manifest.
+    #[cfg(feature = "introspect")]
+    fn describe<T: Service>(&mut self) {
+        let note = crate::introspect::ServiceNote::of::<T>();
+        if !self.described.contains(&note) {
+            self.described.push(note);
         }
-        true
     }
 }

@@ -48,7 +48,11 @@ async fn bindings(env: &Env, queues: &Queues) -> Result<Bindings, BoxError> {
     {
         use pikku_cloudflare::Bindings as _;
         // A binding that is missing is told at the start, not by the call that needs it.
-        (env.d1("entries")?, env.kv("cache")?, env.r2("files")?, env.secret("api-key")?, env.group("edge")?);
+        env.d1("entries")?;
+        env.kv("cache")?;
+        env.r2("files")?;
+        env.secret("api-key")?;
+        env.group("edge")?;
     }
     Ok(Bindings { env: env.clone(), queues: queues.clone() })
 }
