@@ -139,6 +139,7 @@ impl Bind<'_, '_, '_> {
         let binding = names::binding("GROUP_", name);
         if self.claim(&binding, format!("the group `{name}`")) {
             let service = self.render.physical("Worker", name);
+            self.render.note(format!("deploy `{service}` before it, as it is bound to that Worker"));
             self.config.services.push(Service { binding, service });
         }
     }

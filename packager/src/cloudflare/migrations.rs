@@ -55,3 +55,52 @@ pub(crate) fn copies(migrations: &BTreeMap<String, Vec<PathBuf>>) -> Result<Vec<
     }
     Ok(copies)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pikku_manifest::{Lifetime, MANIFEST_VERSION, Service};
+    use std::fs;
+
+    fn manifest(databases: &[&str]) -> Manifest {
+        let needs = databases.iter().map(|name| Need::Database((*name).to_owned())).collect();
+        let service = Service {
+            name: "Store".to_owned(),
+            type_name: "app::Store".to_owned(),
+            lifetime: Lifetime::Singleton,
+            depends_on: vec![],
+            needs,
+            closes: false,
+        };
+        Manifest {
+            manifest_version: MANIFEST_VERSION,
+            groups: vec![],
+            functions: vec![],
+            services: vec![service],
+            faults: vec![],
+        }
+    }
+
+    #[test]
+    fn each_database_has_its_own() {
+        let app = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = app.path().join("migrations").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "SELECT 1;").unwrap();
+        };
+        assert!(find(app.path(), &manifest(&["shop"])).unwrap().is_empty());
+        write("0002_b.sql");
+        write("0001_a.sql");
+        write("notes.txt");
+        let only = find(app.path(), &manifest(&["shop"])).unwrap();
+        let paths: Vec<String> = copies(&only).unwrap().into_iter().map(|file| file.path).collect();
+        assert_eq!(paths, ["migrations/shop/0001_a.sql", "migrations/shop/0002_b.sql"]);
+        // With two databases it would be open whose they are.
+        assert!(find(app.path(), &manifest(&["shop", "audit"])).unwrap().is_empty());
+        write("audit/0001_c.sql");
+        let both = find(app.path(), &manifest(&["shop", "audit"])).unwrap();
+        assert_eq!(both.keys().collect::<Vec<_>>(), ["audit"]);
+        assert!(find(app.path(), &manifest(&[])).unwrap().is_empty());
+    }
+}

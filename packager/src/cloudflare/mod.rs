@@ -82,8 +82,11 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
         kept: workspace.dir().join("wasm-opt"),
     };
     let packaged = maker.all(&groups, &rendered.groups, built)?;
-    let folder = plan.out_dir.join("migrations");
-    files::remove(&folder)?;
+    // What an earlier run has left there would be deployed as well.
+    files::remove(&plan.out_dir.join("migrations"))?;
+    for group in &groups {
+        files::remove(&plan.out_dir.join(&group.name).join("snippets"))?;
+    }
     let report = plan.finish(packaged, &migrations::copies(&migrations)?, talk);
     if !rendered.setup.is_empty() {
         talk.done("Before", &format!("the first deployment, run:\n  {}", rendered.setup.join("\n  ")));
