@@ -10,6 +10,7 @@ mod interpret;
 mod report;
 
 use crate::Violation;
+use crate::dispatch::json;
 #[cfg(feature = "interpret")]
 pub(crate) use interpret::contract_of;
 #[cfg(feature = "jsonschema")]
@@ -107,7 +108,7 @@ impl Decode {
 
     /// Reads text. Text that does not fit stays text, so that validation names the mistake.
     pub(crate) fn read(&self, text: &str) -> Value {
-        let json = || serde_json::from_str(text).ok();
+        let json = || json::parse(text.as_bytes()).ok();
         let read = match self {
             Self::Text => None,
             Self::Integer | Self::Number => json().filter(Value::is_number),

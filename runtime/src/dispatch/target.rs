@@ -73,7 +73,7 @@ impl Sources {
         names: Option<&str>,
     ) -> Result<Self, serde_json::Error> {
         let mut names: HashMap<String, String> = match names {
-            Some(names) if !wirings.is_empty() => serde_json::from_str(names)?,
+            Some(names) if !wirings.is_empty() => serde_json::from_slice(names.as_bytes())?,
             _ => HashMap::new(),
         };
         let wired = wirings.into_iter().map(|SourceWiring { kind, endpoint }| {
