@@ -6,14 +6,16 @@
 mod in_process;
 mod judge;
 mod lambda;
+mod load;
 mod octets;
 mod raw;
 mod scenario;
 mod target;
 mod workers;
 
+pub use load::{Malformed, load};
 pub use octets::Octets;
-pub use scenario::{Call, Ending, Event, Expected, Malformed, Message, Request, Scenario, Step, Time, load};
+pub use scenario::{Call, Ending, Event, Expected, Message, Request, Scenario, Step, Time};
 pub use target::{Answer, Settled, Target};
 
 use crate::repository;

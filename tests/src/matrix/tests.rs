@@ -3,7 +3,7 @@ use super::*;
 const NAMES: [&str; 2] = ["in-process", "other"];
 
 fn read(text: &str) -> Result<Scenario, String> {
-    scenario::read("file", text, &NAMES).map(|mut scenarios| scenarios.remove(0))
+    load::read("file", text, &NAMES).map(|mut scenarios| scenarios.remove(0))
 }
 
 fn refused(step: &str) -> String {
@@ -90,8 +90,8 @@ fn a_scenario_says_why_it_leaves_targets_out() {
     assert!(refused("targets: [moon]\n  because: of this").contains("moon"));
     assert!(read(&format!("- name: one\n  targets: [other]\n  because: of this\n  {step}\n")).is_ok());
     let twice = format!("- name: one\n  {step}\n- name: one\n  {step}\n");
-    assert!(scenario::read("file", &twice, &NAMES).expect_err("a refusal").contains("twice"));
-    assert!(scenario::read("file", "[]", &NAMES).is_err());
+    assert!(load::read("file", &twice, &NAMES).expect_err("a refusal").contains("twice"));
+    assert!(load::read("file", "[]", &NAMES).is_err());
 }
 
 #[test]
