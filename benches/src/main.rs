@@ -26,7 +26,20 @@ use std::{
 };
 
 /// The benchmarks by name, in the order of the page.
-const NAMES: [&str; 9] = ["size", "start", "post", "empty", "dispatch", "routing", "weight", "package", "profiles"];
+const NAMES: [&str; 12] = [
+    "size",
+    "start",
+    "post",
+    "empty",
+    "dispatch",
+    "routing",
+    "weight",
+    "package",
+    "workers-size",
+    "workers-cpu",
+    "workers-package",
+    "profiles",
+];
 
 /// Measures ours beside the peers and writes results.json, plot.svg and the tables of README.md.
 #[derive(Debug, Parser)]
@@ -105,6 +118,9 @@ fn measure(bench: &Bench, name: &str) -> Result<Table, Failure> {
         "routing" => bench.routing(),
         "weight" => bench.weight(),
         "package" => bench.package(),
+        "workers-size" => bench.workers_size(),
+        "workers-cpu" => bench.workers_cpu(),
+        "workers-package" => bench.workers_package(),
         "profiles" => bench.profiles(),
         other => Err(Failure::answer("bench", format!("there is no benchmark `{other}`"))),
     }

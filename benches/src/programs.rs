@@ -120,6 +120,21 @@ impl Programs {
         Ok(Packaged { bytes: bytes(&bootstrap)?, zip_bytes: bytes(&zip)?, bootstrap, seconds })
     }
 
+    /// Packages an app for Cloudflare; the CPU seconds that it took.
+    pub(crate) fn package_worker(&self, what: &Packaging<'_>) -> Result<f64, Failure> {
+        let target = self.work.join(what.target);
+        self.lend_lock(what.app.parent().filter(|dir| dir.ends_with("programs")).unwrap_or(&what.app))?;
+        let mut command = Command::new(&self.packager);
+        command.args(["pikku", "package", "--target", "cloudflare", "--manifest-path"]).arg(what.app.join("Cargo.toml"));
+        command.arg("--out-dir").arg(target.join(what.out)).env("CARGO_TARGET_DIR", &target);
+        command.env("CARGO_INCREMENTAL", "0");
+        if self.offline {
+            command.arg("--offline");
+        }
+        eprintln!("   packaging {}", target.display());
+        Ok(cpu_seconds(&mut command)?.1)
+    }
+
     /// A program of `benches/programs`, built with the profile of the packaged hello.
     pub(crate) fn peer(&self, name: &str) -> Result<PathBuf, Failure> {
         if let Some(dir) = self.peers.get() {
