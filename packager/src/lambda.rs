@@ -30,7 +30,7 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
     let (_, built) = plan.build(&plan.manifest, &groups, talk, |_| Adapter::Lambda)?;
     let packaged = groups.iter().zip(built).map(|(group, built)| bundle(&plan, group, built));
     let packaged = packaged.collect::<Result<Vec<_>, _>>()?;
-    plan.finish(packaged, &[File::new("template.yaml", template.yaml)], talk)
+    plan.finish(packaged, &[File::new("template.yaml", template.yaml)], vec![], talk)
 }
 
 fn template(plan: &Plan) -> Result<template::Template, Error> {

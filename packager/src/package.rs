@@ -141,8 +141,15 @@ impl Plan {
         Ok((workspace, built))
     }
 
-    /// Writes the bundles, the manifest, the report and the other files of the target.
-    pub(crate) fn finish(&self, packaged: Vec<Packaged>, others: &[File], talk: &Talk) -> Result<Report, Error> {
+    /// Writes the bundles, the manifest, the report and the other files of the target. `setup` is what is to be run once,
+    /// before the first deployment.
+    pub(crate) fn finish(
+        &self,
+        packaged: Vec<Packaged>,
+        others: &[File],
+        setup: Vec<String>,
+        talk: &Talk,
+    ) -> Result<Report, Error> {
         let report = Report {
             report_version: 1,
             platform: self.platform.name(),
@@ -150,6 +157,7 @@ impl Plan {
             target: self.toolchain.triple.clone(),
             profile: self.profile.name(),
             groups: packaged.iter().map(|packaged| packaged.report.clone()).collect(),
+            setup,
         };
         let ours = [File::new("manifest.json", json(&self.manifest)?), File::new("report.json", json(&report)?)];
         for file in packaged.iter().flat_map(|packaged| &packaged.files).chain(others).chain(&ours) {
@@ -161,6 +169,9 @@ impl Plan {
             }
         }
         talk.done("Packaged", &self.out_dir.display().to_string());
+        if !report.setup.is_empty() {
+            talk.done("Before", &format!("the first deployment, run:\n  {}", report.setup.join("\n  ")));
+        }
         let breaches: Vec<_> = packaged.into_iter().filter_map(|packaged| packaged.breach).collect();
         let target = self.platform.name();
         if breaches.is_empty() { Ok(report) } else { Err(Error::Budget { target, breaches }) }

@@ -25,6 +25,9 @@ pub(crate) struct Report {
     pub(crate) profile: &'static str,
     /// The bundles in the order the app declares their groups.
     pub(crate) groups: Vec<GroupReport>,
+    /// The commands that make what a deployment needs and does not make itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) setup: Vec<String>,
 }
 
 /// What is known of one bundle.
@@ -204,6 +207,7 @@ mod tests {
             target: "t".to_owned(),
             profile: "small",
             groups: vec![group],
+            setup: vec![],
         }
     }
 

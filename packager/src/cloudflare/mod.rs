@@ -87,11 +87,7 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
     for group in &groups {
         files::remove(&plan.out_dir.join(&group.name).join("snippets"))?;
     }
-    let report = plan.finish(packaged, &migrations::copies(&migrations)?, talk);
-    if !rendered.setup.is_empty() {
-        talk.done("Before", &format!("the first deployment, run:\n  {}", rendered.setup.join("\n  ")));
-    }
-    report
+    plan.finish(packaged, &migrations::copies(&migrations)?, rendered.setup, talk)
 }
 
 /// What every bundle is made with.
