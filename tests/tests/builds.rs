@@ -95,7 +95,7 @@ fn blocks(heading: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_quick_start_of_the_readme_works_as_it_is_written() {
-    let blocks = blocks("## Quick start");
+    let (blocks, cloudflare) = (blocks("## Quick start"), blocks("## Cloudflare Workers"));
     let [(_, set_up), (kind, source), (_, use_it), ..] = blocks.as_slice() else { panic!("three blocks: {blocks:?}") };
     assert_eq!(kind, "rust");
 
@@ -124,4 +124,10 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
     fs::write(app.join("src/lib.rs"), source).expect("the library");
     let answer = shell(use_it, &app);
     assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, "), "{answer}");
+
+    // The same app as a Worker, in the three commands that the next section has.
+    let on_workers = cloudflare.first().map(|(_, commands)| commands.as_str()).unwrap_or_default();
+    assert_eq!(on_workers.lines().filter(|line| !line.trim().is_empty()).count(), 3, "{on_workers}");
+    let answer = shell(on_workers, &app);
+    assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, Ada"), "{answer}");
 }
