@@ -11,9 +11,9 @@
 //!
 //! A bundle is `pikku_cloudflare::worker!(…)` in a crate of its own, and JavaScript around it that the packager writes:
 //! it reads requests, writes responses and starts a new instance after a panic. Requests cross the border as strings and
-//! octets and not as objects of the `worker` crate: one validated JSON function over HTTP has
-//! 30 % fewer octets that way (`benches/README.md` has the table). The bindings are the `worker` crate's: services reach
-//! them through [`Bindings`].
+//! octets and not as objects of the `worker` crate, which is linked for its bindings alone: with nothing but its timer in
+//! use, a bundle of nine functions had 5.4 kB of wasm and 2.8 kB of JavaScript more (gzipped), as the crate exports
+//! classes that nothing can take out again. Services reach the bindings through `Bindings`, behind the feature `bindings`.
 //!
 //! Natively the crate is empty, so that an app can depend on it on every target.
 
