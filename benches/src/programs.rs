@@ -125,7 +125,9 @@ impl Programs {
         let target = self.work.join(what.target);
         self.lend_lock(what.app.parent().filter(|dir| dir.ends_with("programs")).unwrap_or(&what.app))?;
         let mut command = Command::new(&self.packager);
-        command.args(["pikku", "package", "--target", "cloudflare", "--manifest-path"]).arg(what.app.join("Cargo.toml"));
+        command
+            .args(["pikku", "package", "--target", "cloudflare", "--manifest-path"])
+            .arg(what.app.join("Cargo.toml"));
         command.arg("--out-dir").arg(target.join(what.out)).env("CARGO_TARGET_DIR", &target);
         command.env("CARGO_INCREMENTAL", "0");
         if self.offline {

@@ -156,7 +156,7 @@ async fn a_schedule_runs_its_own_wiring_and_an_unknown_one_fails() {
     let time = UNIX_EPOCH + Duration::from_secs(1_700_000_040);
     let run = workers.scheduled(EDGE, "0 * * * *", time).await.unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(run.outcome, "ok");
-    until_logged(&workers, "hourly 2023-11-14T22:14:00").await;
+    until_logged(&workers, "hourly 2023-11-14T22:14:00Z").await;
     until_logged(&workers, "after the hour").await;
     assert!(!logged(&workers, "nightly"), "{:?}", workers.logs());
     let unknown = workers.scheduled(EDGE, "1 2 3 4 *", time).await.unwrap_or_else(|why| panic!("{why}"));

@@ -28,7 +28,7 @@ pub fn scheduled<S: Selection>(app: &'static App<S>, call: u32, cron: String, ti
             schedule_id: cron,
             id: context.id.clone(),
             origin: "cloudflare".to_owned(),
-            time: js_sys::Date::new(&JsValue::from_f64(time_ms)).to_iso_string().into(),
+            time: String::from(js_sys::Date::new(&JsValue::from_f64(time_ms)).to_iso_string()).replace(".000Z", "Z"),
             time_ms: Some(time_ms as u64),
         };
         let outcome = engine.deliver(target, run.into(), context).await;

@@ -124,7 +124,11 @@ impl Bench {
         let failed = |error: &dyn std::fmt::Display| Failure::answer("wasm-bindgen", format!("{error:#}"));
         let mut bindgen = Bindgen::new();
         bindgen.input_path(&module).web(true).map_err(|error| failed(&error))?;
-        bindgen.typescript(false).omit_default_module_path(true).remove_name_section(true).remove_producers_section(true);
+        bindgen
+            .typescript(false)
+            .omit_default_module_path(true)
+            .remove_name_section(true)
+            .remove_producers_section(true);
         let mut output = bindgen.generate_output().map_err(|error| failed(&error))?;
         let folder = self.programs.work.join(if features.is_empty() { "peer-text" } else { "peer-typed" });
         let mut files: Vec<(PathBuf, Vec<u8>)> = vec![

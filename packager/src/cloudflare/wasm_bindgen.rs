@@ -49,7 +49,8 @@ fn with_library(wasm: &[u8]) -> Result<Bound, Error> {
         }
     }
     snippets.extend(output.local_modules().iter().map(|(path, text)| (Path::new("snippets").join(path), text.clone())));
-    finish(output.wasm_mut().emit_wasm(), &output.js().to_owned(), snippets)
+    let wasm = output.wasm_mut().emit_wasm();
+    finish(wasm, output.js(), snippets)
 }
 
 /// The tool of that version: what `WASM_BINDGEN_BIN` names, or the one on `PATH`.
