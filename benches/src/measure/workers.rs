@@ -21,7 +21,18 @@ use wasm_bindgen_cli_support::Bindgen;
 const ENGINE: &str = "workerd";
 
 /// The configuration and the script of a peer: what worker-build writes, without its recovery from panics.
-const CONFIGURATION: &str = r#"{"name": "peer", "main": "worker.mjs", "compatibility_date": "2026-04-01"}"#;
+const CONFIGURATION: &str = r#"{
+  "name": "peer",
+  "main": "worker.mjs",
+  "compatibility_date": "2026-04-01",
+  "no_bundle": true,
+  "find_additional_modules": true,
+  "rules": [
+    {"type": "ESModule", "globs": ["**/*.mjs", "**/*.js"]},
+    {"type": "CompiledWasm", "globs": ["**/*.wasm"]}
+  ]
+}
+"#;
 const SCRIPT: &str = "import { initSync, fetch as answer } from \"./glue.mjs\";\nimport module from \"./bundle.wasm\";\n\
     initSync({ module });\nexport default { fetch: (request, env, context) => answer(request, env, context) };\n";
 
