@@ -23,12 +23,10 @@ macro_rules! worker {
             #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]
             pub fn pikku_fetch(
                 call: u32,
-                method: ::std::string::String,
-                url: ::std::string::String,
-                headers: ::std::vec::Vec<::std::string::String>,
+                head: ::std::string::String,
                 body: ::std::option::Option<::std::vec::Vec<u8>>,
             ) -> js_sys::Promise {
-                $crate::__private::fetch(&APP, call, method, url, headers, body)
+                $crate::__private::fetch(&APP, call, head, body)
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]

@@ -34,9 +34,22 @@ class Instance {
     this.#last = (this.#last + 1) >>> 0 || 1;
     const call = this.#last;
     return new Promise((resolve, reject) => {
-      this.#calls.set(call, reject);
-      work(call).then(resolve, reject);
-    }).finally(() => this.#calls.delete(call));
+      const fail = (error) => {
+        this.#calls.delete(call);
+        reject(error);
+      };
+      this.#calls.set(call, fail);
+      const done = (value) => {
+        this.#calls.delete(call);
+        resolve(value);
+      };
+      try {
+        work(call).then(done, fail);
+      } catch (error) {
+        this.#trapped();
+        fail(error);
+      }
+    });
   }
 
   // The answer where the bundle cannot give one any more.
@@ -154,12 +167,14 @@ export default {
     const body = await read(request);
     const here = healthy(env);
     try {
-      const head = [...request.headers].flat();
-      const answer = await here.run((call) => here.bundle.pikku_fetch(call, request.method, request.url, head, body));
-      const [status, pairs, content, after] = answer;
+      // What a request says apart from its body, a line each: neither a URL nor a header can hold a line break.
+      let head = `${request.method}\n${request.url}`;
+      for (const [name, value] of request.headers) head += `\n${name}\n${value}`;
+      const [status, lines, content, after] = await here.run((call) => here.bundle.pikku_fetch(call, head, body));
       if (after !== undefined) context.waitUntil(after);
       const headers = new Headers();
-      for (let at = 0; at < pairs.length; at += 2) headers.append(pairs[at], pairs[at + 1]);
+      const parts = lines === "" ? [] : lines.split("\n");
+      for (let at = 0; at < parts.length; at += 2) headers.append(parts[at], parts[at + 1]);
       // A function that sets a content encoding has encoded the body itself.
       const encodeBody = headers.has("content-encoding") ? "manual" : "automatic";
       return new Response(WITHOUT_BODY.has(status) ? null : content, { status, headers, encodeBody });
