@@ -17,7 +17,7 @@ mod place;
 mod sqs;
 
 pub use answer::Answer;
-pub use place::{bundle, bundles, package, packager, repository, tool, worker};
+pub use place::{bundle, bundles, copy_folder, package, packager, repository, tool, worker};
 pub use sqs::Sqs;
 
 use pikku_local_lambda::{Builder, Invocation, LocalLambda, Logs};

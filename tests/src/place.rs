@@ -1,6 +1,6 @@
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::{env, fs};
 
 /// The repository.
 pub fn repository() -> PathBuf {
@@ -43,6 +43,16 @@ pub fn package(manifest: &Path, target: &Path, out: &Path, arguments: &[&str]) -
         .env("CARGO_TARGET_DIR", target)
         .output()
         .unwrap_or_else(|why| panic!("the packager does not start: {why}"))
+}
+
+/// Copies a folder and all that is in it to a place where nothing is yet.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let to = to.join(path.file_name().expect("a name"));
+        if path.is_dir() { copy_folder(&path, &to) } else { fs::copy(&path, &to).map(drop).expect("a copy") }
+    }
 }
 
 fn variable(name: &str) -> PathBuf {

@@ -1,7 +1,7 @@
 //! Bundles for Cloudflare Workers in workerd: what calls that share an isolate do to each other, and what it is bound to.
 
 use pikku_local_workers::{Body, Builder, LocalWorkers, Message, Outgoing, Request, Response};
-use pikku_tests::{tool, worker};
+use pikku_tests::{copy_folder, tool, worker};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -202,13 +202,4 @@ async fn a_missing_binding_is_named_at_the_start() {
     until_logged(&workers, "the Worker has no KV namespace under the binding `CACHE`").await;
     assert!(!String::from_utf8_lossy(&response.body).contains("CACHE"), "{response:?}");
     workers.shutdown().await;
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let to = to.join(path.file_name().expect("a name"));
-        if path.is_dir() { copy_folder(&path, &to) } else { fs::copy(&path, &to).map(drop).expect("a copy") }
-    }
 }

@@ -1,12 +1,13 @@
 //! The examples as Workers: what the echo sees of a platform's events, and the shop at work.
 
 use pikku_local_workers::{Body, LocalWorkers, Message, Request};
-use pikku_tests::{repository, tool, worker};
+use pikku_tests::{copy_folder, repository, tool, worker};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs,
     path::PathBuf,
+    process::Command,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -161,4 +162,34 @@ async fn an_order_goes_through_the_shop() {
     let run = shop.scheduled("shop-reports", "0 3 * * *", night).await.unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(run.outcome, "ok", "{:?}", shop.logs());
     shop.shutdown().await;
+}
+
+#[test]
+fn wrangler_takes_every_worker_as_it_is() {
+    let apps = [
+        ("shop", vec!["catalog", "orders", "reports"]),
+        ("echo", vec!["echo"]),
+        ("edge", vec!["edge", "bound"]),
+        ("scenarios", vec!["everywhere"]),
+    ];
+    for (app, groups) in apps {
+        // Whole, as migrations lie beside the Workers. wrangler leaves things where it works.
+        let folder = tempfile::tempdir().expect("a folder");
+        let bundles = worker(app, groups[0]).parent().expect("a folder").to_owned();
+        copy_folder(&bundles, folder.path());
+        for group in groups {
+            let dir = folder.path().join(group);
+            let output = Command::new(tool("npm/node_modules/.bin/wrangler"))
+                .args(["deploy", "--dry-run"])
+                .current_dir(&dir)
+                .env("CI", "1")
+                .env("WRANGLER_SEND_METRICS", "false")
+                .env("HOME", folder.path())
+                .output()
+                .unwrap_or_else(|why| panic!("wrangler does not start: {why}"));
+            let said =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success() && said.contains("bundle.wasm"), "{app}, {group}: {said}");
+        }
+    }
 }
