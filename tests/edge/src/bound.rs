@@ -79,7 +79,12 @@ impl Bindings {
         insert.bind(&[entry.key.as_str().into(), entry.value.as_str().into()])?.run().await?;
         let select = database.prepare("SELECT value FROM entries WHERE key = ?").bind(&[entry.key.as_str().into()])?;
         let cache = self.env.kv("cache")?;
-        cache.put(&entry.key, &entry.value).map_err(|error| error.to_string())?.execute().await.map_err(|error| error.to_string())?;
+        cache
+            .put(&entry.key, &entry.value)
+            .map_err(|error| error.to_string())?
+            .execute()
+            .await
+            .map_err(|error| error.to_string())?;
         let files = self.env.r2("files")?;
         files.put(&entry.key, entry.value.clone()).execute().await?;
         let bucket = match files.get(&entry.key).execute().await? {
