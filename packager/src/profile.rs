@@ -34,6 +34,9 @@ impl Profile {
         }
     }
 
+    /// Each links as a whole (`lto = "fat"`): with thin link-time optimisation or none a bundle is larger and slower and
+    /// takes as long to build or longer, at every level (`benches/README.md`, "Build profiles"), so neither is offered.
+    ///
     /// A panic unwinds on Lambda: one bad event must not cost the process, and with it a cold start. Stable Rust cannot
     /// unwind on wasm, where the JavaScript around the bundle starts a new instance.
     fn settings(self, platform: Platform) -> Settings {
