@@ -89,8 +89,9 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: Adapte
     let kinds: String = kinds.iter().map(|kind| format!(".with(pikku::Kinds::{})", kind.to_uppercase())).collect();
     let sends = sends(manifest, group);
     let closes = manifest.services_of(group).iter().any(|service| service.closes);
+    let functions = manifest.functions_of(group);
     let mut contracts = String::new();
-    for function in manifest.functions_of(group) {
+    for function in &functions {
         let _ = writeln!(
             contracts,
             "            {:?} => Ok(contracts::{}::contract()),",
@@ -98,14 +99,7 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: Adapte
             module_name(&function.name)
         );
     }
-    // Where wirings are left out, so are the functions that only they reach.
-    let functions = match adapter {
-        Adapter::Lambda => String::new(),
-        Adapter::Cloudflare { .. } => {
-            let names: Vec<&str> = manifest.functions_of(group).iter().map(|function| function.name.as_str()).collect();
-            format!("    const FUNCTIONS: Option<&'static [&'static str]> = Some(&{names:?});\n")
-        }
-    };
+    let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
     let app = format!("{}::<Bundle>()", project.app);
     let run = match adapter {
         Adapter::Lambda => format!("fn main() -> std::process::ExitCode {{\n    pikku_lambda::run({app})\n}}"),
@@ -121,7 +115,9 @@ struct Bundle;
 
 impl pikku::Selection for Bundle {{
     const GROUPS: Option<&'static [&'static str]> = Some(&[{group:?}]);
-{functions}    const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
+    // Where a target leaves wirings out, so it does the functions that only they reach.
+    const FUNCTIONS: Option<&'static [&'static str]> = Some(&{names:?});
+    const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
     const CLOSES: bool = {closes};
     const SENDS: bool = {sends};
 

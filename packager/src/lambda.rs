@@ -11,7 +11,7 @@ use crate::{
     package::{Built, File, Packaged, Plan, json, sha256},
     project::Settings,
     proof,
-    report::{self, Artefact, GroupReport, Init, Report},
+    report::{self, Artefact, GroupReport, Report},
     template::{self, Architecture, FunctionSettings, TemplateOptions},
     toolchain::Machine,
 };
@@ -26,7 +26,7 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
     for warning in &template.warnings {
         talk.warning(&warning.to_string());
     }
-    let groups: Vec<&Group> = plan.manifest.groups.iter().filter(|group| plan.groups.contains(&group.name)).collect();
+    let groups = plan.wanted(&plan.manifest);
     let (_, built) = plan.build(&plan.manifest, &groups, talk, |_| Adapter::Lambda)?;
     let packaged = groups.iter().zip(built).map(|(group, built)| bundle(&plan, group, built));
     let packaged = packaged.collect::<Result<Vec<_>, _>>()?;
@@ -76,24 +76,11 @@ fn bundle(plan: &Plan, group: &Group, built: Built) -> Result<Packaged, Error> {
     let bootstrap = elf::strip(&program)?;
     let zip = archive::zip(&bootstrap)?;
     let bytes = bootstrap.len() as u64;
-    let crates = report::by_size(&proof);
     let limit = budget::limit(&plan.project.settings.lambda.budget, &name);
-    let report = GroupReport {
-        group: name.clone(),
-        artefact: Artefact::Lambda {
-            bytes,
-            zip_bytes: zip.len() as u64,
-            sha256: sha256(&bootstrap),
-            zip_sha256: sha256(&zip),
-        },
-        budget_bytes: limit,
-        functions: proof.functions.found.clone(),
-        services: proof.services.found.clone(),
-        init: Init::of(&plan.manifest, group),
-        crates: report::shares(&crates, bytes),
-        unnamed_bytes: bytes.saturating_sub(crates.iter().map(|(_, bytes)| bytes).sum()),
-        notes: built.notes,
-    };
+    let crates = report::by_size(&proof);
+    let artefact =
+        Artefact::Lambda { bytes, zip_bytes: zip.len() as u64, sha256: sha256(&bootstrap), zip_sha256: sha256(&zip) };
+    let report = GroupReport::new(&plan.manifest, group, artefact, &proof, &crates, limit, built.notes);
     let files = vec![
         File { path: format!("{name}/bootstrap"), bytes: bootstrap, executable: true },
         File::new(format!("{name}.zip"), zip),

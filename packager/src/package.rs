@@ -106,6 +106,11 @@ impl Plan {
         Ok(Self { project, manifest, groups, toolchain, profile, out_dir, platform: args.target })
     }
 
+    /// The groups to package, as a manifest has them.
+    pub(crate) fn wanted<'m>(&self, manifest: &'m Manifest) -> Vec<&'m Group> {
+        manifest.groups.iter().filter(|group| self.groups.contains(&group.name)).collect()
+    }
+
     /// Builds the programs of groups of `manifest`, all at once; they come in the same order.
     pub(crate) fn build(
         &self,

@@ -143,7 +143,7 @@ pub(crate) fn by_size(proof: &Proof) -> Vec<(String, u64)> {
 }
 
 /// The largest crates with their shares of a program.
-pub(crate) fn shares(crates: &[(String, u64)], total: u64) -> Vec<Share> {
+fn shares(crates: &[(String, u64)], total: u64) -> Vec<Share> {
     let percent = |bytes: u64| (bytes as f64 * 1000.0 / total.max(1) as f64).round() / 10.0;
     crates
         .iter()
@@ -166,6 +166,32 @@ impl Report {
 }
 
 impl GroupReport {
+    /// What is known of a bundle, by its proof; `crates` are its crates by size.
+    pub(crate) fn new(
+        manifest: &Manifest,
+        group: &Group,
+        artefact: Artefact,
+        proof: &Proof,
+        crates: &[(String, u64)],
+        budget_bytes: Option<u64>,
+        notes: Vec<String>,
+    ) -> Self {
+        let bytes = match &artefact {
+            Artefact::Lambda { bytes, .. } | Artefact::Cloudflare { bytes, .. } => *bytes,
+        };
+        Self {
+            group: group.name.clone(),
+            artefact,
+            budget_bytes,
+            functions: proof.functions.found.clone(),
+            services: proof.services.found.clone(),
+            init: Init::of(manifest, group),
+            unnamed_bytes: bytes.saturating_sub(crates.iter().map(|(_, bytes)| bytes).sum()),
+            crates: shares(crates, bytes),
+            notes,
+        }
+    }
+
     fn row(&self) -> Vec<String> {
         let mut row = vec![self.group.clone(), self.functions.len().to_string(), self.services.len().to_string()];
         let budget = self.budget_bytes.map_or_else(|| "-".to_owned(), bytes);

@@ -14,6 +14,7 @@ pub mod event;
 pub mod judge;
 pub mod matrix;
 mod place;
+pub mod readme;
 mod sqs;
 
 pub use answer::Answer;

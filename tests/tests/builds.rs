@@ -2,13 +2,11 @@
 //! processor, the quick start of the README.
 
 use pikku_local_lambda::LocalLambda;
-use pikku_tests::{Answer, event::post_json, package, packager, repository, send};
+use pikku_tests::{Answer, event::post_json, package, readme, repository, send};
 use serde_json::{Value, json};
 use std::{
     fs,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -84,50 +82,20 @@ async fn a_bundle_for_arm64_answers_under_qemu() {
     assert_eq!(answer.success(), &json!({"words": 3}));
 }
 
-/// The blocks of code of the README below a heading: the language of each, and its text.
-fn blocks(heading: &str) -> Vec<(String, String)> {
-    let readme = fs::read_to_string(repository().join("README.md")).expect("the README");
-    let (_, below) = readme.split_once(heading).expect("the heading");
-    let section = below.split("\n## ").next().expect("a section");
-    let fenced = section.split("```").skip(1).step_by(2);
-    fenced.filter_map(|block| block.split_once('\n')).map(|(kind, text)| (kind.to_owned(), text.to_owned())).collect()
-}
-
 #[test]
 fn the_quick_start_of_the_readme_works_as_it_is_written() {
-    let (blocks, cloudflare) = (blocks("## Quick start"), blocks("## Cloudflare Workers"));
-    let [(_, set_up), (kind, source), (_, use_it), ..] = blocks.as_slice() else { panic!("three blocks: {blocks:?}") };
-    assert_eq!(kind, "rust");
-
+    let (quick_start, cloudflare) = (readme::blocks("## Quick start"), readme::blocks("## Cloudflare Workers"));
+    let [_, _, (_, use_it), ..] = quick_start.as_slice() else { panic!("three blocks: {quick_start:?}") };
     let beside = folder();
-    symlink(repository().canonicalize().expect("the repository"), beside.path().join("pikku")).expect("a link");
     let (target, _guard) = shared_target();
-    let programs = packager().parent().expect("its folder").to_owned();
-    let path = std::env::join_paths(
-        std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    );
-    let path = path.expect("a search path");
-    let shell = |script: &str, folder: &Path| {
-        let output = Command::new("sh")
-            .args(["-ec", script])
-            .current_dir(folder)
-            .env("PATH", &path)
-            .env("CARGO_TARGET_DIR", &target)
-            .output()
-            .expect("a shell");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{script}\n{said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let app = beside.path().join("hello");
-    shell(set_up, beside.path());
-    fs::write(app.join("src/lib.rs"), source).expect("the library");
-    let answer = shell(use_it, &app);
+    let app = readme::quick_start(beside.path(), &target);
+    let shell = |script: &str| readme::shell(script, &app, &target);
+    let answer = shell(use_it);
     assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, "), "{answer}");
 
     // The same app as a Worker, in the three commands that the next section has.
     let on_workers = cloudflare.first().map(|(_, commands)| commands.as_str()).unwrap_or_default();
     assert_eq!(on_workers.lines().filter(|line| !line.trim().is_empty()).count(), 3, "{on_workers}");
-    let answer = shell(on_workers, &app);
+    let answer = shell(on_workers);
     assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, Ada"), "{answer}");
 }

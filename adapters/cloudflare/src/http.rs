@@ -37,13 +37,7 @@ pub fn fetch<S: Selection>(app: &'static App<S>, call: u32, head: String, body: 
                 let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
                 (engine.http(request, context).await, Some((after, deadline_ms)))
             }
-            Err(problem) => {
-                let mut response = Response::from(&problem);
-                if head.starts_with("HEAD\n") {
-                    response.body = Body::default();
-                }
-                (response, None)
-            }
+            Err(problem) => (Response::refusal(&problem, head.starts_with("HEAD\n")), None),
         };
         answer(call, Some(&engine), response, after)
     })

@@ -5,7 +5,9 @@ use crate::{
 };
 use pikku::{
     Engine, Platform, Problem,
-    call::Context,
+    call::{Context, Trigger},
+    dispatch::Target,
+    function::Reply,
     platform::{Level, LogLine},
 };
 use std::{
@@ -72,6 +74,19 @@ pub(crate) fn context(engine: &Engine, timeout_ms: u64, id: Option<String>, trac
     let id =
         id.unwrap_or_else(|| WORKERS.with_borrow(|workers| workers.as_ref().map(|w| w.host.id())).unwrap_or_default());
     Context { id, deadline_ms: Some(engine.platform().now_ms() + timeout_ms), trace, ..Context::default() }
+}
+
+/// Calls the function of a wiring, and does the work that it leaves for after the answer: only then the event is done.
+pub(crate) async fn deliver(
+    engine: &Engine,
+    target: Target,
+    trigger: Trigger,
+    context: Context,
+) -> Result<Reply, Problem> {
+    let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
+    let outcome = engine.deliver(target, trigger, context).await;
+    after.run(&**engine.platform(), deadline_ms).await;
+    outcome
 }
 
 /// The JavaScript around the bundle.

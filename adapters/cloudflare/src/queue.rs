@@ -1,6 +1,6 @@
 use crate::{
     call::promise,
-    instance::{App, context, engine, not_taken},
+    instance::{App, context, deliver, engine, not_taken},
 };
 use js_sys::Promise;
 use pikku::{
@@ -42,11 +42,13 @@ pub fn message<S: Selection>(
             return Ok(again);
         };
         let octets = content_type == "bytes";
-        let text = if octets { String::from_utf8(body.clone()).ok() } else { None };
+        // Octets that are no text have no text.
+        let text =
+            if octets { std::str::from_utf8(&body).unwrap_or_default().into() } else { String::from_utf8_lossy(&body) };
         let message = QueueMessage {
             queue,
             id: id.clone(),
-            body: if octets { text.unwrap_or_default() } else { String::from_utf8_lossy(&body).into_owned() },
+            body: text.into_owned(),
             octets: octets.then(|| Bytes::from(body)),
             content_type: Some(content_type),
             receive_count: attempts,
@@ -54,10 +56,7 @@ pub fn message<S: Selection>(
             ..QueueMessage::default()
         };
         let context = context(&engine, app.timeout_ms, Some(id), None);
-        let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
-        let outcome = engine.deliver(target, message.into(), context).await;
-        after.run(&**engine.platform(), deadline_ms).await;
-        Ok(match outcome {
+        Ok(match deliver(&engine, target, message.into(), context).await {
             Ok(_) => JsValue::NULL,
             Err(_) => target
                 .retry_delay(attempts)

@@ -1,6 +1,6 @@
 use crate::{
     call::promise,
-    instance::{App, context, engine, not_taken},
+    instance::{App, context, deliver, engine, not_taken},
 };
 use js_sys::Promise;
 use pikku::{Kinds, Selection, call::ScheduledRun, dispatch::Arrival};
@@ -22,7 +22,6 @@ pub fn scheduled<S: Selection>(app: &'static App<S>, call: u32, cron: String, ti
             return Err(failed(&text));
         };
         let context = context(&engine, app.timeout_ms, None, None);
-        let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
         let run = ScheduledRun {
             schedule: cron.clone(),
             schedule_id: cron,
@@ -31,9 +30,7 @@ pub fn scheduled<S: Selection>(app: &'static App<S>, call: u32, cron: String, ti
             time: String::from(js_sys::Date::new(&JsValue::from_f64(time_ms)).to_iso_string()).replace(".000Z", "Z"),
             time_ms: Some(time_ms as u64),
         };
-        let outcome = engine.deliver(target, run.into(), context).await;
-        after.run(&**engine.platform(), deadline_ms).await;
-        match outcome {
+        match deliver(&engine, target, run.into(), context).await {
             Ok(_) => Ok(JsValue::UNDEFINED),
             // The text is public; the private one is in the log.
             Err(problem) => Err(failed(&problem.to_string())),

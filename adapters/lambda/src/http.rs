@@ -9,7 +9,7 @@ use crate::{
     event::{Envelope, owned},
 };
 pub(crate) use pairs::{MultiPairs, Pairs};
-use pikku::{Engine, Problem, Response, call::Context};
+use pikku::{Engine, Response, call::Context};
 pub(crate) use request::{body, headers};
 
 /// The form of an HTTP event, and of its answer.
@@ -56,17 +56,9 @@ pub(crate) async fn handle(
     let response = match request::read(format, envelope)? {
         Ok(request) => engine.http(request, context).await,
         // The client's own mistake: it gets the answer, not the platform.
-        Err(problem) => refused(&problem, head),
+        Err(problem) => Response::refusal(&problem, head),
     };
     Ok(response::write(format, response).await)
-}
-
-fn refused(problem: &Problem, head: bool) -> Response {
-    let mut response = Response::from(problem);
-    if head {
-        response.body = Default::default();
-    }
-    response
 }
 
 /// The path or another member that an event of this form cannot be without.

@@ -94,10 +94,8 @@ async fn take_events<S: Selection>(engine: &Engine, mut client: Client) -> io::E
             }
             Err(error) => return error,
         }
-        if !after.is_empty() {
-            // The sandbox is frozen only when the next event is asked for.
-            after.run(&**engine.platform(), deadline_ms).await;
-        }
+        // The sandbox is frozen only when the next event is asked for.
+        after.run(&**engine.platform(), deadline_ms).await;
     }
 }
 

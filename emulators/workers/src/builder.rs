@@ -104,6 +104,14 @@ impl Builder {
         Bundle::read(&self.bundles[0]).map(|bundle| bundle.name().to_owned())
     }
 
+    /// The physical names of the sources of the first bundle's wirings, by the wirings' ids.
+    ///
+    /// # Errors
+    /// A bundle whose configuration cannot be read.
+    pub fn sources(&self) -> Result<BTreeMap<String, String>, StartError> {
+        Bundle::read(&self.bundles[0])?.sources()
+    }
+
     /// Whether a bundle is bound to a database, a namespace or a bucket.
     ///
     /// # Errors

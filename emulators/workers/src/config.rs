@@ -140,6 +140,15 @@ impl Bundle {
         self.wrangler.secrets.required.iter().map(String::as_str)
     }
 
+    /// The physical names of the sources of its wirings, by the wirings' ids.
+    pub(crate) fn sources(&self) -> Result<BTreeMap<String, String>, StartError> {
+        let names = self.wrangler.vars.get("PIKKU_SOURCES").and_then(Value::as_str);
+        serde_json::from_str(names.unwrap_or("{}")).map_err(|error| StartError::Configuration {
+            path: self.dir.join("wrangler.jsonc"),
+            reason: format!("PIKKU_SOURCES: {error}"),
+        })
+    }
+
     /// The Worker as the driver takes it.
     fn worker(&self, all: &[Self], variables: &BTreeMap<String, String>) -> Result<Value, StartError> {
         let wrangler = &self.wrangler;

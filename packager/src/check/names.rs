@@ -34,37 +34,18 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Vec<Finding>) {
 }
 
 fn source(wiring: &Wiring, findings: &mut Vec<Finding>) {
-    let (source, fifo) = match &wiring.kind {
-        WiringKind::Http(_) => return,
-        WiringKind::Queue(queue) => (&queue.source, queue.fifo),
-        WiringKind::Cron(cron) => (&cron.source, false),
-        WiringKind::Topic(topic) => (&topic.source, false),
-        WiringKind::Bucket(bucket) => (&bucket.source, false),
-        WiringKind::Table(table) => (&table.source, false),
-        WiringKind::Stream(stream) => (&stream.source, false),
-        WiringKind::Event(event) => (&event.source, false),
-        WiringKind::WebSocket(socket) => (&socket.source, false),
-    };
-    let Source::Named(name) = source else { return };
+    let Some(Source::Named(name)) = wiring.kind.source() else { return };
+    let fifo = matches!(&wiring.kind, WiringKind::Queue(queue) if queue.fifo);
     let bare = if fifo { name.strip_suffix(".fifo").unwrap_or(name) } else { name.as_str() };
     let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if bare.is_empty() || bare.len() > 64 || !bare.chars().all(taken) {
         findings.push(Finding::new(
             "PK0208",
             Some(&wiring.location),
-            format!("`{name}` is no name for a {}", noun(&wiring.kind)),
+            format!("`{name}` is no name for a {}", wiring.kind.noun()),
             "use letters, digits, hyphens and underscores, at most 64 characters; it is the name in the app, not the \
              one that the platform gives it",
         ));
-    }
-}
-
-fn noun(kind: &WiringKind) -> &'static str {
-    match kind {
-        WiringKind::Cron(_) => "schedule",
-        WiringKind::Event(_) => "event bus",
-        WiringKind::WebSocket(_) => "WebSocket API",
-        kind => kind.name(),
     }
 }
 

@@ -33,7 +33,7 @@ use crate::{
     output::Talk,
     package::{Built, File, Packaged, Plan, json, sha256},
     proof,
-    report::{self, Artefact, GroupReport, Gzipped, Init, Report, WasmOpt as WasmOptReport},
+    report::{self, Artefact, GroupReport, Gzipped, Report, WasmOpt as WasmOptReport},
     toolchain::Machine,
     workspace::Workspace,
 };
@@ -70,8 +70,7 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
         rendering.notes.iter().for_each(|note| talk.warning(&format!("group `{}`: {note}", rendering.group)));
     }
 
-    let wanted = |group: &&Group| plan.groups.contains(&group.name);
-    let groups: Vec<&Group> = manifest.groups.iter().filter(wanted).collect();
+    let groups = plan.wanted(&manifest);
     let adapter = |group: &Group| Adapter::Cloudflare { timeout_ms: options.timeout_ms(&group.name) };
     let (workspace, built) = plan.build(&manifest, &groups, talk, adapter)?;
     let maker = Maker {
@@ -160,26 +159,18 @@ impl Maker<'_> {
         let js = scripts.iter().map(|(_, text)| gzipped(text.as_bytes())).sum::<Result<u64, Error>>()?;
         let wasm_gzip = gzipped(&wasm)?;
         let gzip = Gzipped { wasm_bytes: wasm_gzip, js_bytes: js, total_bytes: wasm_gzip + js };
-        let crates = report::by_size(&proof);
         let limit = budget::limit(&self.plan.project.settings.cloudflare.budget, name);
-        let report = GroupReport {
-            group: name.clone(),
-            artefact: Artefact::Cloudflare {
-                bytes,
-                js_bytes,
-                gzip,
-                sha256: sha256(&wasm),
-                js_sha256: sha256(scripts.iter().map(|(_, text)| text.as_str()).collect::<String>().as_bytes()),
-                wasm_opt,
-            },
-            budget_bytes: limit,
-            functions: proof.functions.found.clone(),
-            services: proof.services.found.clone(),
-            init: Init::of(self.manifest, group),
-            crates: report::shares(&crates, bytes),
-            unnamed_bytes: bytes.saturating_sub(crates.iter().map(|(_, bytes)| bytes).sum()),
-            notes: built.notes.iter().chain(&rendering.notes).cloned().collect(),
+        let crates = report::by_size(&proof);
+        let artefact = Artefact::Cloudflare {
+            bytes,
+            js_bytes,
+            gzip,
+            sha256: sha256(&wasm),
+            js_sha256: sha256(scripts.iter().map(|(_, text)| text.as_str()).collect::<String>().as_bytes()),
+            wasm_opt,
         };
+        let notes = built.notes.iter().chain(&rendering.notes).cloned().collect();
+        let report = GroupReport::new(self.manifest, group, artefact, &proof, &crates, limit, notes);
         let mut files = vec![
             File::new(format!("{name}/bundle.wasm"), wasm),
             File::new(format!("{name}/wrangler.jsonc"), config),

@@ -23,12 +23,12 @@ pub(crate) fn supported(manifest: &Manifest) -> (Manifest, Vec<String>) {
     for group in &mut reduced.groups {
         let name = &group.name;
         group.wirings.retain(|wiring| {
-            let kept = is_supported(&wiring.kind) || matches!(source(&wiring.kind), Some(Source::Named(_)));
+            let kept = is_supported(&wiring.kind) || matches!(wiring.kind.source(), Some(Source::Named(_)));
             if !kept {
                 notes.push(format!(
                     "group `{name}`, wiring `{}`: Workers have no {}, so it is left out",
                     wiring.id,
-                    noun(&wiring.kind)
+                    lacking(&wiring.kind)
                 ));
             }
             kept
@@ -37,21 +37,8 @@ pub(crate) fn supported(manifest: &Manifest) -> (Manifest, Vec<String>) {
     (reduced, notes)
 }
 
-fn source(kind: &WiringKind) -> Option<&Source> {
-    Some(match kind {
-        WiringKind::Http(_) => return None,
-        WiringKind::Queue(queue) => &queue.source,
-        WiringKind::Cron(cron) => &cron.source,
-        WiringKind::Topic(topic) => &topic.source,
-        WiringKind::Bucket(bucket) => &bucket.source,
-        WiringKind::Table(table) => &table.source,
-        WiringKind::Stream(stream) => &stream.source,
-        WiringKind::Event(event) => &event.source,
-        WiringKind::WebSocket(websocket) => &websocket.source,
-    })
-}
-
-fn noun(kind: &WiringKind) -> &'static str {
+/// What Workers do not have, in words.
+fn lacking(kind: &WiringKind) -> &'static str {
     match kind {
         WiringKind::Topic(_) => "topics",
         WiringKind::Bucket(_) => "events of buckets",
@@ -97,7 +84,7 @@ pub(crate) fn wire(render: &mut Render<'_, '_>, config: &mut Wrangler) -> Vec<(S
             WiringKind::Queue(queue) => wire.queue(queue),
             WiringKind::Cron(cron) => wire.cron(cron),
             kind => {
-                let message = format!("Workers have no {}", noun(kind));
+                let message = format!("Workers have no {}", lacking(kind));
                 wire.refuse(
                     "PK0401",
                     &message,

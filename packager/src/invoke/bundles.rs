@@ -4,7 +4,7 @@ use super::InvokeError;
 use crate::cli::Platform;
 use pikku_local_lambda::{Builder, LocalLambda};
 use pikku_local_workers::LocalWorkers;
-use pikku_manifest::Manifest;
+use pikku_manifest::{Group, Manifest};
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
@@ -75,12 +75,22 @@ impl Bundles {
         if known.contains(group) {
             return Ok(());
         }
-        Err(InvokeError::UnknownGroup {
+        Err(self.unknown(group, known.into_iter().collect()))
+    }
+
+    fn unknown(&self, group: &str, known: Vec<String>) -> InvokeError {
+        InvokeError::UnknownGroup {
             group: group.to_owned(),
-            known: known.into_iter().collect(),
+            known,
             dir: self.dir.clone(),
             platform: self.platform.name(),
-        })
+        }
+    }
+
+    /// A group as the manifest describes it.
+    pub(super) fn described<'m>(&self, manifest: &'m Manifest, group: &str) -> Result<&'m Group, InvokeError> {
+        let known = || manifest.groups.iter().map(|group| group.name.clone()).collect();
+        manifest.group(group).ok_or_else(|| self.unknown(group, known()))
     }
 
     /// The groups that have a bundle here.

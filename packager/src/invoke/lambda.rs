@@ -1,6 +1,6 @@
 //! An event for a bundle in the local Lambda.
 
-use super::{INTERRUPTED, InvokeArgs, InvokeError, bundles::Bundles, print, read};
+use super::{INTERRUPTED, InvokeArgs, InvokeError, bundles::Bundles, executor, print, read};
 use crate::{output::bytes, template::FunctionSettings};
 use pikku_local_lambda::{Builder, Invocation, Logs, events};
 use serde_json::json;
@@ -53,15 +53,7 @@ pub(super) fn run(args: &InvokeArgs) -> Result<ExitCode, InvokeError> {
 
 fn examples(bundles: &Bundles, group: &str) -> Result<Vec<events::Example>, InvokeError> {
     let manifest = bundles.manifest()?;
-    match manifest.group(group) {
-        Some(group) => Ok(events::examples(&manifest, group, SystemTime::now())),
-        None => Err(InvokeError::UnknownGroup {
-            group: group.to_owned(),
-            known: manifest.groups.iter().map(|group| group.name.clone()).collect(),
-            dir: bundles.dir().to_owned(),
-            platform: "lambda",
-        }),
-    }
+    Ok(events::examples(&manifest, bundles.described(&manifest, group)?, SystemTime::now()))
 }
 
 fn example(bundles: &Bundles, group: &str, name: &str) -> Result<Vec<u8>, InvokeError> {
@@ -78,11 +70,7 @@ fn example(bundles: &Bundles, group: &str, name: &str) -> Result<Vec<u8>, Invoke
 
 /// Starts the bundle, hands it the event and prints what it comes to.
 fn send(builder: Builder, event: Vec<u8>, quiet: bool) -> Result<ExitCode, InvokeError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| InvokeError::Runtime { source })?;
-    runtime.block_on(async {
+    executor()?.block_on(async {
         let lambda = builder.start()?;
         let result = tokio::select! {
             result = lambda.invoke(event) => result,

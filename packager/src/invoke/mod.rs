@@ -147,6 +147,12 @@ pub(crate) fn run(args: &InvokeArgs) -> Result<ExitCode, InvokeError> {
     }
 }
 
+/// What bundles are waited for on.
+fn executor() -> Result<tokio::runtime::Runtime, InvokeError> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    executor.map_err(|source| InvokeError::Runtime { source })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, InvokeError> {
     if path == Path::new("-") {
         let mut event = Vec::new();

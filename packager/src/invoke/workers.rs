@@ -3,11 +3,11 @@
 use super::{
     INTERRUPTED, InvokeArgs, InvokeError,
     bundles::Bundles,
-    print, read,
+    executor, print, read,
     worker_event::{self, Event},
     worker_examples,
 };
-use crate::cloudflare::{physical, to_trigger};
+use crate::cloudflare::to_trigger;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use pikku_local_workers::{Builder, LocalWorkers, Logs, Message, Request, Response, Storage};
 use serde_json::{Map, Value, json};
@@ -81,7 +81,9 @@ fn event(args: &InvokeArgs, bundles: &Bundles) -> Result<Event, InvokeError> {
     }
     let data = args.data.iter().map(|data| given(data)).collect::<Result<Vec<Vec<u8>>, _>>()?;
     if let Some(queue) = &args.event.queue {
-        let queue = source(bundles, &args.group, &format!("queue:{queue}")).unwrap_or_else(|| queue.clone());
+        // A queue of the app goes by the name that the bundle knows it by, any other by its own.
+        let physical = bundles.worker(&args.group)?.sources()?.remove(&format!("queue:{queue}"));
+        let queue = physical.unwrap_or_else(|| queue.clone());
         let message = |(index, data): (usize, &Vec<u8>)| {
             let body = worker_examples::body(&String::from_utf8_lossy(data));
             let body = serde_json::from_value(body).map_err(|error| InvokeError::Form { reason: error.to_string() })?;
@@ -117,14 +119,6 @@ fn given(data: &str) -> Result<Vec<u8>, InvokeError> {
     }
 }
 
-/// The physical name of a wiring's source, by the manifest beside the bundles.
-fn source(bundles: &Bundles, group: &str, wiring: &str) -> Option<String> {
-    let manifest = bundles.manifest().ok()?;
-    let found = manifest.group(group)?.wirings.iter().any(|other| other.id == wiring);
-    let (_, name) = wiring.split_once(':')?;
-    if found { Some(physical(&app(bundles, group)?, name)) } else { None }
-}
-
 /// The app's name in those of its Workers: what is before the group's.
 fn app(bundles: &Bundles, group: &str) -> Option<String> {
     let worker = bundles.worker(group).ok()?.first_name().ok()?;
@@ -133,15 +127,7 @@ fn app(bundles: &Bundles, group: &str) -> Option<String> {
 
 fn examples(bundles: &Bundles, group: &str) -> Result<Vec<(String, String, Value)>, InvokeError> {
     let manifest = bundles.manifest()?;
-    let known = || manifest.groups.iter().map(|group| group.name.clone()).collect();
-    let Some(found) = manifest.group(group) else {
-        return Err(InvokeError::UnknownGroup {
-            group: group.to_owned(),
-            known: known(),
-            dir: bundles.dir().to_owned(),
-            platform: "cloudflare",
-        });
-    };
+    let found = bundles.described(&manifest, group)?;
     Ok(worker_examples::examples(&manifest, found, &app(bundles, group).unwrap_or_default()))
 }
 
@@ -158,11 +144,7 @@ fn example(bundles: &Bundles, group: &str, name: &str) -> Result<Value, InvokeEr
 
 /// Starts the bundle, hands it the event and prints what it comes to.
 fn send(builder: Builder, event: Event, limit: Duration, quiet: bool) -> Result<ExitCode, InvokeError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| InvokeError::Runtime { source })?;
-    runtime.block_on(async {
+    executor()?.block_on(async {
         let begun = Instant::now();
         let interrupted = async {
             // Where the signal cannot be waited for, it ends this program by itself.

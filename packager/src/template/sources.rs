@@ -21,25 +21,9 @@ const LONGEST_VISIBILITY_S: u32 = 43_200;
 /// Adds what a wiring asks for.
 pub(super) fn wire(stack: &mut Stack, created: &Created, function: &mut Function<'_>, wiring: &Wiring) {
     let place = Place::wiring(&function.group.name, wiring);
-    let source = match &wiring.kind {
-        WiringKind::Http(_) => return,
-        WiringKind::Queue(queue) => &queue.source,
-        WiringKind::Cron(cron) => &cron.source,
-        WiringKind::Topic(topic) => &topic.source,
-        WiringKind::Bucket(bucket) => &bucket.source,
-        WiringKind::Table(table) => &table.source,
-        WiringKind::Stream(stream) => &stream.source,
-        WiringKind::Event(event) => &event.source,
-        WiringKind::WebSocket(websocket) => &websocket.source,
-    };
+    let Some(source) = wiring.kind.source() else { return };
     let Source::Named(name) = source else {
-        let kind = match &wiring.kind {
-            WiringKind::Cron(_) => "schedule",
-            WiringKind::Event(_) => "event bus",
-            WiringKind::WebSocket(_) => "WebSocket API",
-            kind => kind.name(),
-        };
-        return stack.warn(&place, Notice::AnySource { kind });
+        return stack.warn(&place, Notice::AnySource { kind: wiring.kind.noun() });
     };
     let mut wire = Wire { stack, created, function, wiring, place, name };
     match &wiring.kind {

@@ -59,6 +59,31 @@ impl WiringKind {
             Self::WebSocket(_) => "websocket",
         }
     }
+
+    /// What feeds the wiring, in words.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Cron(_) => "schedule",
+            Self::Event(_) => "event bus",
+            Self::WebSocket(_) => "WebSocket API",
+            other => other.name(),
+        }
+    }
+
+    /// What feeds the wiring; nothing for HTTP, which has no source.
+    pub fn source(&self) -> Option<&Source> {
+        Some(match self {
+            Self::Http(_) => return None,
+            Self::Queue(queue) => &queue.source,
+            Self::Cron(cron) => &cron.source,
+            Self::Topic(topic) => &topic.source,
+            Self::Bucket(bucket) => &bucket.source,
+            Self::Table(table) => &table.source,
+            Self::Stream(stream) => &stream.source,
+            Self::Event(event) => &event.source,
+            Self::WebSocket(websocket) => &websocket.source,
+        })
+    }
 }
 
 /// The source of a wiring: one by name, or any of its kind.

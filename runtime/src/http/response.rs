@@ -42,6 +42,12 @@ impl Response {
         self
     }
 
+    /// The answer to a request that cannot be dispatched: the envelope, without its body where the method is `HEAD`.
+    pub fn refusal(problem: &Problem, head: bool) -> Self {
+        let response = Self::from(problem);
+        if head { Self { body: Body::default(), ..response } } else { response }
+    }
+
     pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
         Self::new(status).with_body("application/json", body)
     }

@@ -5,10 +5,8 @@ use super::{
 };
 use crate::{tool, worker};
 use pikku_local_workers::{Body, LocalWorkers};
-use serde_json::Value;
 use std::{
-    fs,
-    path::Path,
+    collections::BTreeMap,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -19,7 +17,7 @@ pub(super) struct Workers {
     /// The Worker's name.
     name: String,
     /// The physical names of its sources, by the ids of their wirings.
-    sources: Value,
+    sources: BTreeMap<String, String>,
 }
 
 impl Target for Workers {
@@ -27,9 +25,9 @@ impl Target for Workers {
 
     async fn start(group: &str) -> Result<Self, String> {
         let bundle = worker("scenarios", group);
-        let sources = configured(&bundle)?["vars"]["PIKKU_SOURCES"].take();
-        let sources = serde_json::from_str(sources.as_str().unwrap_or("{}")).map_err(|why| why.to_string())?;
-        let workers = LocalWorkers::bundle(bundle).app(tool("npm")).variable(scenarios::PRIVATE_VARIABLE, PRIVATE);
+        let builder = LocalWorkers::bundle(bundle);
+        let sources = builder.sources().map_err(|why| why.to_string())?;
+        let workers = builder.app(tool("npm")).variable(scenarios::PRIVATE_VARIABLE, PRIVATE);
         let workers = workers.start().await.map_err(|why| why.to_string())?;
         let name = workers.names().first().ok_or("no Worker was started")?.to_string();
         Ok(Self { workers, name, sources })
@@ -71,14 +69,7 @@ impl Target for Workers {
 
 impl Workers {
     fn source(&self, wiring: &str) -> Result<&str, String> {
-        self.sources[wiring].as_str().ok_or_else(|| format!("it has no source `{wiring}`: {}", self.sources))
+        let source = self.sources.get(wiring).map(String::as_str);
+        source.ok_or_else(|| format!("it has no source `{wiring}`: {:?}", self.sources))
     }
-}
-
-/// The configuration of a bundle, which is JSON below lines of comments.
-fn configured(bundle: &Path) -> Result<Value, String> {
-    let path = bundle.join("wrangler.jsonc");
-    let text = fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-    let json: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    serde_json::from_str(&json).map_err(|why| format!("{}: {why}", path.display()))
 }
