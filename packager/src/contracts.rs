@@ -90,6 +90,23 @@ pub fn render_validator(out: &mut String, path: &str, compiled: &Compiled) {
         out.push_str("        },\n");
     }
     out.push_str("    )]\n    pub(crate) struct Validator;\n");
+    let mut floats = Vec::new();
+    collect_floats(&compiled.schema, &mut floats);
+    let _ = write!(out, "\n    pub(crate) const FLOATS: &[(f64, &str)] = &{floats:?};\n");
+}
+
+/// The numbers of a schema that are not whole, each with its text: what prints others is not in a bundle for these.
+fn collect_floats(schema: &Value, floats: &mut Vec<(f64, String)>) {
+    match schema {
+        Value::Array(values) => values.iter().for_each(|value| collect_floats(value, floats)),
+        Value::Object(members) => members.values().for_each(|value| collect_floats(value, floats)),
+        Value::Number(number) if number.as_i64().is_none() => {
+            if let Some(float) = number.as_f64().filter(|float| floats.iter().all(|(known, _)| known != float)) {
+                floats.push((float, Value::from(float).to_string()));
+            }
+        }
+        _ => {}
+    }
 }
 
 fn render(out: &mut String, path: &str, schema: &Value, compiled: &Compiled) {
@@ -102,10 +119,13 @@ fn render(out: &mut String, path: &str, schema: &Value, compiled: &Compiled) {
         "    ];
 
     fn violations(input: &serde_json::Value) -> Vec<pikku::Violation> {
+        use pikku::validation::Texts;
+
         if Validator::is_valid(input) {
             return Vec::new();
         }
-        pikku::validation::all_violations(Validator::iter_errors(input))
+        let float = |number| Texts::known(FLOATS, number);
+        pikku::validation::all_violations(Validator::iter_errors(input), Texts::new(&float))
     }
 
     pub(crate) fn contract() -> pikku::Contract {

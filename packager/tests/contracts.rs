@@ -81,8 +81,9 @@ fn agree(name: &str, cases: &[Case]) -> String {
         modules.push_str("}\n");
         let _ = writeln!(
             table,
-            "        |value| (cases::case_{number}::Validator::is_valid(value), \
-             pikku::validation::all_violations(cases::case_{number}::Validator::iter_errors(value))),"
+            "        |value| (cases::case_{number}::Validator::is_valid(value), all_violations(\
+             cases::case_{number}::Validator::iter_errors(value), \
+             Texts::new(&|number| Texts::known(cases::case_{number}::FLOATS, number)))),"
         );
         data.push(json!({"name": case.name, "schema": case.schema, "instances": case.instances}));
     }
@@ -104,6 +105,7 @@ fn agree(name: &str, cases: &[Case]) -> String {
 const MAIN: &str = r##"//! Asks both modes about every instance.
 mod cases;
 
+use pikku::validation::{Texts, all_violations};
 use serde_json::Value;
 
 type Check = fn(&Value) -> (bool, Vec<pikku::Violation>);
@@ -123,7 +125,10 @@ fn main() {
             assert_eq!(compiled.is_empty(), expected, "{name}: {} on {instance}: {compiled:?}", case["schema"]);
             *(if expected { &mut valid } else { &mut invalid }) += 1;
             if name.starts_with("pikku:") {
-                let interpreted = pikku::validation::all_violations(interpreter.iter_errors(instance));
+                let interpreted = all_violations(
+                    interpreter.iter_errors(instance),
+                    Texts::new(&|number| Value::from(number).to_string()),
+                );
                 let sorted = |violations: Vec<pikku::Violation>| {
                     let mut lines: Vec<String> =
                         violations.iter().map(|v| format!("{} {}: {}", v.pointer, v.rule, v.detail)).collect();

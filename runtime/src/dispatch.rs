@@ -11,7 +11,6 @@
 
 mod engine;
 mod input;
-pub(crate) mod json;
 mod router;
 mod target;
 

@@ -3,11 +3,13 @@
 //! `#[pikku::function]` leaves the function as it is and adds a unit type of the same name that implements [`Function`].
 //! A wiring names that type; [`invoke`] is the one erased form that the dispatcher calls.
 
+pub use crate::json::ReadError;
 use crate::{
     Call, Problem,
     error::Error,
     future::BoxFuture,
     http::Response,
+    json,
     service::{Plan, Scope},
     session::SessionMode,
 };
@@ -68,7 +70,7 @@ pub struct Meta {
 pub trait Input: Sized + Send + 'static {
     /// Reads it. The parts are methods and not supertraits, for the compiler then says the above of a type without them.
     #[doc(hidden)]
-    fn read(value: Value) -> Result<Self, serde_json::Error>;
+    fn read(value: Value) -> Result<Self, ReadError>;
 
     /// Describes it.
     #[doc(hidden)]
@@ -77,8 +79,8 @@ pub trait Input: Sized + Send + 'static {
 
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Input for T {
-    fn read(value: Value) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(value)
+    fn read(value: Value) -> Result<Self, ReadError> {
+        json::read(value)
     }
 
     fn schema() -> Schema {
@@ -156,20 +158,26 @@ pub enum Reply {
 }
 
 /// The erased form of a function.
-pub type Invoke = for<'a> fn(&'a Scope<'a>, Value) -> BoxFuture<'a, Result<Reply, Problem>>;
+pub type Invoke = for<'a> fn(&'a Scope<'a>, Value) -> Result<Invoked<'a>, ReadError>;
+
+/// A function that has been called, with its output written.
+pub type Invoked<'a> = BoxFuture<'a, Result<Reply, Problem>>;
 
 /// Reads the input, calls the function and writes the output.
 ///
 /// `input` is what assembly and validation let through; [`Value::Null`] for a function that takes nothing.
-pub fn invoke<'a, F: Function>(scope: &'a Scope<'a>, input: Value) -> BoxFuture<'a, Result<Reply, Problem>> {
-    Box::pin(async move {
-        let input = match nothing::<F::Input>() {
-            Some(nothing) => nothing,
-            // The schema let it through, so what serde refuses is finer than the schema can say.
-            None => F::Input::read(input).map_err(|error| Problem::unreadable_input(&error))?,
-        };
+///
+/// # Errors
+///
+/// The type of the input refuses what its schema allows.
+pub fn invoke<'a, F: Function>(scope: &'a Scope<'a>, input: Value) -> Result<Invoked<'a>, ReadError> {
+    let input = match nothing::<F::Input>() {
+        Some(nothing) => nothing,
+        None => F::Input::read(input)?,
+    };
+    Ok(Box::pin(async move {
         reply(F::call(scope, input).await?).map_err(|error| Problem::unwritable_output(F::NAME, &error))
-    })
+    }))
 }
 
 /// The value of `T` where `T` is `()`.

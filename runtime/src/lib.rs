@@ -54,6 +54,7 @@ mod future;
 pub mod http;
 #[cfg(feature = "introspect")]
 pub mod introspect;
+mod json;
 mod middleware;
 pub mod platform;
 pub mod service;

@@ -9,12 +9,14 @@ mod interpret;
 #[cfg(feature = "jsonschema")]
 mod report;
 
-use crate::Violation;
-use crate::dispatch::json;
+use crate::{Violation, json};
 #[cfg(feature = "interpret")]
 pub(crate) use interpret::contract_of;
+#[cfg(feature = "interpret")]
+#[cfg(test)]
+pub(crate) use interpret::float;
 #[cfg(feature = "jsonschema")]
-pub use report::{PATTERN_FORMAT, all_violations, violations};
+pub use report::{PATTERN_FORMAT, Texts, all_violations};
 use serde_json::Value;
 use std::{borrow::Cow, fmt, sync::Arc};
 

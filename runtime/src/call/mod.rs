@@ -10,7 +10,7 @@ mod record;
 mod schedule;
 mod socket;
 
-use crate::{BoxFuture, Platform, Problem, dispatch::json, http::HttpRequest};
+use crate::{BoxFuture, Platform, Problem, http::HttpRequest, json};
 pub use after::AfterAnswer;
 pub use event::BusEvent;
 pub use message::{MessageAttribute, QueueMessage, TopicMessage};

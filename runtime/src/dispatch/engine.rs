@@ -225,20 +225,24 @@ impl Engine {
         if endpoint.session == SessionMode::Required && call.session().is_none() {
             return Err(Problem::no_session());
         }
-        let input = match (&endpoint.contract, endpoint.takes_nothing) {
+        let (input, sources) = match (&endpoint.contract, endpoint.takes_nothing) {
             (Ok(contract), false) => {
-                let assembled = input::assemble(call.trigger(), contract, &parts)?;
-                let violations = contract.validate(&assembled.value);
+                let (input, sources) = input::assemble(call.trigger(), contract, &parts)?;
+                let violations = contract.validate(&input);
                 if !violations.is_empty() {
-                    return Err(Problem::invalid_input(assembled.attribute(violations)));
+                    return Err(Problem::invalid_input(sources.attribute(violations)));
                 }
-                assembled.value
+                (input, sources)
             }
             // An app with a contract missing does not start.
-            _ => serde_json::Value::Null,
+            _ => (serde_json::Value::Null, input::Sources::default()),
         };
         let scope = Scope::new(&self.container, call);
-        (endpoint.invoke)(&scope, input).await
+        match (endpoint.invoke)(&scope, input) {
+            Ok(outcome) => outcome.await,
+            // The schema let it through, so what the type refuses is finer than the schema can say.
+            Err(error) => Err(Problem::invalid_input(sources.attribute(vec![error.into_violation()]))),
+        }
     }
 
     fn log_problem(&self, problem: &Problem, function: &str, id: &str, trace: Option<&str>) {

@@ -7,6 +7,7 @@ use crate::{
     Contract, Decode, Problem, Violation, ViolationSource,
     call::{Trigger, from_json},
     http::{FieldSource, HttpRequest, Method, header, parse_query},
+    json::pointer,
 };
 use serde_json::{Map, Value};
 
@@ -19,31 +20,31 @@ pub(crate) struct Parts<'a> {
     pub(crate) fields: &'a [FieldSource],
 }
 
-/// An input and where its members came from.
-#[derive(Debug)]
-pub(super) struct Assembled {
-    pub(super) value: Value,
-    sources: Vec<(String, ViolationSource)>,
-    body: Option<ViolationSource>,
+/// Where the members of an input came from.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    members: Vec<(String, ViolationSource)>,
+    /// Where what no member names came from.
+    rest: Option<ViolationSource>,
 }
 
 /// The input of a call.
-pub(super) fn assemble(trigger: &Trigger, contract: &Contract, parts: &Parts<'_>) -> Result<Assembled, Problem> {
-    let value = match trigger {
-        Trigger::Http(request) => return http(request, contract, parts),
-        Trigger::Event(payload) => payload.input()?,
-    };
-    Ok(Assembled { value, sources: Vec::new(), body: None })
+pub(super) fn assemble(trigger: &Trigger, contract: &Contract, parts: &Parts<'_>) -> Result<(Value, Sources), Problem> {
+    match trigger {
+        Trigger::Http(request) => http(request, contract, parts),
+        Trigger::Event(payload) => Ok((payload.input()?, Sources::default())),
+    }
 }
 
-fn http(request: &HttpRequest, contract: &Contract, parts: &Parts<'_>) -> Result<Assembled, Problem> {
+fn http(request: &HttpRequest, contract: &Contract, parts: &Parts<'_>) -> Result<(Value, Sources), Problem> {
+    let rest = Some(ViolationSource::Body);
     let mut merge = Merge { object: Map::new(), sources: Vec::new(), conflicts: Vec::new() };
     match body(request)? {
         Body::Nothing => {}
         Body::Object(object) => merge.object = object,
         Body::Form(pairs) => merge.pairs(pairs, ViolationSource::Body, contract),
         Body::Other(value) if parts.params.is_empty() && parts.fields.is_empty() => {
-            return Ok(Assembled { value, sources: Vec::new(), body: Some(ViolationSource::Body) });
+            return Ok((value, Sources { members: Vec::new(), rest }));
         }
         Body::Other(_) => {
             let violation = Violation::new("", "type", "must be an object").from(ViolationSource::Body);
@@ -71,8 +72,7 @@ fn http(request: &HttpRequest, contract: &Contract, parts: &Parts<'_>) -> Result
     if !merge.conflicts.is_empty() {
         return Err(Problem::invalid_input(merge.conflicts));
     }
-    let body = Some(ViolationSource::Body);
-    Ok(Assembled { value: Value::Object(merge.object), sources: merge.sources, body })
+    Ok((Value::Object(merge.object), Sources { members: merge.sources, rest }))
 }
 
 enum Body {
@@ -155,20 +155,15 @@ fn name_of(source: ViolationSource) -> &'static str {
     }
 }
 
-/// The JSON Pointer of a member (RFC 6901).
-fn pointer(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-impl Assembled {
+impl Sources {
     /// Says where each bad value came from.
     pub(super) fn attribute(&self, mut violations: Vec<Violation>) -> Vec<Violation> {
         for violation in &mut violations {
-            let of_member = self.sources.iter().find(|(name, _)| {
+            let of_member = self.members.iter().find(|(name, _)| {
                 let pointer = pointer(name);
                 violation.pointer.strip_prefix(&pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
-            violation.source = of_member.map(|(_, source)| *source).or(self.body);
+            violation.source = of_member.map(|(_, source)| *source).or(self.rest);
         }
         violations
     }

@@ -120,13 +120,6 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_CONTENT, "invalid_input", "the input is not valid").with_errors(errors)
     }
 
-    /// An input that its schema lets through and its type does not. What came is not said, as validation does not say it.
-    pub(crate) fn unreadable_input(error: &serde_json::Error) -> Self {
-        let text = error.to_string();
-        let detail = format!("the input is not valid: {}", wanted(&text));
-        Self::new(StatusCode::UNPROCESSABLE_CONTENT, "invalid_input", detail).with_private(text)
-    }
-
     /// A body that is not what it says it is, such as broken JSON.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed_input", detail)
@@ -157,16 +150,6 @@ impl Problem {
 
     pub(crate) fn deadline() -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", "this took longer than it may")
-    }
-}
-
-/// What serde says it wanted, without what it says came: `expected u64` of ``invalid type: string "x", expected u64``. Other
-/// texts are those of the app's own types.
-fn wanted(text: &str) -> &str {
-    let tells = ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|begin| text.starts_with(begin));
-    match text.rfind(", expected ") {
-        Some(at) if tells => &text[at + 2..],
-        _ => text,
     }
 }
 
@@ -211,22 +194,3 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, from_value, json};
-
-    #[test]
-    fn an_input_that_cannot_be_read_is_not_said_back() {
-        let problem = |error: serde_json::Error| Problem::unreadable_input(&error);
-        let large = problem(from_value::<u64>(json!(1.5e300)).unwrap_err());
-        assert_eq!(large.detail(), "the input is not valid: expected u64");
-        assert_eq!(large.private(), Some("invalid type: floating point `1.5e+300`, expected u64"));
-        let odd = problem(from_value::<char>(json!("secret, expected ")).unwrap_err());
-        assert_eq!(odd.detail(), "the input is not valid: expected a character");
-        let own = problem(<serde_json::Error as serde::de::Error>::custom("a day has 24 hours"));
-        assert_eq!(own.detail(), "the input is not valid: a day has 24 hours");
-        assert!(!problem(from_value::<bool>(Value::from("secret")).unwrap_err()).detail().contains("secret"));
-    }
-}

@@ -9,7 +9,8 @@ pub struct Violation {
     /// Where it came from; absent on transports whose input has one source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ViolationSource>,
-    /// The rule it breaks: a keyword of JSON Schema such as `minimum`, or `type` for a string that cannot be decoded.
+    /// The rule it breaks: a keyword of JSON Schema such as `minimum`; `type` for a string that cannot be decoded or a
+    /// number that is too large; `value` for what the type itself refuses.
     pub rule: Cow<'static, str>,
     /// What is wrong, for a person.
     pub detail: String,

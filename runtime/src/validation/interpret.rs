@@ -1,4 +1,4 @@
-use super::{Contract, Decode, Field, all_violations};
+use super::{Contract, Decode, Field, Texts, all_violations};
 use crate::{Function, Input as _, Violation, function::takes_nothing};
 use pikku_manifest::Shape;
 use serde_json::Value;
@@ -20,8 +20,14 @@ pub(crate) fn contract_of<F: Function>() -> Contract {
         .should_validate_formats(true)
         .build(&schema)
         .unwrap_or_else(|error| panic!("the schema of the input of `{}` is not valid: {error}", F::NAME));
-    let validate = move |value: &Value| -> Vec<Violation> { all_violations(validator.iter_errors(value)) };
+    let validate =
+        move |value: &Value| -> Vec<Violation> { all_violations(validator.iter_errors(value), Texts::new(&float)) };
     Contract { fields: Cow::Owned(fields), validate: Some(Arc::new(validate)) }
+}
+
+/// The text of a floating-point number.
+pub(crate) fn float(number: f64) -> String {
+    Value::from(number).to_string()
 }
 
 fn decode(shape: &Shape) -> Decode {

@@ -8,24 +8,90 @@
 //! - **The variant that was meant.** A mistake inside a tagged enum breaks every branch of a `oneOf`. The branch whose
 //!   tag fits is the one meant, and its own mistakes are reported; when no tag fits, the tag is.
 
-use crate::Violation;
+use crate::{Violation, json};
 use jsonschema::{
     ValidationError,
     error::{TypeKind, ValidationErrorKind as Kind},
 };
 use serde_json::Value;
+use std::fmt;
 
 /// The `format` under which a bundle's compiled validator checks a `pattern` with the small regex engine: this prefix,
 /// then the pattern as the schema has it.
 pub const PATTERN_FORMAT: &str = "pikku:pattern:";
+
+/// How the constants and limits of a schema are written in a detail.
+///
+/// All but floating-point numbers is written here. What prints those is 25 kB of code and tables, so a compiled validator
+/// brings the few that its schema has as text.
+#[derive(Clone, Copy)]
+pub struct Texts<'t> {
+    float: &'t dyn Fn(f64) -> String,
+}
+
+impl<'t> Texts<'t> {
+    /// Floating-point numbers are written so.
+    pub fn new(float: &'t dyn Fn(f64) -> String) -> Self {
+        Self { float }
+    }
+
+    /// A number of those alone, each with its text.
+    pub fn known(floats: &[(f64, &str)], number: f64) -> String {
+        // What a validator reports of its schema is that schema's own number, bit by bit.
+        let known = floats.iter().find(|(known, _)| known.to_bits() == number.to_bits());
+        known.map_or("a number", |(_, text)| text).to_owned()
+    }
+
+    /// A divisor, without a fraction where it has none.
+    fn divisor(self, number: f64) -> String {
+        let whole = number as i64;
+        if whole as f64 == number { whole.to_string() } else { (self.float)(number) }
+    }
+
+    fn json(self, value: &Value) -> String {
+        let list = |texts: Vec<String>| texts.join(",");
+        match value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(whole), ..) => whole.to_string(),
+                (_, Some(whole), _) => whole.to_string(),
+                (.., float) => (self.float)(float.unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => quoted(text),
+            Value::Array(values) => format!("[{}]", list(self.all(values))),
+            Value::Object(object) => {
+                let member = |(name, value): (&String, &Value)| format!("{}:{}", quoted(name), self.json(value));
+                format!("{{{}}}", list(object.iter().map(member).collect()))
+            }
+        }
+    }
+
+    fn all(self, values: &[Value]) -> Vec<String> {
+        values.iter().map(|value| self.json(value)).collect()
+    }
+}
+
+impl fmt::Debug for Texts<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Texts")
+    }
+}
+
+/// A string as JSON.
+fn quoted(text: &str) -> String {
+    // A string can always be written.
+    serde_json::to_string(text).unwrap_or_default()
+}
 
 /// The violations behind all errors of a value, without those that another one explains: interpreted and compiled
 /// validation differ in which of these they add.
 ///
 /// - Where a value is none of the constants it may be, its type goes without saying.
 /// - A field with a mistake in it is not unknown.
-pub fn all_violations<'e>(errors: impl Iterator<Item = ValidationError<'e>>) -> Vec<Violation> {
-    let found: Vec<Violation> = errors.flat_map(|error| violations(&error)).collect();
+pub fn all_violations<'e>(errors: impl Iterator<Item = ValidationError<'e>>, texts: Texts<'_>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    errors.for_each(|error| report(&error, texts, &mut found));
     let explained = |violation: &Violation| match &*violation.rule {
         "type" => found.iter().any(|o| o.pointer == violation.pointer && matches!(&*o.rule, "enum" | "const")),
         "unevaluatedProperties" => found.iter().any(|other| {
@@ -37,14 +103,8 @@ pub fn all_violations<'e>(errors: impl Iterator<Item = ValidationError<'e>>) -> 
     found.iter().filter(|violation| !explained(violation)).cloned().collect()
 }
 
-/// The violations behind one validation error, at least one.
-pub fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
-    let mut found = Vec::new();
-    report(error, &mut found);
-    found
-}
-
-fn report(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
+/// Adds the violations behind one validation error, at least one.
+fn report(error: &ValidationError<'_>, texts: Texts<'_>, found: &mut Vec<Violation>) {
     let pointer = error.instance_path().as_str();
     match error.kind() {
         Kind::Required { property } => {
@@ -59,14 +119,14 @@ fn report(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
             let unknown = |name: &String| Violation::new(child(pointer, name), rule.clone(), "is not a known field");
             found.extend(unexpected.iter().map(unknown));
         }
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(error, context, found),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(error, context, texts, found),
         Kind::PropertyNames { error: name } => {
             let pointer = child(pointer, name.instance().as_str().unwrap_or_default());
-            let (rule, detail) = rule_and_detail(name.kind());
+            let (rule, detail) = rule_and_detail(name.kind(), texts);
             found.push(Violation::new(pointer, rule, format!("has a name that {detail}")));
         }
         kind => {
-            let (rule, detail) = rule_and_detail(kind);
+            let (rule, detail) = rule_and_detail(kind, texts);
             found.push(match misnamed(error) {
                 Some(name) => Violation::new(child(pointer, name), rule, format!("has a name that {detail}")),
                 None => Violation::new(pointer, rule, detail),
@@ -77,13 +137,14 @@ fn report(error: &ValidationError<'_>, found: &mut Vec<Violation>) {
 
 /// The field's name, where the error is about a name. Compiled validators report such an error bare, at the object.
 fn misnamed<'e>(error: &'e ValidationError<'_>) -> Option<&'e str> {
-    let path = error.schema_path().as_str();
-    let names = path.rfind("/propertyNames/")?;
-    if path[..names].ends_with("/properties") { None } else { error.instance().as_str() }
+    let path: Vec<&str> = error.schema_path().as_str().split('/').collect();
+    let last = path.len().saturating_sub(1);
+    let names = path[..last].iter().rposition(|segment| *segment == "propertyNames")?;
+    if names > 0 && path[names - 1] == "properties" { None } else { error.instance().as_str() }
 }
 
 /// The keyword broken and what it wants.
-fn rule_and_detail(kind: &Kind) -> (String, String) {
+fn rule_and_detail(kind: &Kind, texts: Texts<'_>) -> (String, String) {
     let detail = match kind {
         Kind::Type { kind } => return ("type".to_owned(), format!("must be {}", alternatives_of(&type_names(kind)))),
         Kind::Format { format } => match format.strip_prefix(PATTERN_FORMAT) {
@@ -91,16 +152,16 @@ fn rule_and_detail(kind: &Kind) -> (String, String) {
             None => format!("must be a valid {format}"),
         },
         Kind::Pattern { pattern } => must_match(pattern),
-        Kind::Constant { expected_value } => format!("must be {expected_value}"),
+        Kind::Constant { expected_value } => format!("must be {}", texts.json(expected_value)),
         Kind::Enum { options } => match options.as_array() {
-            Some(options) => format!("must be {}", alternatives_of(&texts(options))),
-            None => format!("must be {options}"),
+            Some(options) => format!("must be {}", alternatives_of(&texts.all(options))),
+            None => format!("must be {}", texts.json(options)),
         },
-        Kind::Minimum { limit } => format!("must be at least {limit}"),
-        Kind::Maximum { limit } => format!("must be at most {limit}"),
-        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
-        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
-        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
+        Kind::Minimum { limit } => format!("must be at least {}", texts.json(limit)),
+        Kind::Maximum { limit } => format!("must be at most {}", texts.json(limit)),
+        Kind::ExclusiveMinimum { limit } => format!("must be more than {}", texts.json(limit)),
+        Kind::ExclusiveMaximum { limit } => format!("must be less than {}", texts.json(limit)),
+        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {}", texts.divisor(*multiple_of)),
         Kind::MinLength { limit } => format!("must be at least {}", count(*limit, "character", "characters")),
         Kind::MaxLength { limit } => format!("must be at most {}", count(*limit, "character", "characters")),
         Kind::MinItems { limit } => format!("must have at least {}", count(*limit, "item", "items")),
@@ -137,7 +198,12 @@ enum Distance {
     Form,
 }
 
-fn alternatives(error: &ValidationError<'_>, branches: &[Vec<ValidationError<'static>>], found: &mut Vec<Violation>) {
+fn alternatives(
+    error: &ValidationError<'_>,
+    branches: &[Vec<ValidationError<'static>>],
+    texts: Texts<'_>,
+    found: &mut Vec<Violation>,
+) {
     let pointer = error.instance_path().as_str();
     let distance = |branch: &Vec<ValidationError<'static>>| {
         branch.iter().map(|error| distance_of(error, pointer)).max().unwrap_or(Distance::Within)
@@ -148,18 +214,18 @@ fn alternatives(error: &ValidationError<'_>, branches: &[Vec<ValidationError<'st
     };
     let near: Vec<_> = branches.iter().filter(|branch| distance(branch) == nearest).collect();
     if let [meant] = near[..] {
-        meant.iter().for_each(|error| report(error, found));
+        meant.iter().for_each(|error| report(error, texts, found));
         return;
     }
     match nearest {
-        Distance::Tag => wrong_tag(pointer, &near, found),
-        Distance::Form => found.push(wrong_form(pointer, &near)),
+        Distance::Tag => wrong_tag(pointer, &near, texts, found),
+        Distance::Form => found.push(wrong_form(pointer, &near, texts)),
         Distance::Fields | Distance::Within => {
-            let shared = shared_by_all(&near);
+            let shared = shared_by_all(&near, texts);
             if !shared.is_empty() {
                 found.extend(shared);
             } else if let Some(meant) = only_smallest(&near) {
-                meant.iter().for_each(|error| report(error, found));
+                meant.iter().for_each(|error| report(error, texts, found));
             } else {
                 let rule = error.kind().keyword().to_owned();
                 found.push(Violation::new(pointer, rule, "matches none of the allowed forms"));
@@ -187,7 +253,7 @@ fn distance_of(error: &ValidationError<'_>, parent: &str) -> Distance {
 }
 
 /// Reports the tags whose value is that of no variant, each once with the values it may have.
-fn wrong_tag(parent: &str, branches: &[&Vec<ValidationError<'static>>], found: &mut Vec<Violation>) {
+fn wrong_tag(parent: &str, branches: &[&Vec<ValidationError<'static>>], texts: Texts<'_>, found: &mut Vec<Violation>) {
     let mut tags: Vec<(String, Vec<String>)> = Vec::new();
     for error in branches.iter().flat_map(|branch| branch.iter()) {
         let Kind::Constant { expected_value } = error.kind() else { continue };
@@ -195,7 +261,7 @@ fn wrong_tag(parent: &str, branches: &[&Vec<ValidationError<'static>>], found: &
             continue;
         }
         let pointer = error.instance_path().as_str();
-        let text = expected_value.to_string();
+        let text = texts.json(expected_value);
         match tags.iter_mut().find(|(known, _)| known == pointer) {
             Some((_, values)) if values.contains(&text) => {}
             Some((_, values)) => values.push(text),
@@ -209,7 +275,7 @@ fn wrong_tag(parent: &str, branches: &[&Vec<ValidationError<'static>>], found: &
 }
 
 /// Reports a value that is of no allowed type and none of the allowed constants.
-fn wrong_form(pointer: &str, branches: &[&Vec<ValidationError<'static>>]) -> Violation {
+fn wrong_form(pointer: &str, branches: &[&Vec<ValidationError<'static>>], texts: Texts<'_>) -> Violation {
     let mut wanted: Vec<String> = Vec::new();
     let mut constants_only = true;
     let mut add = |text: String| {
@@ -224,8 +290,8 @@ fn wrong_form(pointer: &str, branches: &[&Vec<ValidationError<'static>>]) -> Vio
             match error.kind() {
                 _ if error.instance_path().as_str() != pointer => {}
                 Kind::Type { kind } => types.extend(type_names(kind)),
-                Kind::Constant { expected_value } => constants.push(expected_value.to_string()),
-                Kind::Enum { options } => constants.extend(texts(options.as_array().map_or(&[], Vec::as_slice))),
+                Kind::Constant { expected_value } => constants.push(texts.json(expected_value)),
+                Kind::Enum { options } => constants.extend(texts.all(options.as_array().map_or(&[], Vec::as_slice))),
                 Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
                     open.extend(context.iter().flatten().rev())
                 }
@@ -244,12 +310,12 @@ fn wrong_form(pointer: &str, branches: &[&Vec<ValidationError<'static>>]) -> Vio
 }
 
 /// The violations that every branch has.
-fn shared_by_all(branches: &[&Vec<ValidationError<'static>>]) -> Vec<Violation> {
+fn shared_by_all(branches: &[&Vec<ValidationError<'static>>], texts: Texts<'_>) -> Vec<Violation> {
     let reports: Vec<Vec<Violation>> = branches
         .iter()
         .map(|branch| {
             let mut found = Vec::new();
-            branch.iter().for_each(|error| report(error, &mut found));
+            branch.iter().for_each(|error| report(error, texts, &mut found));
             found
         })
         .collect();
@@ -294,10 +360,6 @@ fn type_names(kind: &TypeKind) -> Vec<String> {
     }
 }
 
-fn texts(values: &[Value]) -> Vec<String> {
-    values.iter().map(Value::to_string).collect()
-}
-
 /// `a`, `a or b`, `a, b or c`.
 fn alternatives_of(items: &[String]) -> String {
     match items {
@@ -309,7 +371,7 @@ fn alternatives_of(items: &[String]) -> String {
 
 /// The JSON Pointer of a field.
 fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+    format!("{pointer}{}", json::pointer(name))
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
-use super::violations;
+use super::{Texts, report};
+use crate::validation::float;
 use serde_json::{Value, json};
 
 /// Each violation as `pointer rule: detail`.
 fn said(schema: Value, instance: Value) -> Vec<String> {
     let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
-    let mut said: Vec<String> = validator
-        .iter_errors(&instance)
-        .flat_map(|error| violations(&error))
+    let mut found = Vec::new();
+    validator.iter_errors(&instance).for_each(|error| report(&error, Texts::new(&float), &mut found));
+    let mut said: Vec<String> = found
+        .iter()
         .map(|violation| format!("{} {}: {}", violation.pointer, violation.rule, violation.detail))
         .collect();
     said.sort();
