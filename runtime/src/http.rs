@@ -1,8 +1,9 @@
 //! HTTP as the runtime sees it: routes to wire, requests to dispatch, responses to send.
 //!
-//! Methods, header maps and statuses are those of the `http` crate.
+//! Methods, statuses and the headers of responses are those of the `http` crate.
 
 mod body;
+mod headers;
 mod path;
 mod query;
 mod request;
@@ -11,6 +12,7 @@ mod route;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use body::{Body, BodyError};
+pub use headers::{Headers, InvalidHeader};
 pub use path::RequestPath;
 pub(crate) use path::unescape;
 pub use query::{parse_cookies, parse_query};

@@ -6,7 +6,7 @@ use js_sys::{Array, Promise, Uint8Array};
 use pikku::{
     Body, BoxError, Bytes, Engine, Kinds, Problem, Response, Selection,
     call::AfterAnswer,
-    http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, RequestPath, header, parse_cookies, parse_query},
+    http::{Headers, HttpRequest, Method, RequestPath, parse_query},
 };
 use std::{cell::RefCell, future::poll_fn, rc::Rc, sync::Arc};
 use wasm_bindgen::{JsValue, closure::Closure};
@@ -51,16 +51,14 @@ fn request(head: &str, body: Option<Vec<u8>>) -> Result<HttpRequest, Problem> {
     let target = url.match_indices('/').nth(2).and_then(|(at, _)| url.get(at..)).unwrap_or("/");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers = headers(lines)?;
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-    let cookies = cookies.flat_map(parse_cookies).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let text = |name: &str| headers.get(name).map(str::to_owned);
     Ok(HttpRequest {
         method: Method::from_bytes(method.as_bytes())
             .map_err(|_| Problem::malformed("the method is not one of HTTP"))?,
         path: RequestPath::encoded(path),
         route_path: None,
         query: parse_query(query.as_bytes()),
-        cookies,
+        cookies: headers.cookies(),
         body: Bytes::from(body),
         // The platform sets both itself, over whatever the client claims.
         client_ip: text("cf-connecting-ip"),
@@ -72,12 +70,10 @@ fn request(head: &str, body: Option<Vec<u8>>) -> Result<HttpRequest, Problem> {
 }
 
 /// Headers as HTTP has them.
-fn headers<'a>(mut lines: impl Iterator<Item = &'a str>) -> Result<HeaderMap, Problem> {
-    let invalid = || Problem::malformed("a header has a name or a value that HTTP does not allow");
-    let mut headers = HeaderMap::new();
+fn headers<'a>(mut lines: impl Iterator<Item = &'a str>) -> Result<Headers, Problem> {
+    let mut headers = Headers::default();
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?);
+        headers.append(name, value.as_bytes()).map_err(|error| Problem::malformed(error.to_string()))?;
     }
     Ok(headers)
 }

@@ -16,7 +16,7 @@ async fn show(call: &Call) -> Result<Response, Problem> {
         "segments": request.matched_path().segments().collect::<Vec<_>>(),
         "query": request.query,
         "cookies": request.cookies,
-        "x": request.headers.get_all("x").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>(),
+        "x": request.headers.get_all("x").filter_map(|value| std::str::from_utf8(value).ok()).collect::<Vec<_>>(),
         "body": String::from_utf8_lossy(&request.body),
         "client_ip": request.client_ip,
     });

@@ -2,7 +2,7 @@
 
 use crate::log::unexpected;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use pikku::{Call, Problem, http::HeaderMap};
+use pikku::{Call, Problem, http::Headers};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -45,11 +45,10 @@ impl SeenBody {
 }
 
 /// Headers as the function saw them.
-pub(crate) fn headers(map: &HeaderMap) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn headers(given: &Headers) -> BTreeMap<String, Vec<String>> {
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, value) in map {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        headers.entry(name.as_str().to_owned()).or_default().push(value);
+    for (name, value) in given.iter() {
+        headers.entry(name.to_owned()).or_default().push(String::from_utf8_lossy(value).into_owned());
     }
     headers
 }

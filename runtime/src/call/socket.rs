@@ -1,5 +1,5 @@
 use super::{Payload, from_json};
-use crate::{Bytes, Problem, http::HeaderMap};
+use crate::{Bytes, Problem, http::Headers};
 use serde_json::Value;
 
 /// A WebSocket's connection, message or end. A message's text is the function's input, as JSON.
@@ -20,7 +20,7 @@ pub struct SocketEvent {
     /// The platform's id of the API.
     pub api_id: String,
     /// The headers, of a connection being made.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The decoded pairs of the query, of a connection being made.
     pub query: Vec<(String, String)>,
     /// The message.

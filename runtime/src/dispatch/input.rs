@@ -6,7 +6,7 @@
 use crate::{
     Contract, Decode, Problem, Violation, ViolationSource,
     call::{Trigger, from_json},
-    http::{FieldSource, HttpRequest, Method, header, parse_query},
+    http::{FieldSource, HttpRequest, Method, parse_query},
     json::pointer,
 };
 use serde_json::{Map, Value};
@@ -58,11 +58,8 @@ fn http(request: &HttpRequest, contract: &Contract, parts: &Parts<'_>) -> Result
             let values = request.cookies.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone());
             (values.collect(), ViolationSource::Cookie)
         } else {
-            let values = request.headers.get_all(*name).iter();
-            (
-                values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect(),
-                ViolationSource::Header,
-            )
+            let values = request.headers.get_all(name);
+            (values.map(|value| String::from_utf8_lossy(value).into_owned()).collect(), ViolationSource::Header)
         };
         merge.field(field, values, source, contract);
     }
@@ -87,9 +84,12 @@ fn body(request: &HttpRequest) -> Result<Body, Problem> {
     if request.body.is_empty() || matches!(request.method, Method::GET | Method::HEAD) {
         return Ok(Body::Nothing);
     }
-    let content_type = request.headers.get(header::CONTENT_TYPE).map_or(Ok("application/json"), |value| value.to_str());
-    let content_type =
-        content_type.map_err(|_| Problem::unsupported_media_type("the content type is not text".into()))?;
+    let content_type = match request.headers.get("content-type") {
+        None if request.headers.contains("content-type") => {
+            return Err(Problem::unsupported_media_type("the content type is not text".into()));
+        }
+        content_type => content_type.unwrap_or("application/json"),
+    };
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/x-www-form-urlencoded" => Ok(Body::Form(parse_query(&request.body))),

@@ -71,7 +71,8 @@ fn escape(segment: &str) -> Cow<'_, str> {
 /// Undoes the escapes of the canonical form.
 pub(crate) fn unescape(segment: &str) -> Cow<'_, str> {
     if segment.contains('%') {
-        Cow::Owned(segment.replace("%2F", "/").replace("%25", "%"))
+        // The canonical form has no other escapes than these two.
+        percent_decode_str(segment).decode_utf8_lossy()
     } else {
         Cow::Borrowed(segment)
     }

@@ -1,4 +1,4 @@
-use super::{HeaderMap, Method, RequestPath};
+use super::{Headers, Method, RequestPath};
 use bytes::Bytes;
 
 /// A request as an adapter hands it over: every platform's encoding undone.
@@ -13,7 +13,7 @@ pub struct HttpRequest {
     /// The decoded pairs of the query, in order.
     pub query: Vec<(String, String)>,
     /// The headers, `Cookie` included.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The cookies in order, values as they are.
     pub cookies: Vec<(String, String)>,
     /// The exact octets of the body.
@@ -37,7 +37,7 @@ impl HttpRequest {
             path: RequestPath::encoded(path),
             route_path: None,
             query: super::parse_query(query.as_bytes()),
-            headers: HeaderMap::new(),
+            headers: Headers::default(),
             cookies: Vec::new(),
             body: Bytes::new(),
             client_ip: None,
@@ -52,8 +52,8 @@ impl HttpRequest {
         self.route_path.as_ref().unwrap_or(&self.path)
     }
 
-    /// The value of a header as text; `None` where it is absent or not text.
+    /// The first value of a header as text; `None` where it is absent or not ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        self.headers.get(name)
     }
 }

@@ -1,7 +1,7 @@
 use super::app::context;
 use crate::{
     Bytes, Engine, Response,
-    http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, StatusCode, header, parse_cookies},
+    http::{HeaderMap, HttpRequest, Method, StatusCode},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -32,13 +32,9 @@ impl<'a> TestRequest<'a> {
     ///
     /// If HTTP does not allow the name or the value.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let name: HeaderName = name.parse().unwrap_or_else(|error| panic!("the header name `{name}`: {error}"));
-        let value: HeaderValue = value.parse().unwrap_or_else(|error| panic!("the value of `{name}`: {error}"));
-        if name == header::COOKIE {
-            let pairs = parse_cookies(std::str::from_utf8(value.as_bytes()).unwrap_or_default());
-            self.request.cookies.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        }
-        self.request.headers.append(name, value);
+        let added = self.request.headers.append(name, value.as_bytes());
+        added.unwrap_or_else(|error| panic!("`{name}: {value}`: {error}"));
+        self.request.cookies = self.request.headers.cookies();
         self
     }
 

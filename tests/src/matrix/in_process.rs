@@ -7,7 +7,7 @@ use pikku::{
     call::{AttributeValue, Context, QueueMessage, SocketEvent, SocketPhase, TableChange},
     dispatch::Arrival,
     function::Reply,
-    http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, header, parse_cookies},
+    http::{HeaderValue, Headers, HttpRequest, Method},
     testing::TestApp,
 };
 use serde_json::Value;
@@ -29,14 +29,9 @@ impl Target for InProcess {
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|why| why.to_string())?;
         let mut sent = HttpRequest::new(method, &request.target());
         for (name, value) in &request.headers {
-            let name: HeaderName = name.parse().map_err(|why| format!("`{name}`: {why}"))?;
-            let octets = HeaderValue::from_bytes(value.as_bytes()).map_err(|why| format!("`{value}`: {why}"))?;
-            if name == header::COOKIE {
-                let pairs = parse_cookies(value);
-                sent.cookies.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-            }
-            sent.headers.append(name, octets);
+            sent.headers.append(name, value.as_bytes()).map_err(|why| format!("`{name}: {value}`: {why}"))?;
         }
+        sent.cookies = sent.headers.cookies();
         sent.body = request.body.clone().into();
         // The clock stands still here: what waits would wait for ever, so the deadline is at once.
         let context = Context { deadline_ms: Some(self.0.engine().platform().now_ms()), ..Context::default() };
@@ -93,7 +88,7 @@ impl Target for InProcess {
             stage: String::new(),
             domain: String::new(),
             api_id: "chat".to_owned(),
-            headers: HeaderMap::new(),
+            headers: Headers::default(),
             query: Vec::new(),
             body: message.to_vec().into(),
             binary: false,

@@ -6,7 +6,7 @@ use crate::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{
     Bytes, Problem,
-    http::{HeaderMap, HeaderName, HeaderValue, HttpRequest, Method, RequestPath, header, parse_cookies, parse_query},
+    http::{Headers, HttpRequest, InvalidHeader, Method, RequestPath, parse_cookies, parse_query},
 };
 
 /// The request of an HTTP event. The outer error is the platform's fault, the inner one the client's.
@@ -49,9 +49,8 @@ pub(super) fn read(format: Format, event: Envelope<'_>) -> Result<Result<HttpReq
             // The load balancer adds the address it saw at the end of what the client claims.
             Format::Alb | Format::AlbMultiValue => headers
                 .get_all("x-forwarded-for")
-                .iter()
                 .next_back()
-                .and_then(|value| value.to_str().ok()?.rsplit(',').next())
+                .and_then(|value| std::str::from_utf8(value).ok()?.rsplit(',').next())
                 .map(|address| address.trim().to_owned()),
             _ => {
                 let context = event.request_context.as_ref();
@@ -85,30 +84,28 @@ fn either<'a>(
 }
 
 /// Headers as HTTP has them. A name or value that HTTP cannot carry is the client's fault.
-pub(crate) fn headers(pairs: Vec<(Text<'_>, Text<'_>)>) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::with_capacity(pairs.len() + 1);
+pub(crate) fn headers(pairs: Vec<(Text<'_>, Text<'_>)>) -> Result<Headers, Problem> {
+    let mut headers = Headers::with_capacity(pairs.len() + 1);
     for (name, value) in pairs {
-        let invalid = || Problem::malformed("a header has a name or a value that HTTP does not allow");
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?);
+        headers.append(&name, value.as_bytes()).map_err(invalid)?;
     }
     Ok(headers)
 }
 
+fn invalid(error: InvalidHeader) -> Problem {
+    Problem::malformed(error.to_string())
+}
+
 /// The cookies: those apart where there are some, otherwise those of the header. Each is seen once.
-fn cookies(apart: Vec<Text<'_>>, headers: &mut HeaderMap) -> Result<Vec<(String, String)>, Problem> {
-    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+fn cookies(apart: Vec<Text<'_>>, headers: &mut Headers) -> Result<Vec<(String, String)>, Problem> {
     if apart.is_empty() {
-        let texts =
-            headers.get_all(header::COOKIE).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-        return Ok(texts.flat_map(parse_cookies).map(pair).collect());
+        return Ok(headers.cookies());
     }
-    if !headers.contains_key(header::COOKIE) {
+    if !headers.contains("cookie") {
         let joined: Vec<&str> = apart.iter().map(|cookie| &**cookie).collect();
-        let value = HeaderValue::from_bytes(joined.join("; ").as_bytes())
-            .map_err(|_| Problem::malformed("a cookie has a value that HTTP does not allow"))?;
-        headers.insert(header::COOKIE, value);
+        headers.append("cookie", joined.join("; ").as_bytes()).map_err(invalid)?;
     }
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     Ok(apart.iter().flat_map(|cookie| parse_cookies(cookie)).map(pair).collect())
 }
 

@@ -10,7 +10,7 @@ use pikku::{
     App, BoxError, BoxFuture, Bytes, Contract, ContractMissing, Decode, Engine, Field, Function, Platform, Problem,
     Selection,
     call::Context,
-    http::{HeaderValue, HttpRequest, Method, get, header},
+    http::{HttpRequest, Method, get},
     platform::{LogLine, OutgoingMessage},
 };
 use schemars::JsonSchema;
@@ -125,9 +125,11 @@ fn start<S: Selection>(app: App<S>) -> Option<Engine> {
 
 fn answers(engine: &Engine, method: Method, path: &str, body: &'static [u8]) -> bool {
     let mut request = HttpRequest::new(method, path);
-    request.headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    request.headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    for (name, value) in [("accept", "*/*"), ("content-type", "application/json"), ("host", "localhost")] {
+        if request.headers.append(name, value.as_bytes()).is_err() {
+            return false;
+        }
+    }
     request.body = Bytes::from_static(body);
     let context = Context { id: "1".to_owned(), ..Context::default() };
     let response = work::ready(engine.http(request, context));

@@ -20,10 +20,9 @@ pub struct Seen {
 #[pikku::function]
 pub async fn seen(call: &Call) -> Result<Seen, Problem> {
     let request = call.http().ok_or_else(|| Problem::internal("not over HTTP"))?;
-    let given = request.headers.iter().filter(|(name, _)| name.as_str().starts_with("x-given-"));
-    let mut headers: Vec<(String, String)> = given
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
+    let given = request.headers.iter().filter(|(name, _)| name.starts_with("x-given-"));
+    let mut headers: Vec<(String, String)> =
+        given.map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect();
     headers.sort();
     Ok(Seen {
         method: request.method.to_string(),
