@@ -86,8 +86,8 @@ fn answer(
 ) -> Result<JsValue, JsValue> {
     let Response { status, headers, body } = response;
     let mut lines = String::new();
-    for (name, value) in &headers {
-        for part in [name.as_str(), &String::from_utf8_lossy(value.as_bytes())] {
+    for (name, value) in headers.iter() {
+        for part in [name, &String::from_utf8_lossy(value)] {
             if !lines.is_empty() {
                 lines.push('\n');
             }

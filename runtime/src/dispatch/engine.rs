@@ -52,7 +52,7 @@ pub enum StartError {
     /// Two routes that cannot be told apart, or a path that is none.
     Route(RouteConflict),
     /// The physical names of the sources could not be read.
-    Sources(serde_json::Error),
+    Sources(String),
     /// The constructor of a service failed.
     Service {
         /// The service.

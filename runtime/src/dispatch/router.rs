@@ -2,7 +2,7 @@ use crate::{
     app::RouteWiring,
     http::{Method, Route},
 };
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 /// Routes by path, then by method.
 ///
@@ -15,6 +15,7 @@ pub(super) struct Router {
 
 #[derive(Debug, Default)]
 struct Entry {
+    path: &'static str,
     methods: Vec<(Method, Found)>,
     any: Option<Found>,
 }
@@ -54,20 +55,22 @@ impl Router {
     pub(super) fn new(wirings: Vec<RouteWiring>) -> Result<Self, RouteConflict> {
         let mut paths = matchit::Router::new();
         let mut entries: Vec<Entry> = Vec::new();
-        let mut known: HashMap<&'static str, usize> = HashMap::with_capacity(wirings.len());
         for RouteWiring { route, endpoint } in wirings {
             let refuse = |reason: String| RouteConflict { route: describe(&route), reason };
-            let entry = match known.get(route.path) {
-                Some(&entry) => entry,
-                None => {
-                    if !route.path.starts_with('/') {
-                        return Err(refuse("does not begin with `/`".into()));
-                    }
-                    paths.insert(route.path, entries.len()).map_err(|error| refuse(format!("is refused: {error}")))?;
-                    known.insert(route.path, entries.len());
-                    entries.push(Entry::default());
+            if !route.path.starts_with('/') {
+                return Err(refuse("does not begin with `/`".into()));
+            }
+            // Only a path that is taken is looked for among the others, the last ones first: methods of one path are
+            // mostly wired one after another.
+            let entry = match paths.insert(route.path, entries.len()) {
+                Ok(()) => {
+                    entries.push(Entry { path: route.path, ..Entry::default() });
                     entries.len() - 1
                 }
+                Err(error) => match entries.iter().rposition(|entry| entry.path == route.path) {
+                    Some(known) => known,
+                    None => return Err(refuse(format!("is refused: {error}"))),
+                },
             };
             let entry = &mut entries[entry];
             let found = Found { endpoint, status: route.status, fields: route.fields.clone() };

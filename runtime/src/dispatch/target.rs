@@ -1,8 +1,10 @@
 use crate::{
     app::{Endpoint, SourceKind, SourceWiring},
+    json,
     wiring::{Bucket, EventSource, Queue, Source},
 };
-use std::{collections::HashMap, time::Duration};
+use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// What arrived, other than an HTTP request: enough to name the wiring it is for. Names are physical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,24 +69,29 @@ struct Wired {
 
 impl Sources {
     /// `names` is a JSON object from a wiring's id to the physical name of its source.
-    pub(super) fn new(
-        wirings: Vec<SourceWiring>,
-        endpoints: &[Endpoint],
-        names: Option<&str>,
-    ) -> Result<Self, serde_json::Error> {
-        let mut names: HashMap<String, String> = match names {
-            Some(names) if !wirings.is_empty() => serde_json::from_slice(names.as_bytes())?,
-            _ => HashMap::new(),
+    pub(super) fn new(wirings: Vec<SourceWiring>, endpoints: &[Endpoint], names: Option<&str>) -> Result<Self, String> {
+        let mut names = match names {
+            Some(names) if !wirings.is_empty() => {
+                match json::parse(names.as_bytes()).map_err(|error| error.to_string())? {
+                    Value::Object(names) => names,
+                    _ => return Err("it is not an object".to_owned()),
+                }
+            }
+            _ => Map::new(),
         };
         let wired = wirings.into_iter().map(|SourceWiring { kind, endpoint }| {
             let id = kind.id(endpoints[endpoint].name);
             let physical = match kind.source() {
-                Source::Named(name) => Some(names.remove(&id).unwrap_or_else(|| name.to_owned())),
+                Source::Named(name) => match names.remove(&id) {
+                    Some(Value::String(physical)) => Some(physical),
+                    Some(_) => return Err(format!("the name of `{id}` is not a string")),
+                    None => Some(name.to_owned()),
+                },
                 Source::Any => None,
             };
-            Wired { id, physical, kind, endpoint }
+            Ok(Wired { id, physical, kind, endpoint })
         });
-        Ok(Self(wired.collect()))
+        wired.collect::<Result<_, _>>().map(Self)
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {

@@ -1,4 +1,4 @@
-use super::{Body, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use super::{Body, HeaderName, HeaderValue, Headers, StatusCode};
 use crate::Problem;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -16,7 +16,7 @@ pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The body.
     pub body: Body,
 }
@@ -31,14 +31,15 @@ impl Response {
     #[must_use]
     pub fn with_body(self, content_type: &'static str, body: impl Into<Body>) -> Self {
         let mut response = Self { body: body.into(), ..self };
-        response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response.headers.remove("content-type");
+        response.headers.push("content-type", content_type.as_bytes());
         response
     }
 
     /// The same with one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.append(name, value);
+        self.headers.push_typed(&name, &value);
         self
     }
 
@@ -59,11 +60,11 @@ impl From<&Problem> for Response {
         // The status of a problem is 400 to 599, which is a status of HTTP.
         let status = StatusCode::from_u16(problem.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = Self::new(status).with_body("application/problem+json", problem.to_json());
-        if let Some(allow) = problem.allow().and_then(|allow| HeaderValue::from_str(allow).ok()) {
-            response.headers.insert(header::ALLOW, allow);
+        if let Some(allow) = problem.allow() {
+            response.headers.push("allow", allow.as_bytes().to_vec());
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers.push("www-authenticate", b"Bearer".as_slice());
         }
         response
     }
@@ -71,11 +72,8 @@ impl From<&Problem> for Response {
 
 impl Serialize for Response {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let headers: Vec<(&str, Cow<'_, str>)> = self
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            .collect();
+        let headers = self.headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value)));
+        let headers: Vec<(&str, Cow<'_, str>)> = headers.collect();
         let mut object = serializer.serialize_struct("Response", 3)?;
         object.serialize_field("status", &self.status.as_u16())?;
         object.serialize_field("headers", &headers)?;

@@ -1,7 +1,7 @@
 use super::app::context;
 use crate::{
     Bytes, Engine, Response,
-    http::{HeaderMap, HttpRequest, Method, StatusCode},
+    http::{Headers, HttpRequest, Method, StatusCode},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -17,7 +17,7 @@ pub struct TestRequest<'a> {
 #[derive(Debug)]
 pub struct TestResponse {
     status: StatusCode,
-    headers: HeaderMap,
+    headers: Headers,
     body: Bytes,
 }
 
@@ -86,7 +86,7 @@ impl TestResponse {
 
     /// The value of a header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        self.headers.get(name)
     }
 
     /// The body.

@@ -7,7 +7,7 @@ use pikku::{
     call::{AttributeValue, Context, QueueMessage, SocketEvent, SocketPhase, TableChange},
     dispatch::Arrival,
     function::Reply,
-    http::{HeaderValue, Headers, HttpRequest, Method},
+    http::{Headers, HttpRequest, Method},
     testing::TestApp,
 };
 use serde_json::Value;
@@ -37,7 +37,7 @@ impl Target for InProcess {
         let context = Context { deadline_ms: Some(self.0.engine().platform().now_ms()), ..Context::default() };
         let after = context.after.clone();
         let response = self.0.engine().http(sent, context).await;
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let status = response.status.as_u16();
         let body = response.body.collect(usize::MAX).await.map_err(|why| why.to_string())?;

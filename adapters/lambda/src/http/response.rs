@@ -3,7 +3,7 @@ use crate::platform::log;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{
     Problem, Response, StatusCode,
-    http::{self, BodyError, HeaderMap, header},
+    http::{self, BodyError, Headers},
     platform::Level,
 };
 use serde::{
@@ -13,6 +13,8 @@ use serde::{
 
 /// The most octets that an answer may have: Lambda's limit of 6 MB for a buffered response.
 const LIMIT: usize = 6 * 1024 * 1024;
+
+const SET_COOKIE: &str = "set-cookie";
 
 /// The answer in the form that the event wants.
 ///
@@ -47,7 +49,7 @@ fn too_large() -> Problem {
     .with_retry(false)
 }
 
-fn encode(format: Format, status: http::StatusCode, headers: &HeaderMap, octets: &[u8]) -> String {
+fn encode(format: Format, status: http::StatusCode, headers: &Headers, octets: &[u8]) -> String {
     let (body, is_base64_encoded) = match std::str::from_utf8(octets) {
         Ok(text) => (text.to_owned(), false),
         Err(_) => (STANDARD.encode(octets), true),
@@ -61,7 +63,7 @@ fn encode(format: Format, status: http::StatusCode, headers: &HeaderMap, octets:
         status_description: alb.then(|| format!("{status_code} {reason}")),
         headers: (version_2 || format == Format::Alb).then_some(Single { headers, cookies: !version_2 }),
         multi_value_headers: (!version_2 && format != Format::Alb).then_some(Multi(headers)),
-        cookies: (version_2 && headers.contains_key(header::SET_COOKIE)).then_some(Cookies(headers)),
+        cookies: (version_2 && headers.contains(SET_COOKIE)).then_some(Cookies(headers)),
         body: &body,
         is_base64_encoded,
     };
@@ -88,58 +90,55 @@ struct Answer<'a> {
 /// Headers with one value each: values of one name are joined by commas (RFC 9110, section 5.3). Cookies cannot be
 /// joined; where they have no place of their own, the last one counts.
 struct Single<'a> {
-    headers: &'a HeaderMap,
+    headers: &'a Headers,
     cookies: bool,
 }
 
 impl Serialize for Single<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for name in self.headers.keys() {
-            if name == header::SET_COOKIE {
+        for name in self.headers.names() {
+            if name == SET_COOKIE {
                 if self.cookies
-                    && let Some(last) = self.headers.get_all(name).iter().next_back()
+                    && let Some(last) = values(self.headers, name).next_back()
                 {
-                    map.serialize_entry(name.as_str(), &String::from_utf8_lossy(last.as_bytes()))?;
+                    map.serialize_entry(name, &last)?;
                 }
                 continue;
             }
             let values: Vec<_> = values(self.headers, name).collect();
-            map.serialize_entry(name.as_str(), &values.join(", "))?;
+            map.serialize_entry(name, &values.join(", "))?;
         }
         map.end()
     }
 }
 
 /// Headers with a list of values each.
-struct Multi<'a>(&'a HeaderMap);
+struct Multi<'a>(&'a Headers);
 
 impl Serialize for Multi<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for name in self.0.keys() {
-            map.serialize_entry(name.as_str(), &values(self.0, name).collect::<Vec<_>>())?;
+        for name in self.0.names() {
+            map.serialize_entry(name, &values(self.0, name).collect::<Vec<_>>())?;
         }
         map.end()
     }
 }
 
 /// The values of `Set-Cookie`.
-struct Cookies<'a>(&'a HeaderMap);
+struct Cookies<'a>(&'a Headers);
 
 impl Serialize for Cookies<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        for value in values(self.0, &header::SET_COOKIE) {
+        for value in values(self.0, SET_COOKIE) {
             list.serialize_element(&value)?;
         }
         list.end()
     }
 }
 
-fn values<'a>(
-    headers: &'a HeaderMap,
-    name: &pikku::http::HeaderName,
-) -> impl Iterator<Item = std::borrow::Cow<'a, str>> {
-    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()))
+fn values<'a>(headers: &'a Headers, name: &str) -> impl DoubleEndedIterator<Item = std::borrow::Cow<'a, str>> {
+    headers.get_all(name).map(String::from_utf8_lossy)
 }
