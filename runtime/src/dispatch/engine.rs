@@ -9,7 +9,7 @@ use crate::{
     call::{Context, Direct, Trigger},
     error::chain,
     function::Reply,
-    http::{HttpRequest, Method, StatusCode},
+    http::{HttpRequest, Method, RequestPath, StatusCode},
     middleware::Next,
     platform::{Level, LogLine},
     service::{Container, Scope},
@@ -132,6 +132,11 @@ impl Engine {
             Reply::Json(body) => Response::json(status.unwrap_or(StatusCode::OK), body),
             Reply::Response(response) => *response,
         })
+    }
+
+    /// Whether a route of the app takes this path, with some method.
+    pub fn has_path(&self, path: &str) -> bool {
+        self.router.has(RequestPath::encoded(path).canonical())
     }
 
     /// The wiring that takes what arrived; `None` when nobody is wired for it.

@@ -86,6 +86,11 @@ impl Router {
         Ok(Self { paths, entries })
     }
 
+    /// Whether a route takes this path, in its canonical form, with some method.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.paths.at(path).is_ok()
+    }
+
     /// Where a request to this path, in its canonical form, belongs.
     pub(super) fn find(&self, method: &Method, path: &str) -> Routed<'_> {
         let Ok(matched) = self.paths.at(path) else { return Routed::Nothing };
@@ -155,8 +160,10 @@ mod tests {
         assert_eq!(find(&router, Method::HEAD, "/only"), "POST");
         assert_eq!(find(&router, Method::GET, "/a/x%2Fy"), r#"2 [("id", "x/y")]"#);
         assert_eq!(find(&router, Method::GET, "/f/b/c"), r#"3 [("rest", "b/c")]"#);
+        assert!(router.has("/only") && router.has("/f/b/c"));
         for nowhere in ["/A", "/a/", "/a/b/", "/f/", "/f", "/", ""] {
             assert_eq!(find(&router, Method::GET, nowhere), "nothing", "{nowhere}");
+            assert!(!router.has(nowhere));
         }
     }
 

@@ -1,0 +1,138 @@
+use pikku::dispatch::StartError;
+use std::{error::Error, fmt, io};
+
+/// Why a server could not begin.
+///
+/// As `Debug`, which `main` prints, it is the reason with its cause and what to do about it.
+#[non_exhaustive]
+pub enum ServeError {
+    /// It cannot listen at its address.
+    Address {
+        /// The address.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// An environment variable is not what it should be.
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The app could not start.
+    App(StartError),
+    /// The system refuses what every server needs.
+    Process {
+        /// What could not be done.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ServeError {
+    pub(crate) fn address(address: &str, source: io::Error) -> Self {
+        Self::Address { address: address.to_owned(), source }
+    }
+
+    pub(crate) fn setting(name: &'static str, value: &str, reason: impl Into<String>) -> Self {
+        Self::Setting { name, value: value.to_owned(), reason: reason.into() }
+    }
+
+    pub(crate) fn process(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Process { what, source }
+    }
+
+    fn is_in_use(&self) -> bool {
+        matches!(self, Self::Address { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+
+    /// The code that `cargo pikku explain` takes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Address { .. } if self.is_in_use() => "PK8001",
+            Self::Address { .. } => "PK8002",
+            Self::Setting { .. } => "PK8003",
+            Self::App(_) => "PK8004",
+            Self::Process { .. } => "PK8005",
+        }
+    }
+
+    /// The exit code of a program that ends because of it: 2 for a wrong setting, 3 for an app that cannot start, 8 for
+    /// what the system refuses.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Setting { .. } => 2,
+            Self::App(_) => 3,
+            Self::Address { .. } | Self::Process { .. } => 8,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Address { .. } if self.is_in_use() => {
+                "stop the process that listens there (`ss -ltnp` names it), or set PIKKU_ADDRESS or PORT to another"
+            }
+            Self::Address { .. } => {
+                "set PIKKU_ADDRESS to an address of this machine with a port, such as 0.0.0.0:8080; ports below 1024 \
+                 take a privilege"
+            }
+            Self::Setting { .. } => "set the variable to what it takes, or take it away",
+            Self::App(_) => "mend what the message names; the same would stop the app on every platform",
+            Self::Process { .. } => "see the limits of the process (`ulimit -a`) and of its container",
+        }
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { address, .. } if self.is_in_use() => {
+                write!(formatter, "the address {address} is in use")
+            }
+            Self::Address { address, .. } => write!(formatter, "the server cannot listen at {address}"),
+            Self::Setting { name, value, reason } => write!(formatter, "{name} is `{value}`: {reason}"),
+            Self::App(_) => formatter.write_str("the app could not start"),
+            Self::Process { what, .. } => write!(formatter, "could not {what}"),
+        }
+    }
+}
+
+impl fmt::Debug for ServeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self} ({})", self.code())?;
+        if let Some(cause) = self.source() {
+            write!(formatter, "\n  caused by: {cause}")?;
+        }
+        write!(formatter, "\n\nhint: {}", self.hint())
+    }
+}
+
+impl Error for ServeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Address { source, .. } | Self::Process { source, .. } => Some(source),
+            Self::App(why) => Some(why),
+            Self::Setting { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_reads() {
+        let error = ServeError::address("127.0.0.1:80", io::ErrorKind::AddrInUse.into());
+        assert_eq!(
+            format!("{error:?}"),
+            "the address 127.0.0.1:80 is in use (PK8001)\n  caused by: address in use\n\nhint: stop the process that \
+             listens there (`ss -ltnp` names it), or set PIKKU_ADDRESS or PORT to another"
+        );
+    }
+}

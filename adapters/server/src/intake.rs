@@ -1,0 +1,167 @@
+//! Bodies on their way in: whole, and within limits.
+
+use crate::Limits;
+use bytes::{Buf, Bytes};
+use http_body::Body;
+use http_body_util::BodyExt;
+use pikku::{Problem, StatusCode};
+use std::{pin::pin, sync::Arc};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+/// Takes bodies, and knows how many octets are held.
+#[derive(Clone, Debug)]
+pub(crate) struct Intake {
+    limits: Arc<Limits>,
+    room: Arc<Semaphore>,
+}
+
+/// A body that was taken. It counts among those that are held until this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) octets: Bytes,
+    /// Never read: it gives the room back when it is dropped.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Intake {
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        let room = Arc::new(Semaphore::new(limits.bodies.min(Semaphore::MAX_PERMITS)));
+        Self { limits, room }
+    }
+
+    /// All of a body.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a client whose body is too large, too slow or none, or for which there is no room.
+    pub(crate) async fn take<B: Body>(&self, body: B) -> Result<Taken, Problem> {
+        if body.is_end_stream() {
+            return Ok(Taken::default());
+        }
+        let taken = timeout(self.limits.request_time, self.read(body)).await;
+        taken.unwrap_or_else(|_| {
+            Err(Problem::new(StatusCode::new(408), "request_timeout", "the body did not arrive in time"))
+        })
+    }
+
+    async fn read<B: Body>(&self, body: B) -> Result<Taken, Problem> {
+        // What is declared to be too large is refused before it is sent.
+        if body.size_hint().lower() > self.limits.body as u64 {
+            return Err(self.too_large());
+        }
+        let mut body = pin!(body);
+        let mut taken = Taken::default();
+        // Most bodies are one piece, which is not copied.
+        let mut several = Vec::new();
+        while let Some(frame) = body.frame().await {
+            // What broke is the connection's matter; no text of it concerns who sent the request.
+            let frame = frame.map_err(|_| Problem::malformed("the body ended early or is not well-formed"))?;
+            let Ok(mut data) = frame.into_data() else { continue };
+            let length = data.remaining();
+            if length == 0 {
+                continue;
+            }
+            if taken.octets.len() + several.len() + length > self.limits.body {
+                return Err(self.too_large());
+            }
+            taken.make_room(&self.room, length)?;
+            if taken.octets.is_empty() && several.is_empty() {
+                taken.octets = data.copy_to_bytes(length);
+                continue;
+            }
+            several.extend_from_slice(&std::mem::take(&mut taken.octets));
+            several.extend_from_slice(&data.copy_to_bytes(length));
+        }
+        if !several.is_empty() {
+            taken.octets = several.into();
+        }
+        Ok(taken)
+    }
+
+    fn too_large(&self) -> Problem {
+        Problem::too_large(format!("the body is larger than this takes, which is {} octets", self.limits.body))
+    }
+}
+
+impl Taken {
+    fn make_room(&mut self, room: &Arc<Semaphore>, length: usize) -> Result<(), Problem> {
+        let none = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "there is no room for the body now");
+        let length = u32::try_from(length).map_err(|_| none())?;
+        let more = Arc::clone(room).try_acquire_many_owned(length).map_err(|_| none())?;
+        match &mut self._room {
+            Some(room) => room.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{Full, StreamBody};
+    use std::{convert::Infallible, time::Duration};
+
+    fn intake(body: usize, bodies: usize) -> Intake {
+        Intake::new(Arc::new(Limits { body, bodies, ..Limits::default() }))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_taken_up_to_the_limit() {
+        let intake = intake(4, 100);
+        assert_eq!(intake.take(Full::new(Bytes::from("four"))).await.unwrap().octets, "four");
+        let problem = intake.take(Full::new(Bytes::from("seven"))).await.unwrap_err();
+        assert_eq!((problem.status().as_u16(), problem.code()), (413, "content_too_large"));
+    }
+
+    #[tokio::test]
+    async fn bodies_share_the_room_until_they_are_dropped() {
+        let intake = intake(8, 8);
+        let first = intake.take(Full::new(Bytes::from("seven"))).await.unwrap();
+        let problem = intake.take(Full::new(Bytes::from("four"))).await.unwrap_err();
+        assert_eq!((problem.status().as_u16(), problem.code(), problem.retry()), (503, "overloaded", true));
+        drop(first);
+        assert_eq!(intake.take(Full::new(Bytes::from("four"))).await.unwrap().octets, "four");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up() {
+        struct Never;
+        impl Body for Never {
+            type Data = Bytes;
+            type Error = Infallible;
+
+            fn poll_frame(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+                std::task::Poll::Pending
+            }
+        }
+        let begun = tokio::time::Instant::now();
+        let problem = intake(8, 8).take(Never).await.unwrap_err();
+        assert_eq!((problem.status().as_u16(), problem.code()), (408, "request_timeout"));
+        assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test]
+    async fn pieces_are_put_together() {
+        let pieces =
+            ["one ", "", "two ", "three"].map(|text| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(text))));
+        let taken = intake(100, 100).take(StreamBody::new(Pieces(pieces.into_iter().collect()))).await.unwrap();
+        assert_eq!(taken.octets, "one two three");
+    }
+
+    struct Pieces<T>(std::collections::VecDeque<T>);
+
+    impl<T: Unpin> futures_core::Stream for Pieces<T> {
+        type Item = T;
+
+        fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<T>> {
+            std::task::Poll::Ready(self.0.pop_front())
+        }
+    }
+}

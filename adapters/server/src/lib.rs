@@ -1,0 +1,64 @@
+//! Runs a Pikku app as a plain server.
+//!
+//! Most apps call [`serve`]:
+//!
+//! ```no_run
+//! # use pikku::{App, Selection, http::get};
+//! # #[pikku::function]
+//! # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
+//! # #[derive(pikku::Group)] struct Hello;
+//! # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/"))) }
+//! # struct All; impl Selection for All {
+//! #     const GROUPS: Option<&'static [&'static str]> = None;
+//! #     fn contract<F: pikku::Function>() -> Result<pikku::Contract, pikku::ContractMissing> {
+//! #         Err(pikku::ContractMissing::new(F::NAME))
+//! #     }
+//! # }
+//! #[tokio::main]
+//! async fn main() -> Result<(), pikku_server::ServeError> {
+//!     pikku_server::serve(app::<All>()).await
+//! }
+//! ```
+//!
+//! It answers HTTP/1.1 and HTTP/2 on one port, keeps every request within [`Limits`], says whether it is alive and ready,
+//! and ends gracefully on SIGTERM and SIGINT. [`Server`] is the same with settings; [`run`] is the `main` of a program
+//! that `cargo pikku package --target server` builds.
+//!
+//! Where there is a server already, [`AppService`] is the app as a [`tower_service::Service`]: it mounts in axum, hyper or
+//! any tower stack, beside handlers that know nothing of Pikku.
+//!
+//! The adapter translates: a request to a call of the runtime, and the outcome back to a response. It decides nothing else;
+//! routing, validation and errors are the runtime's. Lines of the log are `tracing` events.
+//!
+//! | of a request | the call has |
+//! |---|---|
+//! | `x-request-id`, or one that is made | its id; the response carries it as well |
+//! | `traceparent` | its trace |
+//! | the request's time | its deadline |
+//! | a client that goes away | its end: the function is dropped where it waits |
+//!
+//! Queues, schedules and other sources have no engine here yet: [`serve`] says at start which ones nothing feeds.
+
+mod answer;
+mod connection;
+mod error;
+mod health;
+mod intake;
+mod limits;
+mod log;
+mod platform;
+mod pulse;
+mod request;
+mod run;
+mod server;
+mod service;
+mod settings;
+mod stop;
+
+pub use answer::Answer;
+pub use error::ServeError;
+pub use limits::Limits;
+pub use request::ClientAddress;
+pub use run::run;
+pub use server::{Bound, Server, serve};
+pub use service::AppService;

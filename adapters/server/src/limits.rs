@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+/// What a server takes at most. What is over a limit is refused with a response that says so, or closed where HTTP has none.
+///
+/// There may be more of them in a later version, so write `Limits { body: 1 << 20, ..Limits::default() }`.
+///
+/// [`AppService`](crate::AppService) keeps those of bodies and of the time of a request; those of connections, headers and
+/// the time of an end are kept by [`Server`](crate::Server).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The octets of a body: 10 MiB. More is 413.
+    pub body: usize,
+    /// The octets of all bodies that are held at a time: 64 MiB. More is 503.
+    pub bodies: usize,
+    /// How long a request may take, its body included: 30 s. A body that is not there by then is 408, an answer 504. A
+    /// streamed answer may go on for longer once it has begun.
+    pub request_time: Duration,
+    /// The octets of a request's head: 32 KiB, and at least 8 KiB. More is 431.
+    pub head: usize,
+    /// The headers of a request: 100. More is 431.
+    pub headers: usize,
+    /// How long a connection may go on without a request, and thus how long a head may take: 30 s. It is also how long a
+    /// client may take none of the octets that it is sent.
+    pub idle_time: Duration,
+    /// The connections at a time: 10,000. Others wait until one ends.
+    pub connections: usize,
+    /// The requests at a time on one connection of HTTP/2: 100. Others wait.
+    pub streams: u32,
+    /// How long requests may still take when the server is asked to stop: 25 s.
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 10 << 20,
+            bodies: 64 << 20,
+            request_time: Duration::from_secs(30),
+            head: 32 << 10,
+            headers: 100,
+            idle_time: Duration::from_secs(30),
+            connections: 10_000,
+            streams: 100,
+            drain_time: Duration::from_secs(25),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Whether a connection lives: hyper's own timeout counts for heads of HTTP/1 alone, and its detection of the version waits
+//! for ever.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+
+/// Not blocked.
+const NEVER: u64 = u64::MAX;
+
+/// What a connection does, for whoever ends those that do nothing.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    begun: Instant,
+    /// How many requests are being answered.
+    active: AtomicUsize,
+    /// When the last of them ended, or octets were last written, in milliseconds from the beginning.
+    last_ms: AtomicU64,
+    /// Since when the client takes nothing.
+    blocked_ms: AtomicU64,
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Beat(Arc<Pulse>);
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        let (active, last_ms, blocked_ms) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(NEVER));
+        Self { begun: Instant::now(), active, last_ms, blocked_ms }
+    }
+
+    /// A request has begun.
+    pub(crate) fn beat(self: &Arc<Self>) -> Beat {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        Beat(Arc::clone(self))
+    }
+
+    /// Completes when for this long there was no request, or the client has taken nothing of what it is sent.
+    pub(crate) async fn stops(&self, limit: Duration) {
+        loop {
+            let left = self.left(limit.as_millis() as u64);
+            if left == 0 {
+                return;
+            }
+            sleep(Duration::from_millis(left)).await;
+        }
+    }
+
+    fn left(&self, limit: u64) -> u64 {
+        let since = match self.blocked_ms.load(Ordering::Relaxed) {
+            NEVER if self.active.load(Ordering::Relaxed) > 0 => return limit.max(1),
+            NEVER => self.last_ms.load(Ordering::Relaxed),
+            since => since,
+        };
+        (since + limit).saturating_sub(self.now_ms())
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.begun.elapsed().as_millis() as u64
+    }
+
+    fn written(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if polled.is_pending() {
+            // The first of several counts.
+            let _ = self.blocked_ms.compare_exchange(NEVER, self.now_ms(), Ordering::Relaxed, Ordering::Relaxed);
+        } else {
+            self.blocked_ms.store(NEVER, Ordering::Relaxed);
+            self.last_ms.store(self.now_ms(), Ordering::Relaxed);
+        }
+        polled
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        self.0.last_ms.store(self.0.now_ms(), Ordering::Relaxed);
+        self.0.active.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection whose writes are seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) stream: TcpStream,
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+impl AsyncRead for Seen {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Seen {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, octets);
+        self.pulse.written(polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.pulse.written(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    async fn stops_after(pulse: &Arc<Pulse>) -> u64 {
+        let begun = Instant::now();
+        pulse.stops(LIMIT).await;
+        begun.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_request_stops() {
+        let pulse = Arc::new(Pulse::new());
+        assert_eq!(stops_after(&pulse).await, 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_counts_from_the_end_of_a_request() {
+        let pulse = Arc::new(Pulse::new());
+        let beat = pulse.beat();
+        let ends = async {
+            sleep(Duration::from_secs(100)).await;
+            drop(beat);
+        };
+        let (after, ()) = tokio::join!(stops_after(&pulse), ends);
+        assert_eq!(after, 130);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_stops_its_connection() {
+        let pulse = Arc::new(Pulse::new());
+        let _beat = pulse.beat();
+        sleep(Duration::from_secs(50)).await;
+        let _ = pulse.written(Poll::Pending);
+        sleep(Duration::from_secs(10)).await;
+        let _ = pulse.written(Poll::Pending);
+        assert_eq!(stops_after(&pulse).await, 20);
+    }
+}

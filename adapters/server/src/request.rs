@@ -1,0 +1,104 @@
+//! From a request of the `http` crate to that of the runtime.
+
+use http::{HeaderMap, HeaderValue, header, request::Parts, uri::Authority};
+use pikku::{
+    Bytes,
+    http::{HttpRequest, RequestPath, parse_cookies, parse_query},
+};
+use std::net::SocketAddr;
+
+/// The header of the id of a request.
+pub(crate) const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
+
+/// The header of W3C Trace Context.
+const TRACE: &str = "traceparent";
+
+/// The longest id that is taken over.
+const LONGEST_ID: usize = 128;
+
+/// The address of the client: an extension of requests. [`Server`](crate::Server) sets it; around an
+/// [`AppService`](crate::AppService) a layer of your own may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub SocketAddr);
+
+/// A request for the runtime. Routes are matched on the path as it is, so on what a router has left of it.
+pub(crate) fn read(parts: Parts, body: Bytes) -> HttpRequest {
+    let Parts { method, uri, mut headers, extensions, .. } = parts;
+    if let Some(authority) = uri.authority() {
+        host(&mut headers, authority);
+    }
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
+    let cookies = cookies.flat_map(parse_cookies).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    HttpRequest {
+        method,
+        path: RequestPath::encoded(uri.path()),
+        route_path: None,
+        query: uri.query().map(|query| parse_query(query.as_bytes())).unwrap_or_default(),
+        cookies,
+        body,
+        client_ip: extensions.get().map(|ClientAddress(address)| address.ip().to_canonical().to_string()),
+        request_id: None,
+        stage: None,
+        resource: None,
+        headers,
+    }
+}
+
+/// The authority of the request's target goes before `Host` (RFC 9112, section 3.2.2), and is all that HTTP/2 has (RFC
+/// 9113, section 8.3.1).
+fn host(headers: &mut HeaderMap, authority: &Authority) {
+    // User information is no part of `Host`.
+    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+    if let Ok(host) = HeaderValue::from_str(host) {
+        headers.insert(header::HOST, host);
+    }
+}
+
+/// The id that a request has, where it is one: up to 128 visible characters.
+pub(crate) fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(REQUEST_ID)?;
+    let fits = (1..=LONGEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    fits.then(|| id.clone())
+}
+
+/// The trace that a request belongs to, as it arrived.
+pub(crate) fn trace(headers: &HeaderMap) -> Option<String> {
+    headers.get(TRACE)?.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(request: http::request::Builder) -> Parts {
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_request_is_read() {
+        let address: SocketAddr = "[::ffff:192.0.2.7]:4711".parse().unwrap();
+        let request = http::Request::put("http://user@shop.example:81/a%2Fb/c?q=x+y&q=%C3%A9&flag")
+            .header("host", "elsewhere")
+            .header("cookie", "a=1; b=2")
+            .header("cookie", "c=3")
+            .extension(ClientAddress(address));
+        let read = read(parts(request), Bytes::from("body"));
+        assert_eq!((read.method.as_str(), read.header("host")), ("PUT", Some("shop.example:81")));
+        assert_eq!(read.path.segments().collect::<Vec<_>>(), ["a/b", "c"]);
+        assert_eq!(read.query, [("q", "x y"), ("q", "é"), ("flag", "")].map(|(n, v)| (n.to_owned(), v.to_owned())));
+        assert_eq!(read.cookies.len(), 3);
+        assert_eq!(read.client_ip.as_deref(), Some("192.0.2.7"));
+        assert_eq!(read.body, "body");
+    }
+
+    #[test]
+    fn only_a_plain_id_is_taken_over() {
+        let id = |value: &[u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            given_id(&HeaderMap::from_iter([(REQUEST_ID, value)])).is_some()
+        };
+        assert!(id(b"req-1") && id(&[b'a'; 128]));
+        assert!(!id(b"") && !id(&[b'a'; 129]) && !id(b"a b") && !id(&[0xff]));
+        assert_eq!(given_id(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,228 @@
+//! The server around the service: it listens, accepts, and ends.
+
+use crate::{
+    AppService, Limits, ServeError,
+    connection::Connections,
+    log,
+    settings::Settings,
+    stop::{Signals, Stop},
+};
+use pikku::{App, Selection};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+/// How long to wait when the process has no more files for connections.
+const EXHAUSTED: Duration = Duration::from_secs(1);
+
+/// How long connections may take to end that are told to end at once, and services to close when the time is over.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Serves an app until SIGTERM or SIGINT: over HTTP/1.1 and HTTP/2, within limits, with health and readiness.
+///
+/// Its settings are the environment variables that [`Server::environment`] lists. Where nothing listens to `tracing` yet,
+/// lines of the log go to standard error.
+///
+/// # Errors
+///
+/// Why it could not begin.
+pub async fn serve<S: Selection>(app: App<S>) -> Result<(), ServeError> {
+    log::listen()?;
+    Server::new(app).environment()?.serve().await
+}
+
+/// A server that is being prepared.
+#[derive(Debug)]
+#[must_use = "a server does nothing until it serves"]
+pub struct Server<S> {
+    app: App<S>,
+    settings: Settings,
+    stop: Option<Stop>,
+}
+
+impl<S: Selection> Server<S> {
+    /// A server of that app: on `127.0.0.1:8080`, with the default limits, alive at `/healthz` and ready at `/readyz`.
+    pub fn new(app: App<S>) -> Self {
+        Self { app, settings: Settings::default(), stop: None }
+    }
+
+    /// Takes settings from the environment:
+    ///
+    #[doc = include_str!("docs/settings.md")]
+    ///
+    /// # Errors
+    ///
+    /// A variable is not what it should be.
+    pub fn environment(mut self) -> Result<Self, ServeError> {
+        self.settings.read(|name| std::env::var(name).ok())?;
+        Ok(self)
+    }
+
+    /// Listens at this address, such as `0.0.0.0:8080`; port 0 is a free one.
+    pub fn address(mut self, address: impl ToString) -> Self {
+        self.settings.address = address.to_string();
+        self
+    }
+
+    /// Keeps to these limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Says at this path that it is alive, or nowhere. A route of the app for the same path goes before it.
+    pub fn alive_at(mut self, path: Option<&str>) -> Self {
+        self.settings.health.live = path.map(str::to_owned);
+        self
+    }
+
+    /// Says at this path whether it takes requests, or nowhere. A route of the app for the same path goes before it.
+    pub fn ready_at(mut self, path: Option<&str>) -> Self {
+        self.settings.health.ready = path.map(str::to_owned);
+        self
+    }
+
+    /// Stops when this completes, instead of at a signal.
+    pub fn until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.stop = Some(Stop::Given(Box::pin(stop)));
+        self
+    }
+
+    /// Listens, and starts the app. Connections wait until [`Bound::serve`].
+    ///
+    /// # Errors
+    ///
+    /// Why it could not begin.
+    pub async fn bind(self) -> Result<Bound, ServeError> {
+        let Self { app, settings, stop } = self;
+        let Settings { address, limits, health } = settings;
+        let failed = |source| ServeError::address(&address, source);
+        // Before the services are built, for which a second process on one port would have no use.
+        let listener = TcpListener::bind(&address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let stop = match stop {
+            Some(stop) => stop,
+            None => Stop::Signals(Signals::listen().map_err(ServeError::process("listen to signals"))?),
+        };
+        let service = AppService::start(app, limits).await.map_err(ServeError::App)?;
+        let health = health.beside(&service);
+        let idle: Vec<&str> = service.engine().source_ids().collect();
+        if !idle.is_empty() {
+            let sources = idle.join(", ");
+            tracing::warn!("nothing feeds these sources here, as the plain server has no engine for them: {sources}");
+        }
+        Ok(Bound { listener, address, connections: Arc::new(Connections::new(service, health)), stop })
+    }
+
+    /// Serves until it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not begin.
+    pub async fn serve(self) -> Result<(), ServeError> {
+        self.bind().await?.serve().await;
+        Ok(())
+    }
+}
+
+/// A server that listens, its app started.
+#[derive(Debug)]
+#[must_use = "connections wait until it serves"]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    connections: Arc<Connections>,
+    stop: Stop,
+}
+
+impl Bound {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until it is stopped. Then it takes no more connections, finishes requests and the work after their answers
+    /// for as long as [`Limits::drain_time`] says, and closes the services.
+    pub async fn serve(self) {
+        let Self { listener, address, connections, mut stop } = self;
+        tracing::info!("listening on http://{address}");
+        let asked = tokio::select! {
+            asked = stop.asked() => asked,
+            never = accept(&listener, &connections) => match never {},
+        };
+        tracing::info!("stopping, {asked}");
+        drop(listener);
+        connections.stopping.cancel();
+        connections.tasks.close();
+        let limit = connections.service.limits().drain_time;
+        let finished = async {
+            connections.tasks.wait().await;
+            connections.service.close().await;
+        };
+        let finished = tokio::select! {
+            finished = timeout(limit, finished) => finished.is_ok(),
+            () = stop.insisted() => false,
+        };
+        if !finished {
+            tracing::warn!("not everything was done when the time to stop was over; what is left is ended");
+            connections.ended.cancel();
+            let closed = async {
+                connections.tasks.wait().await;
+                connections.service.engine().close().await;
+            };
+            if timeout(LAST, closed).await.is_err() {
+                tracing::error!("the services took too long to close");
+            }
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// No value: accepting never ends by itself.
+enum Never {}
+
+/// Takes connections, as many at a time as the limit says.
+async fn accept(listener: &TcpListener, connections: &Arc<Connections>) -> Never {
+    let most = connections.service.limits().connections.min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(most));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            // It is never closed.
+            std::future::pending::<()>().await;
+            continue;
+        };
+        let (stream, client) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                refused(&error).await;
+                continue;
+            }
+        };
+        prepare(&stream);
+        let attended = Arc::clone(connections).attend(stream, client);
+        connections.tasks.spawn(async move {
+            attended.await;
+            drop(place);
+        });
+    }
+}
+
+/// An answer's last octets do not wait for a full packet.
+fn prepare(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("a connection keeps its delay: {error}");
+    }
+}
+
+/// A connection that could not be accepted: either it is gone already, or the process has too many files open.
+async fn refused(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::error!("a connection could not be accepted: {error}");
+    sleep(EXHAUSTED).await;
+}

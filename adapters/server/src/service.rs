@@ -1,0 +1,196 @@
+//! The app as a tower service.
+
+use crate::{
+    Answer, Limits,
+    intake::Intake,
+    platform::Process,
+    request::{self, REQUEST_ID},
+};
+use http::{HeaderValue, Method, Request, Response};
+use http_body::Body;
+use pikku::{
+    App, BoxFuture, Engine, Selection,
+    call::{AfterAnswer, Context},
+    dispatch::StartError,
+    platform::{Level, LogLine},
+};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{self, Poll},
+};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+/// An app that has been started, as a tower service: requests in, responses out, whole bodies in, streams out.
+///
+/// It never fails: every error is a response. Clones share the app. A request whose future is dropped, as servers do when
+/// the client goes away, ends its call.
+///
+/// ```
+/// # use pikku::{All, App, Selection, http::get};
+/// # #[pikku::function]
+/// # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
+/// # #[derive(pikku::Group)] struct Hello;
+/// # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/hello"))) }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let service = pikku_server::AppService::start(app::<All>(), Default::default()).await?;
+/// let router: axum::Router = axum::Router::new()
+///     .route("/version", axum::routing::get(|| async { "1.0" }))
+///     .fallback_service(service.clone());
+/// // … serve the router; then:
+/// service.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct AppService(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    engine: Engine,
+    limits: Arc<Limits>,
+    intake: Intake,
+    /// The work after answers.
+    work: TaskTracker,
+    executor: Handle,
+}
+
+impl AppService {
+    /// Starts an app: checks its wirings and builds its services.
+    ///
+    /// # Errors
+    ///
+    /// What stops it from starting.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with timers.
+    pub async fn start<S: Selection>(app: App<S>, limits: Limits) -> Result<Self, StartError> {
+        let engine = Engine::start(app, Arc::new(Process)).await?;
+        let limits = Arc::new(limits);
+        let intake = Intake::new(Arc::clone(&limits));
+        Ok(Self(Arc::new(Shared { engine, limits, intake, work: TaskTracker::new(), executor: Handle::current() })))
+    }
+
+    /// Waits for the work after answers, then closes the services, each before those it needs. For when no more requests
+    /// come.
+    pub async fn close(&self) {
+        self.0.work.close();
+        self.0.work.wait().await;
+        self.0.engine.close().await;
+    }
+
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.0.limits
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer<B: Body>(self, request: Request<B>) -> Response<Answer> {
+        let (parts, body) = request.into_parts();
+        let id = request::given_id(&parts.headers).unwrap_or_else(made_id);
+        let text = id.to_str().unwrap_or_default().to_owned();
+        let trace = request::trace(&parts.headers);
+        let span = tracing::info_span!("request", id = text, trace = trace);
+        let head = parts.method == Method::HEAD;
+        let context = Context {
+            id: text,
+            deadline_ms: Some(self.0.engine.platform().now_ms() + self.0.limits.request_time.as_millis() as u64),
+            trace,
+            ..Context::default()
+        };
+        let answering = Answering::new(&self, &context);
+        let answered = async {
+            match self.0.intake.take(body).await {
+                Ok(mut taken) => {
+                    let request = request::read(parts, std::mem::take(&mut taken.octets));
+                    let response = self.0.engine.http(request, context).await;
+                    // Until here the body may have been held.
+                    drop(taken);
+                    response
+                }
+                Err(problem) => {
+                    tracing::info!(target: "pikku", code = problem.code(), status = problem.status().as_u16(), "{}", problem.detail());
+                    pikku::Response::refusal(&problem, head)
+                }
+            }
+        };
+        let pikku::Response { status, headers, body } = answered.instrument(span).await;
+        let mut response = Response::new(Answer::new(body, Some(answering)));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response.headers_mut().entry(REQUEST_ID).or_insert(id);
+        response
+    }
+}
+
+/// An id for a request that has none: 128 random bits.
+fn made_id() -> HeaderValue {
+    let text = format!("{:032x}", fastrand::u128(..));
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}
+
+impl<B> tower_service::Service<Request<B>> for AppService
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+/// A request from its beginning to the end of its answer, or to the client's going away, whichever is first.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    service: AppService,
+    cancelled: Arc<AtomicBool>,
+    after: AfterAnswer,
+    deadline_ms: Option<u64>,
+}
+
+impl Answering {
+    fn new(service: &AppService, context: &Context) -> Self {
+        Self {
+            service: service.clone(),
+            cancelled: Arc::clone(&context.cancelled),
+            after: context.after.clone(),
+            deadline_ms: context.deadline_ms,
+        }
+    }
+
+    pub(crate) fn log_failed_body(&self, reason: &str) {
+        let line = LogLine::new(Level::Error, "the body of a response could not be made");
+        self.service.0.engine.platform().log(&LogLine { detail: Some(reason), ..line });
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        if self.after.is_empty() {
+            return;
+        }
+        let (service, after, deadline_ms) = (self.service.clone(), self.after.clone(), self.deadline_ms);
+        let work = async move { after.run(&**service.0.engine.platform(), deadline_ms).await };
+        self.service.0.work.spawn_on(work, &self.service.0.executor);
+    }
+}

@@ -1,0 +1,145 @@
+//! Settings from the environment.
+
+use crate::{Limits, ServeError, health::Health};
+use std::{str::FromStr, time::Duration};
+
+/// The longest time that can be set: a day.
+const LONGEST_S: f64 = 86_400.0;
+
+/// How a server serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) address: String,
+    pub(crate) limits: Limits,
+    pub(crate) health: Health,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let path = |path: &str| Some(path.to_owned());
+        Self {
+            address: "127.0.0.1:8080".to_owned(),
+            limits: Limits::default(),
+            health: Health { live: path("/healthz"), ready: path("/readyz") },
+        }
+    }
+}
+
+impl Settings {
+    /// Takes what the variables say. `get` gives the value of a variable.
+    pub(crate) fn read(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), ServeError> {
+        let Self { address, limits, health } = self;
+        if let Some(given) = get("PIKKU_ADDRESS") {
+            *address = given;
+        } else if let Some(port) = number::<u16>(&get, "PORT", 0)? {
+            *address = format!("0.0.0.0:{port}");
+        }
+        let times = [
+            ("PIKKU_REQUEST_TIME", &mut limits.request_time),
+            ("PIKKU_IDLE_TIME", &mut limits.idle_time),
+            ("PIKKU_DRAIN_TIME", &mut limits.drain_time),
+        ];
+        for (name, time) in times {
+            *time = seconds(&get, name)?.unwrap_or(*time);
+        }
+        let counts = [
+            ("PIKKU_BODY_LIMIT", 0, &mut limits.body),
+            ("PIKKU_BODIES_LIMIT", 0, &mut limits.bodies),
+            ("PIKKU_HEAD_LIMIT", 8 << 10, &mut limits.head),
+            ("PIKKU_HEADERS_LIMIT", 1, &mut limits.headers),
+            ("PIKKU_CONNECTIONS", 1, &mut limits.connections),
+        ];
+        for (name, least, count) in counts {
+            *count = number(&get, name, least)?.unwrap_or(*count);
+        }
+        for (name, path) in [("PIKKU_HEALTH_PATH", &mut health.live), ("PIKKU_READY_PATH", &mut health.ready)] {
+            let Some(given) = get(name) else { continue };
+            if !given.is_empty() && !given.starts_with('/') {
+                return Err(ServeError::setting(name, &given, "it does not begin with `/`"));
+            }
+            *path = (!given.is_empty()).then_some(given);
+        }
+        Ok(())
+    }
+}
+
+fn number<N: FromStr + PartialOrd + std::fmt::Display>(
+    get: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    least: N,
+) -> Result<Option<N>, ServeError> {
+    let Some(text) = get(name) else { return Ok(None) };
+    match text.parse() {
+        Ok(number) if number >= least => Ok(Some(number)),
+        Ok(_) => Err(ServeError::setting(name, &text, format!("the least is {least}"))),
+        Err(_) => Err(ServeError::setting(name, &text, "it is no whole number, or too large a one")),
+    }
+}
+
+fn seconds(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Duration>, ServeError> {
+    let Some(text) = get(name) else { return Ok(None) };
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= LONGEST_S => Ok(Some(Duration::from_secs_f64(seconds))),
+        _ => Err(ServeError::setting(name, &text, "it is no number of seconds above 0, up to a day")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, ServeError> {
+        let mut settings = Settings::default();
+        let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        settings.read(get).map(|()| settings)
+    }
+
+    #[test]
+    fn what_is_not_set_stays() {
+        assert_eq!(read(&[]).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn variables_are_taken() {
+        let settings = read(&[
+            ("PORT", "80"),
+            ("PIKKU_DRAIN_TIME", "2.5"),
+            ("PIKKU_BODY_LIMIT", "1000"),
+            ("PIKKU_HEALTH_PATH", ""),
+            ("PIKKU_READY_PATH", "/up"),
+        ])
+        .unwrap();
+        assert_eq!(settings.address, "0.0.0.0:80");
+        assert_eq!((settings.limits.drain_time, settings.limits.body), (Duration::from_millis(2500), 1000));
+        assert_eq!(settings.health, Health { live: None, ready: Some("/up".to_owned()) });
+        assert_eq!(read(&[("PORT", "80"), ("PIKKU_ADDRESS", "[::1]:81")]).unwrap().address, "[::1]:81");
+    }
+
+    #[test]
+    fn wrong_values_name_the_variable() {
+        for (name, value) in [
+            ("PORT", "70000"),
+            ("PIKKU_REQUEST_TIME", "0"),
+            ("PIKKU_IDLE_TIME", "NaN"),
+            ("PIKKU_DRAIN_TIME", "1e30"),
+            ("PIKKU_BODY_LIMIT", "10MB"),
+            ("PIKKU_HEAD_LIMIT", "100"),
+            ("PIKKU_CONNECTIONS", "0"),
+            ("PIKKU_READY_PATH", "ready"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert!(error.to_string().contains(name) && error.to_string().contains(value), "{error}");
+            assert_eq!(error.code(), "PK8003");
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_every_variable() {
+        let source = include_str!("settings.rs").split("mod tests").next().unwrap_or_default();
+        let mut quoted: Vec<&str> = source.split('"').filter(|text| text.starts_with("PIKKU_")).collect();
+        quoted.push("PORT");
+        assert_eq!(quoted.len(), 12);
+        let page = include_str!("docs/settings.md");
+        assert!(quoted.iter().all(|name| page.contains(&format!("| `{name}` |"))), "{quoted:?}");
+    }
+}

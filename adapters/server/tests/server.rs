@@ -1,0 +1,195 @@
+//! A server over real sockets: what calls see, what clients get, how it ends.
+
+mod common;
+
+use common::{app, body, header, noted, rest, started, status, until_noted};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pikku::{All, Bytes};
+use pikku_server::{Limits, Server};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::{io::AsyncWriteExt, time::sleep};
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|why| panic!("no JSON: {why}: {text:?}"))
+}
+
+#[tokio::test]
+async fn a_call_sees_its_request() {
+    let server = started(Limits::default()).await;
+    let sent = "POST http://shop.example/show/a%20b?q=1 HTTP/1.1\r\nhost: t\r\nx-request-id: req-7\r\nconnection: close\r\n\
+                traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ncookie: a=1; b=2\r\n\
+                content-length: 4\r\n\r\nbody";
+    let answer = server.raw(sent).await;
+    assert_eq!((status(&answer), header(&answer, "x-request-id")), (200, Some("req-7")));
+    let mut seen = json(body(&answer));
+    let left = seen["left_ms"].take().as_u64().unwrap();
+    assert!((25_000..=30_000).contains(&left), "{left}");
+    assert_eq!(
+        seen.to_string(),
+        r#"{"client":"127.0.0.1","cookies":[["a","1"],["b","2"]],"host":"shop.example","id":"req-7","left_ms":null,"method":"POST","octets":4,"path":"/show/a%20b","trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#
+    );
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id() {
+    let server = started(Limits::default()).await;
+    let mut ids = Vec::new();
+    for path in ["/show/1", "/nowhere", "/fail"] {
+        let answer = server.raw(format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n")).await;
+        ids.push(header(&answer, "x-request-id").unwrap().to_owned());
+    }
+    assert!(ids.iter().all(|id| id.len() == 32), "{ids:?}");
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+}
+
+#[tokio::test]
+async fn health_is_told_beside_the_app() {
+    let server = started(Limits::default()).await;
+    assert_eq!(server.get("/healthz").await, (200, r#"{"status":"alive"}"#.to_owned()));
+    assert_eq!(server.get("/readyz").await, (200, r#"{"status":"ready"}"#.to_owned()));
+    let head = server.raw("HEAD /readyz HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await;
+    assert_eq!((status(&head), body(&head)), (200, ""));
+    let post = server.raw("POST /readyz HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await;
+    assert_eq!((status(&post), header(&post, "allow")), (405, Some("GET, HEAD")));
+}
+
+#[tokio::test]
+async fn a_route_of_the_app_goes_before_health() {
+    let stop = std::future::pending();
+    let server =
+        Server::new(app::<All>()).address("127.0.0.1:0").alive_at(Some("/show/health")).ready_at(None).until(stop);
+    let server = server.bind().await.unwrap();
+    let address = server.address();
+    tokio::spawn(server.serve());
+    let ask = async |path: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        rest(&mut stream).await
+    };
+    assert_eq!(json(body(&ask("/show/health").await))["path"], "/show/health");
+    assert_eq!(status(&ask("/readyz").await), 404);
+}
+
+#[tokio::test]
+async fn streams_go_out_as_they_are_made() {
+    let server = started(Limits::default()).await;
+    let answer = server.raw("GET /stream?word=ends HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await;
+    assert_eq!(header(&answer, "transfer-encoding"), Some("chunked"));
+    assert_eq!(body(&answer), "2\r\n1\n\r\n2\r\n2\n\r\n2\r\n3\n\r\n0\r\n\r\n");
+    for end in ["fails", "panics"] {
+        let answer = server.raw(format!("GET /stream?word={end} HTTP/1.1\r\nhost: t\r\n\r\n")).await;
+        assert!(!answer.ends_with("0\r\n\r\n") && !answer.contains("private"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_call_alone() {
+    let server = started(Limits::default()).await;
+    let requests = "GET /fail HTTP/1.1\r\nhost: t\r\n\r\nGET /show/1 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n";
+    let answers = server.raw(requests).await;
+    let statuses: Vec<&str> = answers.matches("HTTP/1.1 500").chain(answers.matches("HTTP/1.1 200")).collect();
+    assert_eq!(statuses, ["HTTP/1.1 500", "HTTP/1.1 200"]);
+    assert!(answers.contains(r#""code":"internal""#) && !answers.contains("on purpose"), "{answers}");
+}
+
+#[tokio::test]
+async fn the_deadline_is_a_504() {
+    let server = started(Limits { request_time: Duration::from_millis(200), ..Limits::default() }).await;
+    let (status, body) = server.get("/wait?word=deadline&ms=60000").await;
+    assert_eq!((status, common::code(&body)), (504, "deadline_exceeded".to_owned()));
+    assert_eq!(noted("deadline"), ["begun", "dropped"]);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_its_call() {
+    let server = started(Limits::default()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /wait?word=gone&ms=60000 HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
+    until_noted("gone", &["begun"]).await;
+    drop(stream);
+    until_noted("gone", &["begun", "dropped"]).await;
+}
+
+#[tokio::test]
+async fn work_after_an_answer_is_not_waited_for() {
+    let server = started(Limits::default()).await;
+    let answer = server.raw("POST /later?word=after&ms=300 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await;
+    assert_eq!(status(&answer), 200);
+    assert!(!noted("after").contains(&"work done"));
+    until_noted("after", &["work begun", "work done"]).await;
+}
+
+#[tokio::test]
+async fn it_speaks_http_2() {
+    let server = started(Limits::default()).await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let mut ask = |path: &str| {
+        let uri = format!("http://shop.example{path}");
+        client.send_request(hyper::Request::get(uri).body(Empty::<Bytes>::new()).unwrap())
+    };
+    let (slow, gone) = (ask("/wait?word=slow&ms=300"), ask("/wait?word=reset&ms=60000"));
+    let (panicked, seen) = (ask("/stream?word=panics"), ask("/show/2"));
+    let seen = seen.await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(json(&String::from_utf8_lossy(&seen))["host"], "shop.example");
+    // A stream that is reset ends its call; a body that panics, its stream; the others go on.
+    until_noted("reset", &["begun"]).await;
+    drop(gone);
+    until_noted("reset", &["begun", "dropped"]).await;
+    // The head may be overtaken by the reset.
+    let panicked = async { panicked.await?.into_body().collect().await };
+    assert!(panicked.await.is_err());
+    assert_eq!(slow.await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn what_was_begun_is_finished_when_it_stops() {
+    let mut server = started(Limits::default()).await;
+    assert_eq!(server.get("/uses?word=drained").await.0, 200);
+    let (mut busy, mut idle) = (server.connect().await, server.connect().await);
+    busy.write_all(b"GET /wait?word=drain&ms=500 HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
+    idle.write_all(b"POST /later?word=drained&ms=700 HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
+    until_noted("drain", &["begun"]).await;
+    until_noted("drained", &["work begun"]).await;
+    let address = server.address;
+    server.stop();
+    assert_eq!(status(&rest(&mut idle).await), 200);
+    // Nobody new gets in.
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    let answer = rest(&mut busy).await;
+    assert_eq!((status(&answer), body(&answer)), (200, "\"waited\""));
+    server.ended().await;
+    assert_eq!(noted("drained"), ["work begun", "work done", "closed"]);
+}
+
+#[tokio::test]
+async fn the_end_comes_when_the_time_is_over() {
+    let mut server = started(Limits { drain_time: Duration::from_millis(200), ..Limits::default() }).await;
+    let mut busy = server.connect().await;
+    busy.write_all(b"GET /wait?word=cut&ms=60000 HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
+    until_noted("cut", &["begun"]).await;
+    server.stop();
+    server.ended().await;
+    assert_eq!((rest(&mut busy).await.as_str(), noted("cut")), ("", vec!["begun", "dropped"]));
+}
+
+#[tokio::test]
+async fn more_connections_than_the_limit_wait() {
+    let server = started(Limits { connections: 1, ..Limits::default() }).await;
+    let first = server.connect().await;
+    sleep(Duration::from_millis(50)).await;
+    let second = server.get("/show/1");
+    let ends = async {
+        sleep(Duration::from_millis(100)).await;
+        drop(first);
+    };
+    let begun = std::time::Instant::now();
+    let ((status, _), ()) = tokio::join!(second, ends);
+    assert_eq!(status, 200);
+    assert!(begun.elapsed() >= Duration::from_millis(100));
+}
