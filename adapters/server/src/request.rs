@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header, request::Parts, uri::Authority};
 use pikku::{
     Bytes,
-    http::{HttpRequest, RequestPath, parse_cookies, parse_query},
+    http::{Headers, HttpRequest, RequestPath, parse_query},
 };
 use std::net::SocketAddr;
 
@@ -27,14 +27,13 @@ pub(crate) fn read(parts: Parts, body: Bytes) -> HttpRequest {
     if let Some(authority) = uri.authority() {
         host(&mut headers, authority);
     }
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-    let cookies = cookies.flat_map(parse_cookies).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let headers = Headers::from(&headers);
     HttpRequest {
         method,
         path: RequestPath::encoded(uri.path()),
         route_path: None,
         query: uri.query().map(|query| parse_query(query.as_bytes())).unwrap_or_default(),
-        cookies,
+        cookies: headers.cookies(),
         body,
         client_ip: extensions.get().map(|ClientAddress(address)| address.ip().to_canonical().to_string()),
         request_id: None,

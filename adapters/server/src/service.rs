@@ -127,7 +127,7 @@ impl AppService {
         let pikku::Response { status, headers, body } = answered.instrument(span).await;
         let mut response = Response::new(Answer::new(body, Some(answering)));
         *response.status_mut() = status;
-        *response.headers_mut() = headers;
+        *response.headers_mut() = headers.to_map();
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         response
     }
