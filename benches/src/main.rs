@@ -135,8 +135,7 @@ fn measured_with(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
         let version = text.trim_start_matches(program).trim_start_matches([' ', '-']).split_whitespace().next();
         Ok::<_, Failure>(version.unwrap_or_default().to_owned())
     };
-    bench.programs.hello()?;
-    let profile = bench.programs.profile()?.into_iter().map(|(name, value)| format!("{name} = {value}"));
+    let profile = bench.programs.profile()?.iter().map(|(name, value)| format!("{name} = {value}"));
     figures.with.insert("rustc".into(), version("rustc")?);
     figures.with.insert("valgrind".into(), version("valgrind")?);
     figures.with.insert("the profile".into(), format!("`{}`", profile.collect::<Vec<_>>().join(", ")));

@@ -218,8 +218,8 @@ impl Bench {
         let mut table = Table::new(
             "profiles",
             "Build profiles",
-            "The app of one function, by `opt-level` and `lto`: instructions of one JSON POST and of a start, and the CPU \
-             of packaging, with all that is in the bundle compiled anew.",
+            "The app of one function, by `--profile` (with its `opt-level`) and `--lto`: instructions of one JSON POST \
+             and of a start, and the CPU of packaging, with all that is in the bundle compiled anew.",
             &[
                 ("per POST", Instructions),
                 ("start", Instructions),
@@ -232,9 +232,9 @@ impl Bench {
         self.programs.hello()?;
         let compiled = format!("hello/pikku/build/lambda/target/{}", self.programs.target()?);
         for lto in ["fat", "thin", "off"] {
-            for opt_level in ["z", "s", "3"] {
+            for (name, opt_level) in [("small", "z"), ("balanced", "s"), ("fast", "3")] {
                 self.clear(&compiled)?;
-                let profile = Some((opt_level, lto));
+                let profile = Some((name, lto));
                 let packaging = Packaging { profile, out: "profiles", ..self.programs.hello_app() };
                 let packaged = self.programs.package(&packaging)?;
                 let invoked = Invoked { program: &packaged.bootstrap, event: &event, expect: "hello, Ada (36)" };
@@ -245,7 +245,7 @@ impl Bench {
                     packaged.zip_bytes,
                     packaged.seconds,
                 ];
-                table.add(&format!("{opt_level}, {lto}"), values);
+                table.add(&format!("{name} ({opt_level}), {lto}"), values);
             }
         }
         Ok(table)

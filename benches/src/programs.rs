@@ -22,7 +22,7 @@ pub(crate) struct Programs {
     pub(crate) work: PathBuf,
     packager: PathBuf,
     offline: bool,
-    hello: OnceCell<Packaged>,
+    hello: OnceCell<(Packaged, Settings)>,
     peers: OnceCell<PathBuf>,
 }
 
@@ -48,13 +48,16 @@ pub(crate) struct Packaging<'a> {
     pub(crate) group: &'a str,
     /// Features of the app.
     pub(crate) features: &'a str,
-    /// Settings of the release profile that are to differ from the default's: `opt-level` and `lto`.
+    /// The packager's `--profile` and `--lto`, where they are to differ from its default.
     pub(crate) profile: Option<(&'a str, &'a str)>,
     /// The target folder's name; what is packaged into the same folder shares what is compiled.
     pub(crate) target: &'a str,
     /// The name of the folder that the bundles go to.
     pub(crate) out: &'a str,
 }
+
+/// Settings of a release profile by their names.
+type Settings = Vec<(&'static str, String)>;
 
 /// The settings of the release profile that matter to speed and size.
 const SETTINGS: [&str; 4] = ["opt-level", "lto", "codegen-units", "panic"];
@@ -78,11 +81,22 @@ impl Programs {
 
     /// The app of one function, packaged as it is.
     pub(crate) fn hello(&self) -> Result<&Packaged, Failure> {
+        self.hello_and_profile().map(|(hello, _)| hello)
+    }
+
+    /// The settings of the profile that the packager wrote for the packaged hello.
+    pub(crate) fn profile(&self) -> Result<&Settings, Failure> {
+        self.hello_and_profile().map(|(_, settings)| settings)
+    }
+
+    fn hello_and_profile(&self) -> Result<&(Packaged, Settings), Failure> {
         if let Some(hello) = self.hello.get() {
             return Ok(hello);
         }
         let hello = self.package(&self.hello_app())?;
-        Ok(self.hello.get_or_init(|| hello))
+        // Read at once: who packages the app with another profile changes the file.
+        let settings = self.written_profile()?;
+        Ok(self.hello.get_or_init(|| (hello, settings)))
     }
 
     /// How the app of one function is packaged, for variants of it.
@@ -107,8 +121,8 @@ impl Programs {
         if !what.features.is_empty() {
             command.args(["--features", what.features]);
         }
-        if let Some((opt_level, lto)) = what.profile {
-            command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level).env("CARGO_PROFILE_RELEASE_LTO", lto);
+        if let Some((profile, lto)) = what.profile {
+            command.args(["--profile", profile, "--lto", lto]);
         }
         if self.offline {
             command.arg("--offline");
@@ -163,8 +177,7 @@ impl Programs {
         Ok(self.peers.get_or_init(|| dir).join(name))
     }
 
-    /// The settings of the profile that the packager wrote for the packaged hello.
-    pub(crate) fn profile(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+    fn written_profile(&self) -> Result<Settings, Failure> {
         let path = self.work.join("hello/pikku/build/lambda/Cargo.toml");
         let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
         let manifest: toml::Table =

@@ -34,6 +34,7 @@ Examples:
   cargo pikku package --target lambda
   cargo pikku package --target lambda --group orders --arch arm64
   cargo pikku package --target lambda --profile fast --json > packaged.json
+  cargo pikku package --target lambda --profile small --lto thin
   cargo pikku package --target cloudflare
 
 The bundles are written to target/pikku/<target>, with <group>.proof.json, manifest.json and report.json; for Lambda
@@ -102,7 +103,8 @@ pub(crate) struct PackageArgs {
     /// The processor to build for (Lambda) [default: x86_64]
     #[arg(long, value_enum)]
     pub(crate) arch: Option<Arch>,
-    /// The C library (Lambda): the platform's own (gnu), or a static one (musl) [default: gnu where it can be linked]
+    /// The C library (Lambda): GLIBC as on the platform (gnu, through zig where it is found), or a static one (musl)
+    /// [default: gnu where it can be linked]
     #[arg(long, value_enum)]
     pub(crate) libc: Option<Libc>,
     /// Build Rust's standard library from its source (Cloudflare)
@@ -111,6 +113,9 @@ pub(crate) struct PackageArgs {
     /// What to optimise for [default: balanced for Lambda, small for Cloudflare]
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
+    /// What is optimised across crates while a bundle is linked
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) lto: Lto,
     /// Where to write [default: <target directory>/pikku/<target>]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out_dir: Option<PathBuf>,
@@ -172,4 +177,4 @@ pub(crate) enum Libc {
     Musl,
 }
 
-pub(crate) use crate::profile::Profile;
+pub(crate) use crate::profile::{Lto, Profile};

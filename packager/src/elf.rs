@@ -74,8 +74,12 @@ pub(crate) fn crate_of(name: &str) -> Option<String> {
     rest[end..].starts_with("::").then(|| rest[..end].to_owned())
 }
 
-/// What of the platform's GLIBC a program needs that is newer than the platform's: the newest version, and the symbols.
+/// What of GLIBC a program needs that is newer than the platform's: the newest version, and the symbols.
 pub(crate) fn too_new(program: &[u8]) -> Result<Option<(String, Vec<String>)>, Error> {
+    newer_than(PLATFORM_GLIBC, program)
+}
+
+fn newer_than(platform: (u32, u32), program: &[u8]) -> Result<Option<(String, Vec<String>)>, Error> {
     let header = FileHeader64::<LE>::parse(program).map_err(broken)?;
     let sections = header.sections(LE, program).map_err(broken)?;
     let Some(versions) = sections.versions(LE, program).map_err(broken)? else { return Ok(None) };
@@ -85,7 +89,7 @@ pub(crate) fn too_new(program: &[u8]) -> Result<Option<(String, Vec<String>)>, E
     for (index, symbol) in table.enumerate() {
         let Some(version) = versions.version(versions.version_index(LE, index)).map_err(broken)? else { continue };
         let Some(number) = glibc_version(&String::from_utf8_lossy(version.name())) else { continue };
-        if number > PLATFORM_GLIBC {
+        if number > platform {
             newest = newest.max(Some(number));
             let name = symbol.name(LE, table.strings()).map_err(broken)?;
             symbols.push(String::from_utf8_lossy(name).into_owned());
@@ -199,12 +203,12 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
     /// A small program, built here with the machine's own compiler.
-    fn build(dir: &Path, source: &str) -> Vec<u8> {
+    fn build(dir: &Path, source: &str, more: &[&str]) -> Vec<u8> {
         let (file, program) = (dir.join("main.rs"), dir.join("program"));
         fs::write(&file, source).unwrap();
         let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
         let flags = ["-Csymbol-mangling-version=v0", "-Copt-level=1", "--edition=2024", "-o"];
-        let status = Command::new(rustc).args(flags).arg(&program).arg(&file).status().unwrap();
+        let status = Command::new(rustc).args(flags).arg(&program).args(more).arg(&file).status().unwrap();
         assert!(status.success());
         fs::read(program).unwrap()
     }
@@ -216,6 +220,7 @@ mod tests {
             dir.path(),
             "#[inline(never)] fn marked(n: u32) -> u32 { std::hint::black_box(n) + 40 }
              fn main() { println!(\"{}\", marked(2)); std::panic::catch_unwind(|| panic!(\"x\")).unwrap_err(); }",
+            &[],
         );
         assert!(symbols(&program).unwrap().iter().any(|symbol| symbol.name == "main::marked"));
         let stripped = strip(&program).unwrap();
@@ -232,6 +237,19 @@ mod tests {
         assert_eq!(strip(&stripped).unwrap(), stripped);
         assert_eq!(too_new(&stripped).unwrap(), too_new(&program).unwrap());
         assert_eq!(missing_library(&stripped).unwrap(), None);
+    }
+
+    #[test]
+    fn what_the_platform_lacks_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = build(dir.path(), "fn main() { println!(\"{:?}\", std::env::args()); }", &["-Cprefer-dynamic"]);
+        // Measured by platforms of before and after this machine's.
+        let (newest, symbols) = newer_than((2, 0), &program).unwrap().expect("something is newer");
+        assert!(glibc_version(&format!("GLIBC_{newest}")).unwrap() > (2, 0), "{newest}");
+        assert!(symbols.iter().any(|symbol| symbol == "__libc_start_main"), "{symbols:?}");
+        assert_eq!(newer_than((3, 0), &program).unwrap(), None);
+        let library = missing_library(&program).unwrap().expect("a library of Rust's own");
+        assert!(library.starts_with("libstd-"), "{library}");
     }
 
     #[test]

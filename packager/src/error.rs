@@ -292,8 +292,9 @@ impl Error {
             Self::Budget { target, .. } => format!(
                 "shrink what is listed, or raise the group's budget in [package.metadata.pikku.{target}.budget]"
             ),
-            Self::Glibc { .. } => "package with --libc musl, or install zig and cargo-zigbuild to link against \
-                                   the platform's own version"
+            Self::Glibc { .. } => "package with --libc musl, or install zig and cargo-zigbuild (`pip install ziglang \
+                                   cargo-zigbuild`) and package with --libc gnu, which then links against the \
+                                   platform's own version"
                 .to_owned(),
             Self::SharedLibrary { .. } => "link it statically, for example with the crate's `vendored` or `bundled` \
                                            feature"

@@ -187,7 +187,15 @@ mod tests {
         };
         let over = Error::Budget { target: "lambda", breaches: vec![breach] };
         let io = Error::io("write", "/x/y")(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "not allowed"));
-        let all: Vec<String> = [missing, over, io].iter().map(plain).collect();
+        let glibc = Error::Glibc {
+            group: "orders".to_owned(),
+            needed: "2.36".to_owned(),
+            symbols: vec!["arc4random".to_owned()],
+        };
+        let library = Error::SharedLibrary { group: "orders".to_owned(), library: "libpq.so.5".to_owned() };
+        let exits = [&missing, &over, &io, &glibc, &library].map(|error| error.exit() as u8);
+        assert_eq!(exits, [5, 6, 8, 7, 7]);
+        let all: Vec<String> = [missing, over, io, glibc, library].iter().map(plain).collect();
         insta::assert_snapshot!(all.join("---\n"), @"
         error[PK3001]: Rust's standard library for aarch64-unknown-linux-musl is not installed
 
@@ -200,6 +208,14 @@ mod tests {
         ---
         error[PK6001]: could not write /x/y
           caused by: not allowed
+        ---
+        error[PK5001]: the bundle of group `orders` needs GLIBC 2.36, and the platform has 2.34 (asked for by arc4random)
+
+        hint: package with --libc musl, or install zig and cargo-zigbuild (`pip install ziglang cargo-zigbuild`) and package with --libc gnu, which then links against the platform's own version
+        ---
+        error[PK5002]: the bundle of group `orders` needs the shared library libpq.so.5, which the platform lacks
+
+        hint: link it statically, for example with the crate's `vendored` or `bundled` feature
         ");
     }
 

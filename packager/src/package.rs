@@ -5,7 +5,7 @@ use crate::{
     budget,
     build::{Cargo, Progress},
     check::check,
-    cli::{PackageArgs, Platform, Profile},
+    cli::{Lto, PackageArgs, Platform, Profile},
     cloudflare,
     entry::{self, Adapter},
     error::Error,
@@ -30,6 +30,7 @@ pub(crate) struct Plan {
     pub(crate) groups: Vec<String>,
     pub(crate) toolchain: Toolchain,
     pub(crate) profile: Profile,
+    lto: Lto,
     pub(crate) out_dir: PathBuf,
     platform: Platform,
 }
@@ -103,7 +104,7 @@ impl Plan {
         let groups = known.into_iter().filter(wanted).collect();
         let out_dir = args.out_dir.clone().unwrap_or_else(|| project.pikku_dir().join(args.target.name()));
         let profile = args.profile.unwrap_or_else(|| Profile::default_of(args.target));
-        Ok(Self { project, manifest, groups, toolchain, profile, out_dir, platform: args.target })
+        Ok(Self { project, manifest, groups, toolchain, profile, lto: args.lto, out_dir, platform: args.target })
     }
 
     /// The groups to package, as a manifest has them.
@@ -124,7 +125,7 @@ impl Plan {
         for group in groups {
             notes.push(entry::add(&mut workspace, &self.project, manifest, group, adapter(group))?);
         }
-        workspace.finish(&self.project, &self.profile.manifest(self.platform))?;
+        workspace.finish(&self.project, &self.profile.manifest(self.lto, self.platform))?;
 
         let what = match groups {
             [one] => format!("the bundle `{}`", one.name),
@@ -161,6 +162,7 @@ impl Plan {
             arch: self.toolchain.arch,
             target: self.toolchain.triple.clone(),
             profile: self.profile.name(),
+            lto: self.lto.name(),
             groups: packaged.iter().map(|packaged| packaged.report.clone()).collect(),
             setup,
         };

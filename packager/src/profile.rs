@@ -15,6 +15,21 @@ pub(crate) enum Profile {
     Fast,
 }
 
+/// How much of a bundle is optimised across its crates while it is linked.
+///
+/// Fat is the default: with less a bundle is larger and slower, and takes as long to build or longer, at every level
+/// (`benches/README.md`, "Build profiles").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lto {
+    /// All crates as one
+    #[default]
+    Fat,
+    /// Each crate with what it takes from others
+    Thin,
+    /// Each crate for itself
+    Off,
+}
+
 /// How Cargo builds a profile.
 #[derive(Debug)]
 struct Settings {
@@ -22,6 +37,18 @@ struct Settings {
     lto: &'static str,
     codegen_units: u32,
     panic: &'static str,
+}
+
+impl Lto {
+    /// As it is typed, and as Cargo takes it. Cargo's `false` would still optimise across the parts of one crate; its
+    /// `"off"` does nothing.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fat => "fat",
+            Self::Thin => "thin",
+            Self::Off => "off",
+        }
+    }
 }
 
 impl Profile {
@@ -34,12 +61,9 @@ impl Profile {
         }
     }
 
-    /// Each links as a whole (`lto = "fat"`): with thin link-time optimisation or none a bundle is larger and slower and
-    /// takes as long to build or longer, at every level (`benches/README.md`, "Build profiles"), so neither is offered.
-    ///
     /// A panic unwinds on Lambda: one bad event must not cost the process, and with it a cold start. Stable Rust cannot
     /// unwind on wasm, where the JavaScript around the bundle starts a new instance.
-    fn settings(self, platform: Platform) -> Settings {
+    fn settings(self, lto: Lto, platform: Platform) -> Settings {
         let opt_level = match self {
             Self::Small => "\"z\"",
             Self::Balanced => "\"s\"",
@@ -49,7 +73,7 @@ impl Profile {
             Platform::Lambda => "unwind",
             Platform::Cloudflare => "abort",
         };
-        Settings { opt_level, lto: "\"fat\"", codegen_units: 1, panic }
+        Settings { opt_level, lto: lto.name(), codegen_units: 1, panic }
     }
 
     /// The profile's name as it is typed.
@@ -62,14 +86,53 @@ impl Profile {
     }
 
     /// The `[profile.release]` of the generated workspace. Symbols stay until the proof has read them.
-    pub(crate) fn manifest(self, platform: Platform) -> String {
-        let Settings { opt_level, lto, codegen_units, panic } = self.settings(platform);
+    pub(crate) fn manifest(self, lto: Lto, platform: Platform) -> String {
+        let Settings { opt_level, lto, codegen_units, panic } = self.settings(lto, platform);
         let mut text = String::from("[profile.release]\n");
         // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "opt-level = {opt_level}\nlto = {lto}\ncodegen-units = {codegen_units}");
+        let _ = writeln!(text, "opt-level = {opt_level}\nlto = \"{lto}\"\ncodegen-units = {codegen_units}");
         let _ = writeln!(text, "panic = \"{panic}\"\nincremental = false\ndebug = false\nstrip = \"none\"");
         // Procedural macros run once each: building them fast matters more than their running fast.
         text.push_str("\n[profile.release.build-override]\nopt-level = 0\ncodegen-units = 16\n");
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_in_the_workspace() {
+        let offered = |platform| {
+            let of_profile = |profile: &Profile| {
+                Lto::value_variants().iter().map(|lto| settings(*profile, *lto, platform)).collect::<Vec<_>>()
+            };
+            Profile::value_variants().iter().flat_map(of_profile).collect::<Vec<_>>().join("\n")
+        };
+        let lambda = offered(Platform::Lambda);
+        insta::assert_snapshot!(lambda, @r#"
+        small fat: "z" "fat" 1 "unwind"
+        small thin: "z" "thin" 1 "unwind"
+        small off: "z" "off" 1 "unwind"
+        balanced fat: "s" "fat" 1 "unwind"
+        balanced thin: "s" "thin" 1 "unwind"
+        balanced off: "s" "off" 1 "unwind"
+        fast fat: 3 "fat" 1 "unwind"
+        fast thin: 3 "thin" 1 "unwind"
+        fast off: 3 "off" 1 "unwind"
+        "#);
+        assert_eq!(offered(Platform::Cloudflare), lambda.replace("unwind", "abort"));
+    }
+
+    /// What is typed for a profile, and what Cargo then finds.
+    fn settings(profile: Profile, lto: Lto, platform: Platform) -> String {
+        let manifest: toml::Table = profile.manifest(lto, platform).parse().unwrap();
+        let release = &manifest["profile"]["release"];
+        let found = ["opt-level", "lto", "codegen-units", "panic"].map(|name| release[name].to_string());
+        let typed =
+            [profile.to_possible_value(), lto.to_possible_value()].map(|value| value.unwrap().get_name().to_owned());
+        assert_eq!(typed, [profile.name(), lto.name()]);
+        format!("{}: {}", typed.join(" "), found.join(" "))
     }
 }

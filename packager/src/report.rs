@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) target: String,
     /// The build profile.
     pub(crate) profile: &'static str,
+    /// The optimisation across crates.
+    pub(crate) lto: &'static str,
     /// The bundles in the order the app declares their groups.
     pub(crate) groups: Vec<GroupReport>,
     /// The commands that make what a deployment needs and does not make itself.
@@ -232,6 +234,7 @@ mod tests {
             arch: "a",
             target: "t".to_owned(),
             profile: "small",
+            lto: "fat",
             groups: vec![group],
             setup: vec![],
         }

@@ -74,11 +74,13 @@ impl Machine {
             Arch::Arm64 => ("aarch64", "arm64"),
         };
         let gnu = format!("{processor}-unknown-linux-gnu");
-        let libc = libc.unwrap_or(if self.host == gnu || self.zig { Libc::Gnu } else { Libc::Musl });
         let (triple, linker) = match libc {
-            Libc::Gnu if self.host == gnu => (gnu, Linker::Host),
-            Libc::Gnu if self.zig => (gnu, Linker::Zig),
-            Libc::Gnu => {
+            // What this machine links by itself runs on the platform in most cases, and is checked. Who asks for GLIBC
+            // gets the platform's own version where zig brings it.
+            None if self.host == gnu => (gnu, Linker::Host),
+            None | Some(Libc::Gnu) if self.zig => (gnu, Linker::Zig),
+            Some(Libc::Gnu) if self.host == gnu => (gnu, Linker::Host),
+            Some(Libc::Gnu) => {
                 return Err(Error::MissingLinker {
                     hint: "install zig and cargo-zigbuild (`pip install ziglang cargo-zigbuild`), or use --libc musl, \
                            which needs neither where all code is Rust"
@@ -86,7 +88,7 @@ impl Machine {
                     triple: gnu,
                 });
             }
-            Libc::Musl => {
+            None | Some(Libc::Musl) => {
                 (format!("{processor}-unknown-linux-musl"), if self.zig { Linker::Zig } else { Linker::RustLld })
             }
         };
@@ -189,10 +191,13 @@ mod tests {
         let host = "x86_64-unknown-linux-gnu";
         let plain = machine(dir.path(), host, false, &ALL);
         assert_eq!(chosen(&plain, Arch::X86_64, None), "x86_64-unknown-linux-gnu Host");
+        assert_eq!(chosen(&plain, Arch::X86_64, Some(Libc::Gnu)), "x86_64-unknown-linux-gnu Host");
         assert_eq!(chosen(&plain, Arch::X86_64, Some(Libc::Musl)), "x86_64-unknown-linux-musl RustLld");
         assert_eq!(chosen(&plain, Arch::Arm64, None), "aarch64-unknown-linux-musl RustLld");
         assert_eq!(chosen(&plain, Arch::Arm64, Some(Libc::Gnu)), "PK3002");
         let zig = machine(dir.path(), host, true, &[]);
+        assert_eq!(chosen(&zig, Arch::X86_64, None), "x86_64-unknown-linux-gnu Host");
+        assert_eq!(chosen(&zig, Arch::X86_64, Some(Libc::Gnu)), "x86_64-unknown-linux-gnu.2.34 Zig");
         assert_eq!(chosen(&zig, Arch::Arm64, None), "aarch64-unknown-linux-gnu.2.34 Zig");
         assert_eq!(chosen(&zig, Arch::Arm64, Some(Libc::Musl)), "aarch64-unknown-linux-musl Zig");
         let mac = machine(dir.path(), "aarch64-apple-darwin", false, &[]);

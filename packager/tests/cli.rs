@@ -140,6 +140,27 @@ fn a_package_that_is_no_app() {
 }
 
 #[test]
+fn a_terminal_gets_colour_unless_it_wants_none() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let on_a_terminal = |no_color: &str| {
+        let output = Command::new("script")
+            .args(["--quiet", "--return", "--command"])
+            .arg(format!("{} explain PK9999", env!("CARGO_BIN_EXE_cargo-pikku")))
+            .arg("/dev/null")
+            .current_dir(dir.path())
+            .env("TERM", "xterm")
+            .env("NO_COLOR", no_color)
+            .output()
+            .expect("`script` of util-linux, which brings a terminal");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stdout(&output).contains("there is no page"), "{output:?}");
+        stdout(&output).contains('\u{1b}')
+    };
+    assert!(on_a_terminal(""));
+    assert!(!on_a_terminal("1"));
+}
+
+#[test]
 fn completions_name_the_commands() {
     let dir = tempfile::tempdir().expect("a folder");
     for shell in ["bash", "zsh", "fish"] {
