@@ -125,7 +125,9 @@ impl Plan {
         for group in groups {
             notes.push(entry::add(&mut workspace, &self.project, manifest, group, adapter(group))?);
         }
-        workspace.finish(&self.project, &self.profile.manifest(self.lto, self.platform))?;
+        let mut functions = groups.iter().flat_map(|group| manifest.functions_of(group));
+        let validates = functions.any(|function| function.input.is_some());
+        workspace.finish(&self.project, &self.profile.manifest(self.lto, self.platform, validates))?;
 
         let what = match groups {
             [one] => format!("the bundle `{}`", one.name),

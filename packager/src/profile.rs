@@ -85,8 +85,9 @@ impl Profile {
         }
     }
 
-    /// The `[profile.release]` of the generated workspace. Symbols stay until the proof has read them.
-    pub(crate) fn manifest(self, lto: Lto, platform: Platform) -> String {
+    /// The `[profile.release]` of the generated workspace, which may have compiled validators. Symbols stay until the proof
+    /// has read them.
+    pub(crate) fn manifest(self, lto: Lto, platform: Platform, validates: bool) -> String {
         let Settings { opt_level, lto, codegen_units, panic } = self.settings(lto, platform);
         let mut text = String::from("[profile.release]\n");
         // Writing to a `String` cannot fail.
@@ -94,6 +95,13 @@ impl Profile {
         let _ = writeln!(text, "panic = \"{panic}\"\nincremental = false\ndebug = false\nstrip = \"none\"");
         // Procedural macros run once each: building them fast matters more than their running fast.
         text.push_str("\n[profile.release.build-override]\nopt-level = 0\ncodegen-units = 16\n");
+        if self == Self::Small && validates {
+            // As text a number is compared only where it is none of what JSON's numbers are. Level `z` does not see that
+            // this never happens, and keeps what writes floating-point numbers: 2 kB of a Worker as it is sent.
+            for package in ["jsonschema", "jsonschema-value"] {
+                let _ = writeln!(text, "\n[profile.release.package.{package}]\nopt-level = \"s\"");
+            }
+        }
         text
     }
 }
@@ -127,7 +135,7 @@ mod tests {
 
     /// What is typed for a profile, and what Cargo then finds.
     fn settings(profile: Profile, lto: Lto, platform: Platform) -> String {
-        let manifest: toml::Table = profile.manifest(lto, platform).parse().unwrap();
+        let manifest: toml::Table = profile.manifest(lto, platform, false).parse().unwrap();
         let release = &manifest["profile"]["release"];
         let found = ["opt-level", "lto", "codegen-units", "panic"].map(|name| release[name].to_string());
         let typed =
