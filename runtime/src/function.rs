@@ -80,7 +80,7 @@ pub trait Input: Sized + Send + 'static {
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Input for T {
     fn read(value: Value) -> Result<Self, ReadError> {
-        json::read(value)
+        json::from_value(value)
     }
 
     fn schema() -> Schema {

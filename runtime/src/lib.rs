@@ -39,6 +39,7 @@
 //! | [`Call`] | what the transport knows of a call, for the few functions that want it |
 //! | [`macro@Error`], [`Problem`] | errors as part of the contract, one envelope on every transport |
 //! | [`Contract`] | validation of the input, compiled in a bundle, interpreted elsewhere |
+//! | [`json`] | JSON as inputs are read |
 //! | `testing` | an app in process, its services swapped by value |
 
 // The macros' output names this crate as `pikku`, also in this crate's own tests.
@@ -54,7 +55,7 @@ mod future;
 pub mod http;
 #[cfg(feature = "introspect")]
 pub mod introspect;
-mod json;
+pub mod json;
 mod middleware;
 pub mod platform;
 pub mod service;

@@ -1,6 +1,8 @@
-use crate::platform::{Workers, binding_name};
+use crate::{
+    missing::{MissingBinding, workers},
+    platform::binding_name,
+};
 use pikku::service::Env;
-use std::fmt;
 use wasm_bindgen::JsCast;
 use worker::{Bucket, EnvBinding, Fetcher, kv::KvStore};
 
@@ -19,7 +21,8 @@ use worker::{Bucket, EnvBinding, Fetcher, kv::KvStore};
 ///
 /// Variables and secrets are read with [`Env::get`], as everywhere.
 pub trait Bindings {
-    /// The D1 database of that name, declared with `Need::Database`.
+    /// The D1 database of that name, declared with `Need::Database`, as the `worker` crate has it; [`Database`](crate::Database)
+    /// is smaller.
     ///
     /// # Errors
     ///
@@ -63,39 +66,10 @@ pub trait Bindings {
     fn bindings(&self) -> Result<&worker::Env, MissingBinding>;
 }
 
-/// A Worker lacks a binding.
-#[derive(Debug)]
-pub struct MissingBinding {
-    name: String,
-    what: &'static str,
-    reason: String,
-}
-
-impl fmt::Display for MissingBinding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "the Worker has no {} under the binding `{}` ({}); declare it in the service's `needs` and package again, or add it \
-             to the Worker's configuration",
-            self.what, self.name, self.reason
-        )
-    }
-}
-
-impl std::error::Error for MissingBinding {}
-
-fn workers(env: &Env) -> Result<&Workers, MissingBinding> {
-    env.platform().as_any().and_then(|platform| platform.downcast_ref()).ok_or_else(|| MissingBinding {
-        name: String::new(),
-        what: "bindings",
-        reason: "the app does not run on Workers".to_owned(),
-    })
-}
-
 fn get<T: EnvBinding>(env: &Env, what: &'static str, prefix: &str, logical: &str) -> Result<T, MissingBinding> {
     let name = binding_name(prefix, logical);
     let bindings: &worker::Env = workers(env)?.env.unchecked_ref();
-    bindings.get_binding(&name).map_err(|error| MissingBinding { reason: error.to_string(), name, what })
+    bindings.get_binding(&name).map_err(|error| MissingBinding::new(what, &name, error))
 }
 
 impl Bindings for Env {
@@ -108,7 +82,7 @@ impl Bindings for Env {
         let name = binding_name("", name);
         let what = "KV namespace";
         let bindings: &worker::Env = workers(self)?.env.unchecked_ref();
-        bindings.kv(&name).map_err(|error| MissingBinding { reason: error.to_string(), name, what })
+        bindings.kv(&name).map_err(|error| MissingBinding::new(what, &name, error))
     }
 
     fn r2(&self, name: &str) -> Result<Bucket, MissingBinding> {
@@ -122,7 +96,7 @@ impl Bindings for Env {
     fn secret(&self, name: &str) -> Result<String, MissingBinding> {
         let name = binding_name("", name);
         let value = workers(self)?.binding(&name).and_then(|value| value.as_string());
-        value.ok_or_else(|| MissingBinding { reason: "it is not set".to_owned(), name, what: "secret" })
+        value.ok_or_else(|| MissingBinding::new("secret", &name, "it is not set"))
     }
 
     fn bindings(&self) -> Result<&worker::Env, MissingBinding> {

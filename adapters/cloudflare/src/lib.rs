@@ -13,7 +13,8 @@
 //! it reads requests, writes responses and starts a new instance after a panic. Requests cross the border as strings and
 //! octets and not as objects of the `worker` crate, which is linked for its bindings alone: with nothing but its timer in
 //! use, a bundle of nine functions had 5.4 kB of wasm and 2.8 kB of JavaScript more (gzipped), as the crate exports
-//! classes that nothing can take out again. Services reach the bindings through `Bindings`, behind the feature `bindings`.
+//! classes that nothing can take out again. Services reach the bindings through `Bindings`, behind the feature `bindings`,
+//! and D1 also through `Database`, which needs neither the feature nor that crate.
 //!
 //! Natively the crate is empty, so that an app can depend on it on every target.
 
@@ -22,6 +23,8 @@ mod bindings;
 #[cfg(target_family = "wasm")]
 mod call;
 #[cfg(target_family = "wasm")]
+mod database;
+#[cfg(target_family = "wasm")]
 mod entry;
 #[cfg(target_family = "wasm")]
 mod host;
@@ -29,6 +32,8 @@ mod host;
 mod http;
 #[cfg(target_family = "wasm")]
 mod instance;
+#[cfg(target_family = "wasm")]
+mod missing;
 #[cfg(target_family = "wasm")]
 mod platform;
 #[cfg(target_family = "wasm")]
@@ -41,7 +46,11 @@ mod timer;
 #[cfg(all(target_family = "wasm", feature = "bindings"))]
 pub use ::worker;
 #[cfg(all(target_family = "wasm", feature = "bindings"))]
-pub use bindings::{Bindings, MissingBinding};
+pub use bindings::Bindings;
+#[cfg(target_family = "wasm")]
+pub use database::{Database, DatabaseError};
+#[cfg(target_family = "wasm")]
+pub use missing::MissingBinding;
 
 /// What the entry macro's output names and nobody else should.
 #[doc(hidden)]

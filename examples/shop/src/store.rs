@@ -15,7 +15,7 @@ use d1::Storage;
 #[cfg(not(target_family = "wasm"))]
 use sqlite::Storage;
 
-use pikku::{BoxError, Need, Problem, service::Env};
+use pikku::{BoxError, Need, Problem, json, service::Env};
 use serde::de::DeserializeOwned;
 use std::fmt;
 
@@ -106,7 +106,7 @@ pub(crate) struct Rows(Vec<serde_json::Value>);
 impl Rows {
     /// Every row, each read from its columns by name.
     pub(crate) fn all<T: DeserializeOwned>(self) -> Result<Vec<T>, StoreError> {
-        self.0.into_iter().map(|row| Ok(serde_json::from_value(row)?)).collect()
+        self.0.into_iter().map(|row| Ok(json::from_value(row)?)).collect()
     }
 
     /// The first row.
@@ -137,6 +137,12 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+impl From<json::ReadError> for StoreError {
+    fn from(error: json::ReadError) -> Self {
+        Self(error.into())
+    }
+}
 
 impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {

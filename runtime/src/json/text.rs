@@ -23,7 +23,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, SyntaxError> {
 
 /// Why a text is not JSON that is taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SyntaxError {
+pub struct SyntaxError {
     what: Cow<'static, str>,
     line: usize,
     column: usize,

@@ -16,7 +16,7 @@ use serde::{
 use serde_json::{Map, Number, Value};
 
 /// Reads a value as a type.
-pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, ReadError> {
+pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T, ReadError> {
     T::deserialize(Json(value))
 }
 

@@ -2,42 +2,31 @@
 
 use super::{Param, Statement};
 use pikku::{BoxError, service::Env};
-use pikku_cloudflare::{
-    Bindings as _,
-    worker::{D1Database, D1PreparedStatement, Error, wasm_bindgen::JsValue},
-};
+use pikku_cloudflare::Database;
 use serde_json::Value;
 
 /// A handle: the data is elsewhere, and each batch goes there and back once.
 #[derive(Debug)]
-pub(super) struct Storage(D1Database);
+pub(super) struct Storage(Database);
 
 impl Storage {
     pub(super) fn of(env: &Env) -> Result<Self, BoxError> {
-        Ok(Self(env.d1("shop")?))
+        Ok(Self(Database::of(env, "shop")?))
     }
 
     pub(super) async fn batch(&self, statements: &[Statement]) -> Result<Vec<Vec<Value>>, BoxError> {
-        let prepared: Result<Vec<_>, _> = statements.iter().map(|statement| self.prepare(statement)).collect();
-        let results = self.0.batch(prepared.map_err(in_words)?).await.map_err(in_words)?;
-        results.iter().map(|result| result.results().map_err(in_words)).collect()
-    }
-
-    fn prepare(&self, statement: &Statement) -> Result<D1PreparedStatement, Error> {
-        let params: Vec<JsValue> = statement.params.iter().map(value).collect();
-        self.0.prepare(statement.sql).bind(&params)
+        let statements =
+            statements.iter().map(|statement| (statement.sql, statement.params.iter().map(value).collect()));
+        Ok(self.0.batch(statements).await?)
     }
 }
 
-/// D1 takes numbers as JavaScript has them: whole up to 2^53, and what the shop counts stays below.
-fn value(param: &Param) -> JsValue {
+/// D1 takes whole numbers as JavaScript has them. No row has one beyond, so the greatest stands for all of those.
+const GREATEST: i64 = (1 << 53) - 1;
+
+fn value(param: &Param) -> Value {
     match param {
-        Param::Integer(number) => JsValue::from_f64(*number as f64),
-        Param::Text(text) => JsValue::from_str(text),
+        Param::Integer(number) => Value::from((*number).clamp(-GREATEST, GREATEST)),
+        Param::Text(text) => Value::from(text.as_str()),
     }
-}
-
-/// The error without what belongs to the thread that met it.
-fn in_words(error: Error) -> BoxError {
-    error.to_string().into()
 }
