@@ -37,7 +37,10 @@ impl<'p> Cargo<'p> {
 
     /// A release build for a platform.
     pub(crate) fn release(project: &'p Project, workspace: &Workspace, toolchain: &'p Toolchain) -> Self {
-        Self { toolchain: Some(toolchain), ..Self::new(project, workspace) }
+        let development = Self::new(project, workspace);
+        // Cargo builds all crates anew when their linker changes; zig has a folder of its own.
+        let folder = if toolchain.linker == Linker::Zig { "target-zig" } else { "target" };
+        Self { toolchain: Some(toolchain), target_dir: development.dir.join(folder), ..development }
     }
 
     /// Builds everything in the workspace; gives its programs by name.

@@ -1,3 +1,5 @@
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
@@ -32,17 +34,50 @@ pub fn packager() -> PathBuf {
     existing(variable("PIKKU_PACKAGER"))
 }
 
-/// Packages the app with that manifest for Lambda into a folder, building below `target`.
-pub fn package(manifest: &Path, target: &Path, out: &Path, arguments: &[&str]) -> Output {
+/// Packages the app with that manifest for Lambda into a folder, building below `target`, with programs from a search
+/// path.
+pub fn package(path: &OsStr, manifest: &Path, target: &Path, out: &Path, arguments: &[&str]) -> Output {
     Command::new(packager())
         .args(["pikku", "package", "--target", "lambda", "--manifest-path"])
         .arg(manifest)
         .arg("--out-dir")
         .arg(out)
         .args(arguments)
+        .env("PATH", path)
         .env("CARGO_TARGET_DIR", target)
         .output()
         .unwrap_or_else(|why| panic!("the packager does not start: {why}"))
+}
+
+/// This process's search path with zig first.
+pub fn path_with_zig() -> OsString {
+    let zig = tool("venv-zig/bin/cargo-zigbuild");
+    let folders = zig.parent().map(Path::to_path_buf).into_iter().chain(search_path());
+    env::join_paths(folders).expect("a search path")
+}
+
+/// This process's search path without zig: where a folder on it has cargo-zigbuild, links to all else in it stand in
+/// `aside`.
+pub fn path_without_zig(aside: &Path) -> OsString {
+    let folders = search_path().into_iter().enumerate().map(|(index, folder)| {
+        if !folder.join("cargo-zigbuild").exists() {
+            return folder;
+        }
+        let others = aside.join(index.to_string());
+        fs::create_dir_all(&others).expect("a folder");
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let entry = entry.expect("an entry");
+            if entry.file_name() != "cargo-zigbuild" {
+                symlink(entry.path(), others.join(entry.file_name())).expect("a link");
+            }
+        }
+        others
+    });
+    env::join_paths(folders).expect("a search path")
+}
+
+fn search_path() -> Vec<PathBuf> {
+    env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect()
 }
 
 /// Copies a folder and all that is in it to a place where nothing is yet.

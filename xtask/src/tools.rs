@@ -9,6 +9,7 @@
 //! <tools>/venv/bin/ministack                  a link into the next one: the two want different releases of boto3
 //! <tools>/venv-ministack/bin/ministack        ministack and aws-sam-translator
 //! <tools>/venv-moto/bin/{moto_server,python}   moto: an SQS that checks signatures, and boto3
+//! <tools>/venv-zig/bin/cargo-zigbuild          cargo-zigbuild and ziglang, whose C compiler is for every processor
 //! <tools>/aws-lambda-rie                      the emulator that AWS ships inside aws-sam-cli
 //! <tools>/npm/node_modules                     wrangler, which brings miniflare and workerd
 //! ```
@@ -25,6 +26,7 @@ use crate::steps::Steps;
 const SAM: &str = include_str!("../tools/sam.txt");
 const MINISTACK: &str = include_str!("../tools/ministack.txt");
 const MOTO: &str = include_str!("../tools/moto.txt");
+const ZIG: &str = include_str!("../tools/zig.txt");
 
 /// What npm installs, and the exact release of each package with its hash.
 const NPM: [(&str, &str); 2] = [
@@ -53,6 +55,7 @@ pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure>
         tools.venv("venv", SAM, &["sam", "cfn-lint", "python"])?;
         tools.venv("venv-ministack", MINISTACK, &["ministack", "python"])?;
         tools.venv("venv-moto", MOTO, &["moto_server", "python"])?;
+        tools.venv("venv-zig", ZIG, &["cargo-zigbuild", "python-zig"])?;
         tools.link_ministack()?;
         tools.npm()?;
         tools.emulator()
@@ -230,7 +233,7 @@ pub(crate) fn on_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
-/// What a requirements file asks for by name in its first line, with the versions.
+/// What a requirements file asks for by name in its first line, with the versions, without the hashes.
 fn pins(requirements: &str) -> Vec<String> {
     let (title, list) = requirements.split_once('\n').unwrap_or((requirements, ""));
     list.lines()
@@ -238,6 +241,7 @@ fn pins(requirements: &str) -> Vec<String> {
             let package = pin.split_once("==").map_or(*pin, |(package, _)| package);
             title.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).any(|word| word == package)
         })
+        .filter_map(|pin| pin.split_whitespace().next())
         .map(str::to_owned)
         .collect()
 }
@@ -252,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_tools_are_pinned_to_one_version_each() {
-        for list in [SAM, MINISTACK] {
+        for list in [SAM, MINISTACK, MOTO, ZIG] {
             for pin in list.lines().skip(1) {
                 let (package, version) = pin.split_once("==").unwrap_or((pin, ""));
                 assert!(!package.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()), "{pin}");
@@ -260,6 +264,7 @@ mod tests {
         }
         assert_eq!(pins(SAM).len(), 3, "{:?}", pins(SAM));
         assert_eq!(pins(MINISTACK).len(), 3, "{:?}", pins(MINISTACK));
+        assert_eq!(pins(ZIG), ["cargo-zigbuild==0.24.0", "ziglang==0.17.1"]);
     }
 
     #[test]

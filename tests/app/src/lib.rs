@@ -10,7 +10,7 @@ use pikku::{
     http::{get, post},
 };
 use sends::pass_on;
-use shown::{find, name, overlap, show};
+use shown::{find, given, name, overlap, show};
 use tasks::{work, work_in_order};
 use text::count;
 
@@ -38,6 +38,7 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<name>(get("/items/{id}"))
                 .http::<find>(get("/find"))
                 .http::<overlap>(post("/overlap"))
+                .http::<given>(get("/given"))
         })
         .group::<Work>(|g| {
             g.queue::<work>("work", Queue::batch(10)).queue::<work_in_order>("in-order", Queue::batch(10).fifo())

@@ -1,6 +1,6 @@
 //! What is given over HTTP, given back.
 
-use pikku::{BoxError, Problem};
+use pikku::{BoxError, Call, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -54,6 +54,25 @@ pub struct Found {
 #[pikku::function]
 pub async fn find(wanted: Wanted) -> Result<Found, Problem> {
     Ok(Found { tags: wanted.tag.len(), last: wanted.tag.into_iter().next_back() })
+}
+
+/// What the platform says of a call.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Given {
+    id: String,
+    trace: Option<String>,
+    remaining_ms: Option<u128>,
+}
+
+/// Says what the platform says of this call, after a while.
+#[pikku::function]
+pub async fn given(call: &Call) -> Result<Given, Problem> {
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    Ok(Given {
+        id: call.id().to_owned(),
+        trace: call.trace().map(str::to_owned),
+        remaining_ms: call.remaining().map(|left| left.as_millis()),
+    })
 }
 
 /// Counts the calls that are in the process at the same time.

@@ -1,4 +1,4 @@
-//! A function that can be built with one more call in it.
+//! A function that can be built with one more call in it, and with C code.
 
 use pikku::Problem;
 use schemars::JsonSchema;
@@ -14,12 +14,25 @@ pub struct Text {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Count {
     words: usize,
+    /// The SHA-256 of the text.
+    #[cfg(feature = "c-code")]
+    sha256: String,
 }
 
 /// Counts the words of a text.
 #[pikku::function]
 pub async fn count(text: Text) -> Result<Count, Problem> {
-    Ok(Count { words: words(&text.text)? })
+    Ok(Count {
+        words: words(&text.text)?,
+        #[cfg(feature = "c-code")]
+        sha256: sha256(&text.text),
+    })
+}
+
+#[cfg(feature = "c-code")]
+fn sha256(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(not(feature = "one-more-call"))]
