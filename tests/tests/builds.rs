@@ -85,6 +85,7 @@ async fn a_bundle_for_arm64_answers_under_qemu() {
 #[test]
 fn the_quick_start_of_the_readme_works_as_it_is_written() {
     let (quick_start, cloudflare) = (readme::blocks("## Quick start"), readme::blocks("## Cloudflare Workers"));
+    let server = readme::blocks("## A plain server");
     let [_, _, (_, use_it), ..] = quick_start.as_slice() else { panic!("three blocks: {quick_start:?}") };
     let beside = folder();
     let (target, _guard) = shared_target();
@@ -97,5 +98,11 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
     let on_workers = cloudflare.first().map(|(_, commands)| commands.as_str()).unwrap_or_default();
     assert_eq!(on_workers.lines().filter(|line| !line.trim().is_empty()).count(), 3, "{on_workers}");
     let answer = shell(on_workers);
+    assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, Ada"), "{answer}");
+
+    // And as a server, which the section after that has in two.
+    let as_server = server.first().map(|(_, commands)| commands.as_str()).unwrap_or_default();
+    assert_eq!(as_server.lines().filter(|line| !line.trim().is_empty()).count(), 2, "{as_server}");
+    let answer = shell(as_server);
     assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, Ada"), "{answer}");
 }

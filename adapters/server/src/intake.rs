@@ -50,7 +50,7 @@ impl Intake {
     async fn read<B: Body>(&self, body: B) -> Result<Taken, Problem> {
         // What is declared to be too large is refused before it is sent.
         if body.size_hint().lower() > self.limits.body as u64 {
-            return Err(self.too_large());
+            return Err(too_large());
         }
         let mut body = pin!(body);
         let mut taken = Taken::default();
@@ -65,7 +65,7 @@ impl Intake {
                 continue;
             }
             if taken.octets.len() + several.len() + length > self.limits.body {
-                return Err(self.too_large());
+                return Err(too_large());
             }
             taken.make_room(&self.room, length)?;
             if taken.octets.is_empty() && several.is_empty() {
@@ -80,10 +80,10 @@ impl Intake {
         }
         Ok(taken)
     }
+}
 
-    fn too_large(&self) -> Problem {
-        Problem::too_large(format!("the body is larger than this takes, which is {} octets", self.limits.body))
-    }
+fn too_large() -> Problem {
+    Problem::too_large("the body is larger than this takes")
 }
 
 impl Taken {

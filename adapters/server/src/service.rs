@@ -112,7 +112,7 @@ impl AppService {
         let answered = async {
             match self.0.intake.take(body).await {
                 Ok(mut taken) => {
-                    let request = request::read(parts, std::mem::take(&mut taken.octets));
+                    let request = request::read(parts, std::mem::take(&mut taken.octets), &context.id);
                     let response = self.0.engine.http(request, context).await;
                     // Until here the body may have been held.
                     drop(taken);
