@@ -3,7 +3,9 @@
 mod common;
 
 use common::{app, body, code, header, noted, rest, started, status, until_noted};
-use pikku::All;
+use http_body_util::Empty;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pikku::{All, Bytes};
 use pikku_server::{Limits, Server};
 use std::{
     error::Error,
@@ -142,6 +144,34 @@ async fn all_bodies_together_have_a_limit() {
     dripping.write_all(b"a").await.unwrap();
     assert_eq!(status(&rest(&mut dripping).await), 200);
     assert_eq!(status(&server.raw(&full).await), 200);
+}
+
+#[tokio::test]
+async fn all_requests_together_have_a_limit() {
+    let server = started(Limits { requests: 1, ..Limits::default() }).await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET /wait?word=only&ms=500 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await.unwrap();
+    until_noted("only", &["begun"]).await;
+    let (status_of_second, problem) = server.get("/show/1").await;
+    assert_eq!((status_of_second, code(&problem).as_str()), (503, "overloaded"));
+    // That it is alive does not depend on it.
+    assert_eq!(server.get("/healthz").await.0, 200);
+    assert_eq!(status(&rest(&mut first).await), 200);
+    assert_eq!(server.get("/show/1").await.0, 200);
+}
+
+#[tokio::test]
+async fn floods_of_headers_are_refused_over_http_2() {
+    let server = started(Limits { head: 16 << 10, ..Limits::default() }).await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let mut ask = |length: usize| {
+        let request = hyper::Request::get("http://t/show/1").header("x", "a".repeat(length));
+        client.send_request(request.body(Empty::<Bytes>::new()).unwrap())
+    };
+    let (flood, good) = (ask(20 << 10), ask(1 << 10));
+    assert_eq!((flood.await.unwrap().status().as_u16(), good.await.unwrap().status().as_u16()), (431, 200));
 }
 
 #[tokio::test]
