@@ -6,7 +6,7 @@ use crate::{
     platform::Process,
     request::{self, REQUEST_ID},
 };
-use http::{HeaderValue, Method, Request, Response, request::Parts};
+use http::{HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body;
 use pikku::{
     App, BoxFuture, Engine, Problem, Selection, StatusCode,
@@ -128,7 +128,7 @@ impl AppService {
     async fn respond<B: Body>(&self, parts: Parts, body: B, context: Context) -> pikku::Response {
         let begun = Instant::now();
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        let response = match self.take(body).await {
+        let response = match self.take(body, parts.headers.contains_key(header::EXPECT)).await {
             Ok((mut taken, place)) => {
                 let request = request::read(parts, std::mem::take(&mut taken.octets), &context.id);
                 let response = self.0.engine.http(request, context).await;
@@ -148,10 +148,10 @@ impl AppService {
     }
 
     /// The body of a request, and its place among those that are answered at a time.
-    async fn take<B: Body>(&self, body: B) -> Result<(Taken, SemaphorePermit<'_>), Problem> {
+    async fn take<B: Body>(&self, body: B, waits: bool) -> Result<(Taken, SemaphorePermit<'_>), Problem> {
         let full = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "there are too many requests now");
         let place = self.0.places.try_acquire().map_err(full)?;
-        Ok((self.0.intake.take(body).await?, place))
+        Ok((self.0.intake.take(body, waits).await?, place))
     }
 }
 

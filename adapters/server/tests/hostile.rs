@@ -117,6 +117,25 @@ async fn bodies_over_the_limit_are_refused_before_they_are_held() {
 }
 
 #[tokio::test]
+async fn who_sends_too_much_gets_the_answer_all_the_same() {
+    let server = started(Limits { body: 1 << 20, ..Limits::default() }).await;
+    let length = 16 << 20;
+    let mut upload = format!("POST /show/1 HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n").into_bytes();
+    upload.resize(upload.len() + length, b'a');
+    let mut stream = server.connect().await;
+    // All of it is sent before any of the answer is read.
+    stream.write_all(&upload).await.expect("the server reads on");
+    let mut answer = [0; 1000];
+    let length = timeout(Duration::from_secs(10), stream.read(&mut answer)).await.expect("in time").expect("an answer");
+    assert_eq!(status(&String::from_utf8_lossy(&answer[..length])), 413);
+    // Who waits to be asked is not asked.
+    let waits = "POST /show/1 HTTP/1.1\r\nhost: t\r\ncontent-length: 1073741824\r\nexpect: 100-continue\r\n\r\n";
+    let begun = Instant::now();
+    assert_eq!(status(&server.raw(waits).await), 413);
+    assert!(begun.elapsed() < Duration::from_millis(900));
+}
+
+#[tokio::test]
 async fn a_body_that_drips_is_a_408() {
     let server = started(Limits { request_time: SHORT, ..Limits::default() }).await;
     let mut stream = server.connect().await;
