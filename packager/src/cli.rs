@@ -36,10 +36,12 @@ Examples:
   cargo pikku package --target lambda --profile fast --json > packaged.json
   cargo pikku package --target lambda --profile small --lto thin
   cargo pikku package --target cloudflare
+  cargo pikku package --target server
 
 The bundles are written to target/pikku/<target>, with <group>.proof.json, manifest.json and report.json; for Lambda
 <group>/bootstrap, <group>.zip and template.yaml, for Cloudflare <group>/ with worker.mjs, glue.mjs, bundle.wasm and
-wrangler.jsonc, which `wrangler deploy` takes as it is.")]
+wrangler.jsonc, which `wrangler deploy` takes as it is; for a server one program of all groups, named after the app, with
+Dockerfile, <app>.service and <app>.env.")]
     Package(PackageArgs),
     /// Run a group's bundle locally on one event
     Invoke(crate::invoke::InvokeArgs),
@@ -100,17 +102,17 @@ pub(crate) struct PackageArgs {
     /// Only this group; may be repeated
     #[arg(short, long = "group", value_name = "GROUP")]
     pub(crate) groups: Vec<String>,
-    /// The processor to build for (Lambda) [default: x86_64]
+    /// The processor to build for (Lambda, server) [default: x86_64]
     #[arg(long, value_enum)]
     pub(crate) arch: Option<Arch>,
-    /// The C library (Lambda): GLIBC as on the platform (gnu, through zig where it is found), or a static one (musl)
+    /// The C library (Lambda, server): GLIBC as on the platform (gnu, through zig where it is found), or a static one (musl)
     /// [default: gnu where it can be linked]
     #[arg(long, value_enum)]
     pub(crate) libc: Option<Libc>,
     /// Build Rust's standard library from its source (Cloudflare)
     #[arg(long)]
     pub(crate) build_std: bool,
-    /// What to optimise for [default: balanced for Lambda, small for Cloudflare]
+    /// What to optimise for [default: balanced for Lambda, small for Cloudflare, fast for a server]
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
     /// What is optimised across crates while a bundle is linked
@@ -146,6 +148,8 @@ pub(crate) enum Platform {
     Lambda,
     /// Cloudflare Workers
     Cloudflare,
+    /// A plain server: one program of all groups
+    Server,
 }
 
 impl Platform {
@@ -154,6 +158,7 @@ impl Platform {
         match self {
             Self::Lambda => "lambda",
             Self::Cloudflare => "cloudflare",
+            Self::Server => "server",
         }
     }
 }

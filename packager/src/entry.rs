@@ -14,7 +14,7 @@ const JSONSCHEMA: &str = "0.60";
 const REGEX_LITE: &str = "0.1";
 
 /// The platform that an entry crate is for, with what its adapter is told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Adapter {
     /// A program that serves Lambda's Runtime API.
     Lambda,
@@ -22,6 +22,11 @@ pub(crate) enum Adapter {
     Cloudflare {
         /// How long one call may take.
         timeout_ms: u32,
+    },
+    /// A program that is a server.
+    Server {
+        /// The app's groups that are in it, under the name of the app.
+        groups: Vec<String>,
     },
 }
 
@@ -41,10 +46,10 @@ pub(crate) fn add(
     let functions = manifest.functions_of(group);
     let contracts = contracts(functions.iter().copied());
     let name = package_name(&group.name);
-    let cargo = cargo_manifest(project, &name, &contracts, adapter, sends(manifest, group));
-    let source = source(project, manifest, group, adapter);
+    let cargo = cargo_manifest(project, &name, &contracts, &adapter, sends(manifest, group));
+    let source = source(project, manifest, group, &adapter);
     let file = match adapter {
-        Adapter::Lambda => "src/main.rs",
+        Adapter::Lambda | Adapter::Server { .. } => "src/main.rs",
         Adapter::Cloudflare { .. } => "src/lib.rs",
     };
     let module = format!("//! The contracts of the bundle's functions.\n{}", contracts.source);
@@ -58,7 +63,7 @@ fn sends(manifest: &Manifest, group: &Group) -> bool {
     needs.any(|need| matches!(need, Need::SendToQueue(_)))
 }
 
-fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter: Adapter, sends: bool) -> String {
+fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter: &Adapter, sends: bool) -> String {
     let mut text = package_table(name);
     if let Adapter::Cloudflare { .. } = adapter {
         text.push_str("\n[lib]\ncrate-type = [\"cdylib\"]\n");
@@ -70,6 +75,7 @@ fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter:
     text.push_str(&match adapter {
         Adapter::Lambda => runtime_dependency(project, RuntimeCrate::Lambda, if sends { &["sqs"] } else { &[] }),
         Adapter::Cloudflare { .. } => runtime_dependency(project, RuntimeCrate::Cloudflare, &[]),
+        Adapter::Server { .. } => runtime_dependency(project, RuntimeCrate::Server, &[]),
     });
     if contracts.uses_validators {
         let _ = writeln!(
@@ -84,7 +90,7 @@ fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter:
     text
 }
 
-fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: Adapter) -> String {
+fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapter) -> String {
     let kinds: BTreeSet<&str> = group.wirings.iter().map(|wiring| wiring.kind.name()).collect();
     let kinds: String = kinds.iter().map(|kind| format!(".with(pikku::Kinds::{})", kind.to_uppercase())).collect();
     let sends = sends(manifest, group);
@@ -103,18 +109,23 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: Adapte
     let app = format!("{}::<Bundle>()", project.app);
     let run = match adapter {
         Adapter::Lambda => format!("fn main() -> std::process::ExitCode {{\n    pikku_lambda::run({app})\n}}"),
+        Adapter::Server { .. } => format!("fn main() -> std::process::ExitCode {{\n    pikku_server::run({app})\n}}"),
         Adapter::Cloudflare { timeout_ms } => {
             format!("pikku_cloudflare::worker!(Bundle, {app}, timeout_ms = {timeout_ms});")
         }
     };
+    let groups = match adapter {
+        Adapter::Server { groups } => groups.clone(),
+        Adapter::Lambda | Adapter::Cloudflare { .. } => vec![group.name.clone()],
+    };
     format!(
-        "//! The bundle of the group `{group}`.\n
+        "//! The bundle `{group}`.\n
 mod contracts;
 
 struct Bundle;
 
 impl pikku::Selection for Bundle {{
-    const GROUPS: Option<&'static [&'static str]> = Some(&[{group:?}]);
+    const GROUPS: Option<&'static [&'static str]> = Some(&{groups:?});
     // Where a target leaves wirings out, so it does the functions that only they reach.
     const FUNCTIONS: Option<&'static [&'static str]> = Some(&{names:?});
     const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};

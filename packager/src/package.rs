@@ -13,6 +13,7 @@ use crate::{
     output::Talk,
     project::Project,
     report::{GroupReport, Report},
+    server,
     toolchain::Toolchain,
     workspace::Workspace,
 };
@@ -70,7 +71,7 @@ impl File {
 /// Packages an app.
 pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> {
     let misplaced = match args.target {
-        Platform::Lambda => args.build_std.then_some("--build-std"),
+        Platform::Lambda | Platform::Server => args.build_std.then_some("--build-std"),
         Platform::Cloudflare => args.arch.map(|_| "--arch").or(args.libc.map(|_| "--libc")),
     };
     if let Some(option) = misplaced {
@@ -79,6 +80,7 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
     match args.target {
         Platform::Lambda => lambda::package(args, talk),
         Platform::Cloudflare => cloudflare::package(args, talk),
+        Platform::Server => server::package(args, talk),
     }
 }
 

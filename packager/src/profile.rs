@@ -53,15 +53,17 @@ impl Lto {
 
 impl Profile {
     /// The profile where none is asked for. A Worker's bytes are sent to and compiled at every place that runs it, so
-    /// they count for more there.
+    /// they count for more there; those of a server are started once.
     pub(crate) fn default_of(platform: Platform) -> Self {
         match platform {
             Platform::Lambda => Self::Balanced,
             Platform::Cloudflare => Self::Small,
+            Platform::Server => Self::Fast,
         }
     }
 
-    /// A panic unwinds on Lambda: one bad event must not cost the process, and with it a cold start. Stable Rust cannot
+    /// A panic unwinds on Lambda and on a server: one bad event must not cost the process, and with it a cold start or every
+    /// other request. Stable Rust cannot
     /// unwind on wasm, where the JavaScript around the bundle starts a new instance.
     fn settings(self, lto: Lto, platform: Platform) -> Settings {
         let opt_level = match self {
@@ -70,7 +72,7 @@ impl Profile {
             Self::Fast => "3",
         };
         let panic = match platform {
-            Platform::Lambda => "unwind",
+            Platform::Lambda | Platform::Server => "unwind",
             Platform::Cloudflare => "abort",
         };
         Settings { opt_level, lto: lto.name(), codegen_units: 1, panic }

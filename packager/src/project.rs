@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) lambda: LambdaSettings,
     /// What concerns Cloudflare Workers.
     pub(crate) cloudflare: CloudflareSettings,
+    /// What concerns the plain server.
+    pub(crate) server: ServerSettings,
 }
 
 /// `[package.metadata.pikku.lambda]`.
@@ -82,6 +84,16 @@ pub(crate) struct GroupSettings {
     pub(crate) memory_mb: Option<u32>,
     pub(crate) timeout_s: Option<u32>,
     pub(crate) log_retention_days: Option<u32>,
+}
+
+/// `[package.metadata.pikku.server]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerSettings {
+    /// The port that the container and the unit listen on.
+    pub(crate) port: Option<u16>,
+    /// The most bytes of the program.
+    pub(crate) budget: Option<Bytes>,
 }
 
 /// `[package.metadata.pikku.cloudflare]`.

@@ -35,7 +35,7 @@ pub(crate) struct Report {
 /// What is known of one bundle.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct GroupReport {
-    /// The group.
+    /// The group; of a server, the app.
     pub(crate) group: String,
     /// What is deployed.
     #[serde(flatten)]
@@ -72,6 +72,15 @@ pub(crate) enum Artefact {
         sha256: String,
         /// The SHA-256 of the zip.
         zip_sha256: String,
+    },
+    /// A program of several groups.
+    Server {
+        /// The groups in it.
+        groups: Vec<String>,
+        /// The bytes of the program.
+        bytes: u64,
+        /// The SHA-256 of the program.
+        sha256: String,
     },
     /// A module of WebAssembly and the JavaScript around it.
     Cloudflare {
@@ -159,6 +168,7 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let sizes = match self.groups.first().map(|group| &group.artefact) {
             Some(Artefact::Cloudflare { .. }) => ["wasm", "js", "gzip"].as_slice(),
+            Some(Artefact::Server { .. }) => &["size"],
             _ => &["size", "zip"],
         };
         let header = [&["group", "functions", "services"], sizes, &["budget", "sha-256"]].concat();
@@ -179,7 +189,9 @@ impl GroupReport {
         notes: Vec<String>,
     ) -> Self {
         let bytes = match &artefact {
-            Artefact::Lambda { bytes, .. } | Artefact::Cloudflare { bytes, .. } => *bytes,
+            Artefact::Lambda { bytes, .. } | Artefact::Cloudflare { bytes, .. } | Artefact::Server { bytes, .. } => {
+                *bytes
+            }
         };
         Self {
             group: group.name.clone(),
@@ -200,6 +212,10 @@ impl GroupReport {
         let hash = match &self.artefact {
             Artefact::Lambda { bytes: size, zip_bytes, sha256, .. } => {
                 row.extend([bytes(*size), bytes(*zip_bytes), budget]);
+                sha256
+            }
+            Artefact::Server { bytes: size, sha256, .. } => {
+                row.extend([bytes(*size), budget]);
                 sha256
             }
             Artefact::Cloudflare { bytes: size, js_bytes, gzip, sha256, .. } => {
@@ -253,13 +269,16 @@ mod tests {
             js_sha256: hash.clone(),
             wasm_opt,
         });
+        let server = report(Artefact::Server { groups: vec![], bytes: 3_000_000, sha256: hash.clone() });
         let lambda =
             report(Artefact::Lambda { bytes: 800_000, zip_bytes: 400_000, sha256: hash.clone(), zip_sha256: hash });
-        insta::assert_snapshot!(cloudflare.table() + &lambda.table(), @"
+        insta::assert_snapshot!(cloudflare.table() + &lambda.table() + &server.table(), @"
         group   functions  services     wasm      js     gzip   budget       sha-256
         orders          1         0  80.0 kB  9.0 kB  32.0 kB  90.0 kB  0123456789ab
         group   functions  services      size       zip   budget       sha-256
         orders          1         0  800.0 kB  400.0 kB  90.0 kB  0123456789ab
+        group   functions  services     size   budget       sha-256
+        orders          1         0  3.00 MB  90.0 kB  0123456789ab
         ");
         let json = serde_json::to_value(&cloudflare).unwrap();
         assert_eq!(json["groups"][0]["wasm_opt"]["ran"], "version 132");

@@ -26,6 +26,8 @@ pub(crate) struct Toolchain {
     pub(crate) linker: Linker,
     /// The processor's name in reports and templates.
     pub(crate) arch: &'static str,
+    /// The oldest processor that the platform has, where it is newer than the target's own.
+    pub(crate) cpu: Option<&'static str>,
     /// The folder of Rust's own source where the standard library is built from it.
     pub(crate) std_source: Option<PathBuf>,
 }
@@ -95,7 +97,9 @@ impl Machine {
         if !self.has_target(&triple) {
             return Err(Error::MissingTarget { triple });
         }
-        Ok(Toolchain { triple, linker, arch, std_source: None })
+        // Graviton 2, the oldest Arm processor that Lambda runs on.
+        let cpu = (arch == "arm64").then_some("neoverse-n1");
+        Ok(Toolchain { triple, linker, arch, cpu, std_source: None })
     }
 
     /// The target of WebAssembly, with the standard library that is installed or one that is built from its source.
@@ -108,7 +112,8 @@ impl Machine {
         if !build_std && !self.has_target(&triple) {
             return Err(Error::MissingTarget { triple });
         }
-        Ok(Toolchain { triple, linker: Linker::Host, arch: "wasm32", std_source: build_std.then_some(source) })
+        let std_source = build_std.then_some(source);
+        Ok(Toolchain { triple, linker: Linker::Host, arch: "wasm32", cpu: None, std_source })
     }
 }
 
@@ -120,10 +125,7 @@ impl Toolchain {
         if self.linker == Linker::RustLld {
             flags.extend(["-Clinker=rust-lld", "-Clink-self-contained=yes"].map(str::to_owned));
         }
-        if self.arch == "arm64" {
-            // Graviton 2, the oldest Arm processor that Lambda runs on.
-            flags.push("-Ctarget-cpu=neoverse-n1".to_owned());
-        }
+        flags.extend(self.cpu.map(|cpu| format!("-Ctarget-cpu={cpu}")));
         flags
     }
 

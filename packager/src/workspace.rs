@@ -33,6 +33,8 @@ pub(crate) enum RuntimeCrate {
     Lambda,
     /// The adapter to Cloudflare Workers.
     Cloudflare,
+    /// The plain server.
+    Server,
 }
 
 impl RuntimeCrate {
@@ -41,6 +43,7 @@ impl RuntimeCrate {
             Self::Runtime => "pikku",
             Self::Lambda => "pikku-lambda",
             Self::Cloudflare => "pikku-cloudflare",
+            Self::Server => "pikku-server",
         }
     }
 
@@ -50,6 +53,7 @@ impl RuntimeCrate {
             Self::Runtime => "",
             Self::Lambda => "../adapters/lambda",
             Self::Cloudflare => "../adapters/cloudflare",
+            Self::Server => "../adapters/server",
         }
     }
 }

@@ -24,6 +24,11 @@ pub fn worker(example: &str, group: &str) -> PathBuf {
     existing(variable("PIKKU_BUNDLES").join("cloudflare").join(example).join(group))
 }
 
+/// The program of an example's server.
+pub fn server(example: &str) -> PathBuf {
+    existing(variable("PIKKU_BUNDLES").join("server").join(example).join(example))
+}
+
 /// A judge by its path below the folder of tools, such as `venv/bin/sam`.
 pub fn tool(path: &str) -> PathBuf {
     existing(variable("PIKKU_TOOLS").join(path))

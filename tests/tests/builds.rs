@@ -177,6 +177,7 @@ fn c_code_for_arm64_without_zig_is_told_what_is_missing() {
 #[test]
 fn the_quick_start_of_the_readme_works_as_it_is_written() {
     let (quick_start, cloudflare) = (readme::blocks("## Quick start"), readme::blocks("## Cloudflare Workers"));
+    let server = readme::blocks("## A plain server");
     let [_, _, (_, use_it), ..] = quick_start.as_slice() else { panic!("three blocks: {quick_start:?}") };
     let beside = folder();
     let (target, _guard) = shared_target();
@@ -193,6 +194,11 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
 
     let packaged = fs::read_to_string(target.join("pikku/lambda/manifest.json")).expect("the packaged manifest");
     assert_eq!(shell("cargo pikku manifest"), packaged);
+    // And as a server, which the section after that has in two.
+    let as_server = server.first().map(|(_, commands)| commands.as_str()).unwrap_or_default();
+    assert_eq!(as_server.lines().filter(|line| !line.trim().is_empty()).count(), 2, "{as_server}");
+    let answer = shell(as_server);
+    assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, Ada"), "{answer}");
     over_its_budget(&app.join("Cargo.toml"), &target, beside.path());
 }
 

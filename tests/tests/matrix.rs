@@ -17,7 +17,13 @@ fn main() -> ExitCode {
         }
     };
     let trials = scenarios.into_iter().map(|scenario| match scenario {
-        Ok(scenario) => Trial::test(scenario.title(), move || check(&scenario, &TARGETS).map_err(Failed::from)),
+        Ok(scenario) => {
+            // What a target does not offer is seen beside the scenario's name.
+            let left_out = TARGETS.iter().find_map(|target| Some((target.name, target.leaves_out(&scenario)?)));
+            let kind = left_out.map(|(target, reason)| format!("not on {target}: {reason}")).unwrap_or_default();
+            let trial = Trial::test(scenario.title(), move || check(&scenario, &TARGETS).map_err(Failed::from));
+            trial.with_kind(kind)
+        }
         // A case that fails, so that the others are run.
         Err(malformed) => Trial::test(malformed.file.clone(), move || Err(malformed.to_string().into())),
     });

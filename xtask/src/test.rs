@@ -22,6 +22,9 @@ const WORKERS: [((&str, &str), &[&str]); 4] = [
     (("scenarios", "tests/scenarios/app"), &["everywhere"]),
 ];
 
+/// The apps that the whole-system tests run as servers, each with its folder.
+const SERVERS: [(&str, &str); 2] = [("echo", "examples/echo"), ("scenarios", "tests/scenarios/app")];
+
 /// The example that is shown.
 pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");
 
@@ -33,6 +36,9 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     }
     for (app, groups) in WORKERS {
         package_workers(places, steps, app, groups)?;
+    }
+    for app in SERVERS {
+        package_server(places, steps, app)?;
     }
     steps.run("workspace tests", || workspace_tests(places))?;
     steps
@@ -101,6 +107,20 @@ fn package_workers(
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join("cloudflare").join(name))
+            .env("CARGO_TARGET_DIR", &places.target)
+            .limit(1800)
+            .run()
+    })
+}
+
+/// Packages an app as a server into the folder of bundles.
+fn package_server(places: &Places, steps: &mut Steps, (name, folder): (&str, &str)) -> Result<(), Failure> {
+    steps.run(&format!("package {folder} as a server"), || {
+        Program::new(places.packager())
+            .args(["pikku", "package", "--target", "server", "--manifest-path"])
+            .arg(places.root.join(folder).join("Cargo.toml"))
+            .arg("--out-dir")
+            .arg(places.bundles.join("server").join(name))
             .env("CARGO_TARGET_DIR", &places.target)
             .limit(1800)
             .run()

@@ -5,11 +5,18 @@ use bytes::{Buf, Bytes};
 use http_body::Body;
 use http_body_util::BodyExt;
 use pikku::{Problem, StatusCode};
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
+
+/// How long what is left of a refused body is read and thrown away before it is answered.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Takes bodies, and knows how many octets are held.
 #[derive(Clone, Debug)]
@@ -32,27 +39,34 @@ impl Intake {
         Self { limits, room }
     }
 
-    /// All of a body.
+    /// All of a body. `waits` says that the client sends it only when it is asked for (`Expect: 100-continue`).
     ///
     /// # Errors
     ///
     /// The answer to a client whose body is too large, too slow or none, or for which there is no room.
-    pub(crate) async fn take<B: Body>(&self, body: B) -> Result<Taken, Problem> {
+    pub(crate) async fn take<B: Body>(&self, body: B, waits: bool) -> Result<Taken, Problem> {
         if body.is_end_stream() {
             return Ok(Taken::default());
         }
-        let taken = timeout(self.limits.request_time, self.read(body)).await;
-        taken.unwrap_or_else(|_| {
-            Err(Problem::new(StatusCode::new(408), "request_timeout", "the body did not arrive in time"))
-        })
+        let mut body = pin!(body);
+        let taken = match timeout(self.limits.request_time, self.read(body.as_mut())).await {
+            Ok(taken) => taken,
+            Err(_) => {
+                return Err(Problem::new(StatusCode::new(408), "request_timeout", "the body did not arrive in time"));
+            }
+        };
+        if taken.is_err() && !waits {
+            // A client that is still sending would see its connection reset, and not the answer.
+            let _ = timeout(LINGER, discard(body)).await;
+        }
+        taken
     }
 
-    async fn read<B: Body>(&self, body: B) -> Result<Taken, Problem> {
-        // What is declared to be too large is refused before it is sent.
+    async fn read<B: Body>(&self, mut body: Pin<&mut B>) -> Result<Taken, Problem> {
+        // What is declared to be too large is refused before it is held.
         if body.size_hint().lower() > self.limits.body as u64 {
-            return Err(self.too_large());
+            return Err(too_large());
         }
-        let mut body = pin!(body);
         let mut taken = Taken::default();
         // Most bodies are one piece, which is not copied.
         let mut several = Vec::new();
@@ -65,7 +79,7 @@ impl Intake {
                 continue;
             }
             if taken.octets.len() + several.len() + length > self.limits.body {
-                return Err(self.too_large());
+                return Err(too_large());
             }
             taken.make_room(&self.room, length)?;
             if taken.octets.is_empty() && several.is_empty() {
@@ -80,10 +94,15 @@ impl Intake {
         }
         Ok(taken)
     }
+}
 
-    fn too_large(&self) -> Problem {
-        Problem::too_large(format!("the body is larger than this takes, which is {} octets", self.limits.body))
-    }
+/// Reads a body to its end and keeps nothing of it.
+async fn discard<B: Body>(mut body: Pin<&mut B>) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+fn too_large() -> Problem {
+    Problem::too_large("the body is larger than this takes")
 }
 
 impl Taken {
@@ -103,7 +122,7 @@ impl Taken {
 mod tests {
     use super::*;
     use http_body_util::{Full, StreamBody};
-    use std::{convert::Infallible, time::Duration};
+    use std::convert::Infallible;
 
     fn intake(body: usize, bodies: usize) -> Intake {
         Intake::new(Arc::new(Limits { body, bodies, ..Limits::default() }))
@@ -112,19 +131,19 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_taken_up_to_the_limit() {
         let intake = intake(4, 100);
-        assert_eq!(intake.take(Full::new(Bytes::from("four"))).await.unwrap().octets, "four");
-        let problem = intake.take(Full::new(Bytes::from("seven"))).await.unwrap_err();
+        assert_eq!(intake.take(Full::new(Bytes::from("four")), false).await.unwrap().octets, "four");
+        let problem = intake.take(Full::new(Bytes::from("seven")), false).await.unwrap_err();
         assert_eq!((problem.status().as_u16(), problem.code()), (413, "content_too_large"));
     }
 
     #[tokio::test]
     async fn bodies_share_the_room_until_they_are_dropped() {
         let intake = intake(8, 8);
-        let first = intake.take(Full::new(Bytes::from("seven"))).await.unwrap();
-        let problem = intake.take(Full::new(Bytes::from("four"))).await.unwrap_err();
+        let first = intake.take(Full::new(Bytes::from("seven")), false).await.unwrap();
+        let problem = intake.take(Full::new(Bytes::from("four")), false).await.unwrap_err();
         assert_eq!((problem.status().as_u16(), problem.code(), problem.retry()), (503, "overloaded", true));
         drop(first);
-        assert_eq!(intake.take(Full::new(Bytes::from("four"))).await.unwrap().octets, "four");
+        assert_eq!(intake.take(Full::new(Bytes::from("four")), false).await.unwrap().octets, "four");
     }
 
     #[tokio::test(start_paused = true)]
@@ -142,7 +161,7 @@ mod tests {
             }
         }
         let begun = tokio::time::Instant::now();
-        let problem = intake(8, 8).take(Never).await.unwrap_err();
+        let problem = intake(8, 8).take(Never, false).await.unwrap_err();
         assert_eq!((problem.status().as_u16(), problem.code()), (408, "request_timeout"));
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
@@ -151,7 +170,7 @@ mod tests {
     async fn pieces_are_put_together() {
         let pieces =
             ["one ", "", "two ", "three"].map(|text| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(text))));
-        let taken = intake(100, 100).take(StreamBody::new(Pieces(pieces.into_iter().collect()))).await.unwrap();
+        let taken = intake(100, 100).take(StreamBody::new(Pieces(pieces.into_iter().collect())), false).await.unwrap();
         assert_eq!(taken.octets, "one two three");
     }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 ///
 /// There may be more of them in a later version, so write `Limits { body: 1 << 20, ..Limits::default() }`.
 ///
-/// [`AppService`](crate::AppService) keeps those of bodies and of the time of a request; those of connections, headers and
+/// What clients can make a server hold is at most `bodies`, and a `head` for each of the `connections` and `requests`.
+///
+/// [`AppService`](crate::AppService) keeps those of bodies, of requests and of the time of a request; those of connections, headers and
 /// the time of an end are kept by [`Server`](crate::Server).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -12,6 +14,8 @@ pub struct Limits {
     pub body: usize,
     /// The octets of all bodies that are held at a time: 64 MiB. More is 503.
     pub bodies: usize,
+    /// The requests at a time, over all connections: 5,000. More is 503.
+    pub requests: usize,
     /// How long a request may take, its body included: 30 s. A body that is not there by then is 408, an answer 504. A
     /// streamed answer may go on for longer once it has begun.
     pub request_time: Duration,
@@ -35,6 +39,7 @@ impl Default for Limits {
         Self {
             body: 10 << 20,
             bodies: 64 << 20,
+            requests: 5_000,
             request_time: Duration::from_secs(30),
             head: 32 << 10,
             headers: 100,

@@ -65,7 +65,7 @@ impl Pulse {
             NEVER => self.last_ms.load(Ordering::Relaxed),
             since => since,
         };
-        (since + limit).saturating_sub(self.now_ms())
+        since.saturating_add(limit).saturating_sub(self.now_ms())
     }
 
     fn now_ms(&self) -> u64 {

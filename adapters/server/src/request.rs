@@ -22,7 +22,7 @@ const LONGEST_ID: usize = 128;
 pub struct ClientAddress(pub SocketAddr);
 
 /// A request for the runtime. Routes are matched on the path as it is, so on what a router has left of it.
-pub(crate) fn read(parts: Parts, body: Bytes) -> HttpRequest {
+pub(crate) fn read(parts: Parts, body: Bytes, id: &str) -> HttpRequest {
     let Parts { method, uri, mut headers, extensions, .. } = parts;
     if let Some(authority) = uri.authority() {
         host(&mut headers, authority);
@@ -36,7 +36,7 @@ pub(crate) fn read(parts: Parts, body: Bytes) -> HttpRequest {
         cookies: headers.cookies(),
         body,
         client_ip: extensions.get().map(|ClientAddress(address)| address.ip().to_canonical().to_string()),
-        request_id: None,
+        request_id: Some(id.to_owned()),
         stage: None,
         resource: None,
         headers,
@@ -81,13 +81,13 @@ mod tests {
             .header("cookie", "a=1; b=2")
             .header("cookie", "c=3")
             .extension(ClientAddress(address));
-        let read = read(parts(request), Bytes::from("body"));
+        let read = read(parts(request), Bytes::from("body"), "req-1");
         assert_eq!((read.method.as_str(), read.header("host")), ("PUT", Some("shop.example:81")));
         assert_eq!(read.path.segments().collect::<Vec<_>>(), ["a/b", "c"]);
         assert_eq!(read.query, [("q", "x y"), ("q", "é"), ("flag", "")].map(|(n, v)| (n.to_owned(), v.to_owned())));
         assert_eq!(read.cookies.len(), 3);
         assert_eq!(read.client_ip.as_deref(), Some("192.0.2.7"));
-        assert_eq!(read.body, "body");
+        assert_eq!((read.body, read.request_id.as_deref()), ("body".into(), Some("req-1")));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use crate::{
     Answer, Limits,
-    intake::Intake,
+    intake::{Intake, Taken},
     platform::Process,
     request::{self, REQUEST_ID},
 };
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body;
 use pikku::{
-    App, BoxFuture, Engine, Selection,
+    App, BoxFuture, Engine, Problem, Selection, StatusCode,
     call::{AfterAnswer, Context},
     dispatch::StartError,
     platform::{Level, LogLine},
@@ -21,8 +21,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{self, Poll},
+    time::Instant,
 };
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -56,6 +60,8 @@ struct Shared {
     engine: Engine,
     limits: Arc<Limits>,
     intake: Intake,
+    /// For the requests at a time.
+    places: Semaphore,
     /// The work after answers.
     work: TaskTracker,
     executor: Handle,
@@ -75,7 +81,9 @@ impl AppService {
         let engine = Engine::start(app, Arc::new(Process)).await?;
         let limits = Arc::new(limits);
         let intake = Intake::new(Arc::clone(&limits));
-        Ok(Self(Arc::new(Shared { engine, limits, intake, work: TaskTracker::new(), executor: Handle::current() })))
+        let places = Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS));
+        let (work, executor) = (TaskTracker::new(), Handle::current());
+        Ok(Self(Arc::new(Shared { engine, limits, intake, places, work, executor })))
     }
 
     /// Waits for the work after answers, then closes the services, each before those it needs. For when no more requests
@@ -101,35 +109,49 @@ impl AppService {
         let text = id.to_str().unwrap_or_default().to_owned();
         let trace = request::trace(&parts.headers);
         let span = tracing::info_span!("request", id = text, trace = trace);
-        let head = parts.method == Method::HEAD;
+        let limit_ms = self.0.limits.request_time.as_millis() as u64;
         let context = Context {
             id: text,
-            deadline_ms: Some(self.0.engine.platform().now_ms() + self.0.limits.request_time.as_millis() as u64),
+            deadline_ms: Some(self.0.engine.platform().now_ms().saturating_add(limit_ms)),
             trace,
             ..Context::default()
         };
         let answering = Answering::new(&self, &context);
-        let answered = async {
-            match self.0.intake.take(body).await {
-                Ok(mut taken) => {
-                    let request = request::read(parts, std::mem::take(&mut taken.octets));
-                    let response = self.0.engine.http(request, context).await;
-                    // Until here the body may have been held.
-                    drop(taken);
-                    response
-                }
-                Err(problem) => {
-                    tracing::info!(target: "pikku", code = problem.code(), status = problem.status().as_u16(), "{}", problem.detail());
-                    pikku::Response::refusal(&problem, head)
-                }
-            }
-        };
-        let pikku::Response { status, headers, body } = answered.instrument(span).await;
+        let pikku::Response { status, headers, body } = self.respond(parts, body, context).instrument(span).await;
         let mut response = Response::new(Answer::new(body, Some(answering)));
         *response.status_mut() = status;
         *response.headers_mut() = headers.to_map();
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         response
+    }
+
+    async fn respond<B: Body>(&self, parts: Parts, body: B, context: Context) -> pikku::Response {
+        let begun = Instant::now();
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let response = match self.take(body, parts.headers.contains_key(header::EXPECT)).await {
+            Ok((mut taken, place)) => {
+                let request = request::read(parts, std::mem::take(&mut taken.octets), &context.id);
+                let response = self.0.engine.http(request, context).await;
+                // Until here the body may have been held.
+                drop((taken, place));
+                response
+            }
+            Err(problem) => {
+                let (code, status) = (problem.code(), problem.status().as_u16());
+                tracing::info!(target: "pikku", code, status, "{}", problem.detail());
+                pikku::Response::refusal(&problem, method == Method::HEAD)
+            }
+        };
+        let (status, ms) = (response.status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+        tracing::debug!(%method, path = uri.path(), status, ms, "answered");
+        response
+    }
+
+    /// The body of a request, and its place among those that are answered at a time.
+    async fn take<B: Body>(&self, body: B, waits: bool) -> Result<(Taken, SemaphorePermit<'_>), Problem> {
+        let full = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "there are too many requests now");
+        let place = self.0.places.try_acquire().map_err(full)?;
+        Ok((self.0.intake.take(body, waits).await?, place))
     }
 }
 

@@ -45,6 +45,7 @@ impl Settings {
         let counts = [
             ("PIKKU_BODY_LIMIT", 0, &mut limits.body),
             ("PIKKU_BODIES_LIMIT", 0, &mut limits.bodies),
+            ("PIKKU_REQUESTS", 1, &mut limits.requests),
             ("PIKKU_HEAD_LIMIT", 8 << 10, &mut limits.head),
             ("PIKKU_HEADERS_LIMIT", 1, &mut limits.headers),
             ("PIKKU_CONNECTIONS", 1, &mut limits.connections),
@@ -138,7 +139,7 @@ mod tests {
         let source = include_str!("settings.rs").split("mod tests").next().unwrap_or_default();
         let mut quoted: Vec<&str> = source.split('"').filter(|text| text.starts_with("PIKKU_")).collect();
         quoted.push("PORT");
-        assert_eq!(quoted.len(), 12);
+        assert_eq!(quoted.len(), 13);
         let page = include_str!("docs/settings.md");
         assert!(quoted.iter().all(|name| page.contains(&format!("| `{name}` |"))), "{quoted:?}");
     }

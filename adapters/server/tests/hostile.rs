@@ -3,7 +3,9 @@
 mod common;
 
 use common::{app, body, code, header, noted, rest, started, status, until_noted};
-use pikku::All;
+use http_body_util::Empty;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pikku::{All, Bytes};
 use pikku_server::{Limits, Server};
 use std::{
     error::Error,
@@ -115,6 +117,25 @@ async fn bodies_over_the_limit_are_refused_before_they_are_held() {
 }
 
 #[tokio::test]
+async fn who_sends_too_much_gets_the_answer_all_the_same() {
+    let server = started(Limits { body: 1 << 20, ..Limits::default() }).await;
+    let length = 16 << 20;
+    let mut upload = format!("POST /show/1 HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n").into_bytes();
+    upload.resize(upload.len() + length, b'a');
+    let mut stream = server.connect().await;
+    // All of it is sent before any of the answer is read.
+    stream.write_all(&upload).await.expect("the server reads on");
+    let mut answer = [0; 1000];
+    let length = timeout(Duration::from_secs(10), stream.read(&mut answer)).await.expect("in time").expect("an answer");
+    assert_eq!(status(&String::from_utf8_lossy(&answer[..length])), 413);
+    // Who waits to be asked is not asked.
+    let waits = "POST /show/1 HTTP/1.1\r\nhost: t\r\ncontent-length: 1073741824\r\nexpect: 100-continue\r\n\r\n";
+    let begun = Instant::now();
+    assert_eq!(status(&server.raw(waits).await), 413);
+    assert!(begun.elapsed() < Duration::from_millis(900));
+}
+
+#[tokio::test]
 async fn a_body_that_drips_is_a_408() {
     let server = started(Limits { request_time: SHORT, ..Limits::default() }).await;
     let mut stream = server.connect().await;
@@ -142,6 +163,34 @@ async fn all_bodies_together_have_a_limit() {
     dripping.write_all(b"a").await.unwrap();
     assert_eq!(status(&rest(&mut dripping).await), 200);
     assert_eq!(status(&server.raw(&full).await), 200);
+}
+
+#[tokio::test]
+async fn all_requests_together_have_a_limit() {
+    let server = started(Limits { requests: 1, ..Limits::default() }).await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET /wait?word=only&ms=500 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await.unwrap();
+    until_noted("only", &["begun"]).await;
+    let (status_of_second, problem) = server.get("/show/1").await;
+    assert_eq!((status_of_second, code(&problem).as_str()), (503, "overloaded"));
+    // That it is alive does not depend on it.
+    assert_eq!(server.get("/healthz").await.0, 200);
+    assert_eq!(status(&rest(&mut first).await), 200);
+    assert_eq!(server.get("/show/1").await.0, 200);
+}
+
+#[tokio::test]
+async fn floods_of_headers_are_refused_over_http_2() {
+    let server = started(Limits { head: 16 << 10, ..Limits::default() }).await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let mut ask = |length: usize| {
+        let request = hyper::Request::get("http://t/show/1").header("x", "a".repeat(length));
+        client.send_request(request.body(Empty::<Bytes>::new()).unwrap())
+    };
+    let (flood, good) = (ask(20 << 10), ask(1 << 10));
+    assert_eq!((flood.await.unwrap().status().as_u16(), good.await.unwrap().status().as_u16()), (431, 200));
 }
 
 #[tokio::test]

@@ -165,8 +165,8 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoWorker { name } => write!(f, "no Worker named `{name}` runs here"),
-            Self::Connection(_) => f.write_str("the connection to workerd failed"),
-            Self::NoHttp { reason } => write!(f, "workerd answered no HTTP: {reason}"),
+            Self::Connection(_) => f.write_str("the connection failed"),
+            Self::NoHttp { reason } => write!(f, "the answer is no HTTP: {reason}"),
             Self::TimedOut { limit } => write!(f, "there was no response after {} s", limit.as_secs_f64()),
         }
     }

@@ -23,7 +23,7 @@ const MOST_HEADERS: usize = 256;
 /// The largest head of a response that is read.
 const LARGEST_HEAD: usize = 1024 * 1024;
 
-/// A request to a Worker.
+/// A request to a Worker, or to any other server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     method: String,
@@ -31,9 +31,16 @@ pub struct Request {
     headers: Vec<(String, String)>,
     body: Bytes,
     limit: Duration,
+    /// Whether the body is all that is sent, its own head included.
+    whole: bool,
 }
 
 impl Request {
+    /// Octets that are sent as they are, be they a request or not.
+    pub fn octets(octets: impl Into<Bytes>) -> Self {
+        Self { whole: true, ..Self::new("", "").body(octets) }
+    }
+
     /// A request with a method and a target: a path, with a query where there is one.
     pub fn new(method: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
@@ -42,6 +49,7 @@ impl Request {
             headers: Vec::new(),
             body: Bytes::new(),
             limit: Duration::from_secs(60),
+            whole: false,
         }
     }
 
@@ -84,6 +92,9 @@ impl Request {
     }
 
     fn head(&self) -> String {
+        if self.whole {
+            return String::new();
+        }
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let mut line = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\r\n"));
         if !self.has("host") {
@@ -98,7 +109,11 @@ impl Request {
         head
     }
 
-    pub(crate) async fn send(self, address: SocketAddr) -> Result<Streamed, RequestError> {
+    /// Sends it to whatever listens there, over a connection of its own. The response is there as soon as its head is.
+    ///
+    /// # Errors
+    /// A connection that fails, an answer that is no HTTP or does not come in time.
+    pub async fn send(self, address: SocketAddr) -> Result<Streamed, RequestError> {
         let stream = TcpStream::connect(address).await.map_err(RequestError::Connection)?;
         let (reader, mut writer) = stream.into_split();
         let (head, body, limit) = (self.head(), self.body, self.limit);
@@ -311,6 +326,7 @@ mod tests {
         assert_eq!(request.head(), "GET /bad/%zz?a=b|c HTTP/1.1\r\nHost: localhost\r\nX-Dup: 1\r\nx-dup: 2\r\n\r\n");
         let request = Request::new("POST", "/").header("host", "a").body("xy");
         assert_eq!(request.head(), "POST / HTTP/1.1\r\nhost: a\r\nContent-Length: 2\r\n\r\n");
+        assert_eq!(Request::octets("GET / HTTP/0.9").head(), "");
         let chunked = Request::new("PUT", "/").header("Transfer-Encoding", "chunked").body("0\r\n\r\n");
         assert!(!chunked.head().contains("Content-Length"));
         let edge = Request::new("GET", "/").header("cf-connecting-ip", "1.2.3.4").at_the_edge().head();

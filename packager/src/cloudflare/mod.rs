@@ -21,7 +21,7 @@ mod tests;
 mod wasm_bindgen;
 mod wrangler;
 
-pub(crate) use names::physical;
+pub(crate) use names::{binding, physical};
 pub(crate) use schedule::to_trigger;
 
 use crate::{

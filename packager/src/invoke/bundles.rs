@@ -5,6 +5,7 @@ use crate::cli::Platform;
 use pikku_local_lambda::{Builder, LocalLambda};
 use pikku_local_workers::LocalWorkers;
 use pikku_manifest::{Group, Manifest};
+use serde::Deserialize;
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
@@ -70,6 +71,31 @@ impl Bundles {
         Ok(LocalWorkers::bundle(self.dir.join(group)))
     }
 
+    /// The program of the server that a group is in.
+    pub(super) fn server(&self, group: &str) -> Result<PathBuf, InvokeError> {
+        self.has(group)?;
+        let reports = self.servers();
+        let found = reports.into_iter().find(|(_, groups)| groups.iter().any(|known| known == group));
+        found.map(|(program, _)| program).ok_or_else(|| self.unknown(group, Vec::new()))
+    }
+
+    /// The programs of servers here, with the groups that are in each.
+    fn servers(&self) -> Vec<(PathBuf, Vec<String>)> {
+        #[derive(Deserialize)]
+        struct Report {
+            groups: Vec<Server>,
+        }
+        #[derive(Deserialize)]
+        struct Server {
+            group: String,
+            groups: Vec<String>,
+        }
+        let text = fs::read(self.dir.join("report.json")).unwrap_or_default();
+        let report: Report = serde_json::from_slice(&text).unwrap_or(Report { groups: Vec::new() });
+        let servers = report.groups.into_iter().map(|server| (self.dir.join(server.group), server.groups));
+        servers.filter(|(program, _)| program.is_file()).collect()
+    }
+
     fn has(&self, group: &str) -> Result<(), InvokeError> {
         let known = self.groups();
         if known.contains(group) {
@@ -95,6 +121,9 @@ impl Bundles {
 
     /// The groups that have a bundle here.
     fn groups(&self) -> BTreeSet<String> {
+        if self.platform == Platform::Server {
+            return self.servers().into_iter().flat_map(|(_, groups)| groups).collect();
+        }
         let entries = fs::read_dir(&self.dir).into_iter().flatten().filter_map(Result::ok);
         entries
             .filter_map(|entry| {
@@ -144,6 +173,23 @@ mod tests {
         let bundles = Bundles::find(Platform::Cloudflare, Some(folder.path())).expect("the folder");
         assert_eq!(bundles.groups().into_iter().collect::<Vec<_>>(), ["orders"]);
         assert!(bundles.worker("orders").is_ok() && bundles.worker("migrations").is_err());
+    }
+
+    #[test]
+    fn a_server_is_a_program_of_several_groups() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path();
+        let report =
+            r#"{"report_version": 1, "groups": [{"group": "shop", "groups": ["orders", "catalog"], "bytes": 1}]}"#;
+        fs::write(dir.join("report.json"), report).expect("a report");
+        let bundles = Bundles::find(Platform::Server, Some(dir)).expect("the folder");
+        assert!(
+            matches!(bundles.server("orders"), Err(InvokeError::UnknownGroup { ref known, .. }) if known.is_empty())
+        );
+        fs::write(dir.join("shop"), "").expect("a program");
+        assert_eq!(bundles.server("orders").expect("a program"), dir.join("shop"));
+        let error = bundles.server("shop").expect_err("no group");
+        assert!(matches!(error, InvokeError::UnknownGroup { ref known, .. } if *known == ["catalog", "orders"]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::error::Exit;
 use pikku_local_lambda::StartError;
+use pikku_local_server::StartError as ServerStartError;
 use pikku_local_workers::{CallError, RequestError, StartError as WorkerStartError};
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -72,6 +73,8 @@ pub(crate) enum InvokeError {
     Bundle(StartError),
     /// The Worker cannot be started here.
     Worker(WorkerStartError),
+    /// The server cannot be started here.
+    Server(ServerStartError),
     /// The Worker's response did not come.
     Request(RequestError),
     /// The Worker did not get the event.
@@ -108,7 +111,9 @@ impl InvokeError {
             | Self::Runtime { .. }
             | Self::State { .. } => Exit::Io,
             Self::Worker(WorkerStartError::NoNode { .. } | WorkerStartError::NoMiniflare { .. }) => Exit::Tool,
-            Self::Worker(_) | Self::Request(_) | Self::Call(_) | Self::NoAnswer { .. } => Exit::Platform,
+            Self::Worker(_) | Self::Server(_) | Self::Request(_) | Self::Call(_) | Self::NoAnswer { .. } => {
+                Exit::Platform
+            }
             Self::Bundle(StartError::ForeignArchitecture { .. }) => Exit::Tool,
             Self::Bundle(StartError::Zip { .. } | StartError::NoBootstrap { .. }) => Exit::Platform,
             Self::Bundle(_) => Exit::Io,
@@ -129,6 +134,7 @@ impl InvokeError {
             Self::Form { .. } => "PK7008",
             Self::Worker(WorkerStartError::NoNode { .. } | WorkerStartError::NoMiniflare { .. }) => "PK7009",
             Self::Worker(_) => "PK7010",
+            Self::Server(_) => "PK7012",
             Self::Request(_) | Self::Call(_) | Self::NoAnswer { .. } => "PK7011",
             Self::Print { .. } | Self::Runtime { .. } | Self::State { .. } => "PK6001",
         }
@@ -150,6 +156,7 @@ impl InvokeError {
                     .to_owned()
             }
             Self::Worker(why) => return why.hint(),
+            Self::Server(_) => "what the server logged says why; `cargo pikku explain` takes its code".to_owned(),
             Self::NoAnswer { .. } => "give it more time with --timeout".to_owned(),
             Self::UnknownGroup { known, .. } => format!("the groups there are: {}", known.join(", ")),
             Self::UnknownExample { known, .. } if known.is_empty() => "the group has no wirings".to_owned(),
@@ -188,9 +195,10 @@ impl fmt::Display for InvokeError {
             Self::Form { reason } => write!(f, "the event cannot be sent: {reason}"),
             Self::State { path, .. } => write!(f, "could not use {}", path.display()),
             Self::Worker(why) => why.fmt(f),
+            Self::Server(why) => why.fmt(f),
             Self::Request(why) => why.fmt(f),
             Self::Call(why) => write!(f, "the Worker did not get the event: {why}"),
-            Self::NoAnswer { limit } => write!(f, "the Worker gave no answer within {} s", limit.as_secs_f64()),
+            Self::NoAnswer { limit } => write!(f, "there was no answer within {} s", limit.as_secs_f64()),
             Self::Print { .. } => f.write_str("could not write to stdout"),
             Self::Runtime { .. } => f.write_str("could not prepare to run the bundle"),
         }
@@ -205,6 +213,7 @@ impl std::error::Error for InvokeError {
             | Self::Print { source }
             | Self::Runtime { source } => Some(source),
             Self::Worker(why) => why.source(),
+            Self::Server(why) => why.source(),
             Self::Request(why) => why.source(),
             // It stands in the message itself; its own source does not.
             Self::Bundle(why) => why.source(),
@@ -216,6 +225,12 @@ impl std::error::Error for InvokeError {
 impl From<StartError> for InvokeError {
     fn from(why: StartError) -> Self {
         Self::Bundle(why)
+    }
+}
+
+impl From<ServerStartError> for InvokeError {
+    fn from(why: ServerStartError) -> Self {
+        Self::Server(why)
     }
 }
 

@@ -7,6 +7,8 @@
 mod bundles;
 mod error;
 mod lambda;
+mod request;
+mod server;
 mod worker_event;
 mod worker_examples;
 mod workers;
@@ -35,6 +37,7 @@ Examples:
   cargo pikku invoke --target cloudflare --group orders -X POST -H 'content-type: application/json' -d @order.json /orders
   cargo pikku invoke --target cloudflare --group orders --queue orders-placed -d '{\"order\":7}' -d '{\"order\":8}'
   cargo pikku invoke --target cloudflare --group reports --cron '0 3 * * *'
+  cargo pikku invoke --target server --group orders /orders/7
 
 The answer goes to stdout with exit code 0, a report of an error with exit code 1; logs go to stderr.
 Package the group first: the bundle that `cargo pikku package` wrote is what runs. Workers run in workerd, which comes with
@@ -55,15 +58,15 @@ pub(crate) struct InvokeArgs {
     pub(crate) group: String,
     #[command(flatten)]
     pub(crate) event: EventArgs,
-    /// The method of the request [default: POST with -d, else GET] (Cloudflare)
+    /// The method of the request [default: POST with -d, else GET] (Cloudflare, server)
     #[arg(short = 'X', long = "request", value_name = "METHOD", conflicts_with_all = NO_REQUEST)]
     pub(crate) method: Option<String>,
-    /// A header of the request; may be repeated (Cloudflare)
+    /// A header of the request; may be repeated (Cloudflare, server)
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header,
           conflicts_with_all = NO_REQUEST)]
     pub(crate) headers: Vec<(String, String)>,
     /// The body of the request, or a message of the queue (JSON, else text); @FILE for that of a file; repeated, the body's
-    /// parts or the batch's messages (Cloudflare)
+    /// parts or the batch's messages (Cloudflare, server)
     #[arg(short = 'd', long = "data", value_name = "DATA",
           conflicts_with_all = ["event", "cron", "example", "list_examples"])]
     pub(crate) data: Vec<String>,
@@ -73,7 +76,7 @@ pub(crate) struct InvokeArgs {
     /// Where the bundles are [default: target/pikku/<target> here or in a folder above]
     #[arg(long, value_name = "DIR")]
     pub(crate) bundle_dir: Option<PathBuf>,
-    /// How long the function may take [default: 10 for Lambda, 60 for Cloudflare]
+    /// How long the function may take [default: 10 for Lambda, otherwise 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
     /// The memory the function is told it has; it is not enforced (Lambda) [default: 256]
@@ -94,7 +97,7 @@ pub(crate) struct InvokeArgs {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct EventArgs {
-    /// The path of a request, or its whole URL (Cloudflare)
+    /// The path of a request, or its whole URL (Cloudflare, server)
     #[arg(value_name = "PATH|URL")]
     pub(crate) url: Option<String>,
     /// A batch of this queue, with a message for each -d (Cloudflare)
@@ -144,6 +147,7 @@ pub(crate) fn run(args: &InvokeArgs) -> Result<ExitCode, InvokeError> {
     match args.target {
         Platform::Lambda => lambda::run(args),
         Platform::Cloudflare => workers::run(args),
+        Platform::Server => server::run(args),
     }
 }
 

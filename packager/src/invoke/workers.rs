@@ -4,13 +4,13 @@ use super::{
     INTERRUPTED, InvokeArgs, InvokeError,
     bundles::Bundles,
     executor, print, read,
+    request::{answer, given, request},
     worker_event::{self, Event},
     worker_examples,
 };
 use crate::cloudflare::to_trigger;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use pikku_local_workers::{Builder, LocalWorkers, Logs, Message, Request, Response, Storage};
-use serde_json::{Map, Value, json};
+use pikku_local_workers::{Builder, LocalWorkers, Logs, Message, Storage};
+use serde_json::{Value, json};
 use std::{
     fs::File,
     path::Path,
@@ -96,27 +96,7 @@ fn event(args: &InvokeArgs, bundles: &Bundles) -> Result<Event, InvokeError> {
         // The bundle knows a schedule by the text of its trigger, whatever the app has written.
         return Ok(Event::Scheduled(to_trigger(cron).unwrap_or_else(|_| cron.clone()), SystemTime::now()));
     }
-    let url = args.event.url.as_deref().unwrap_or("/");
-    let (authority, target) = if url.starts_with('/') {
-        ("localhost", url.to_owned())
-    } else {
-        worker_event::split(url).map_err(|reason| InvokeError::Form { reason })?
-    };
-    let method = args.method.as_deref().unwrap_or(if data.is_empty() { "GET" } else { "POST" });
-    if method.is_empty() || target.contains(['\r', '\n', ' ']) || method.contains(|c: char| !c.is_ascii_graphic()) {
-        return Err(InvokeError::Form { reason: format!("`{method} {target}` is no line of a request") });
-    }
-    let request = Request::new(method, target).header("Host", authority).body(data.join(&b'&'));
-    let request = args.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-    Ok(Event::Fetch(request.at_the_edge()))
-}
-
-/// Data from the command line, or from the file that it names.
-fn given(data: &str) -> Result<Vec<u8>, InvokeError> {
-    match data.strip_prefix('@') {
-        Some(path) => read(Path::new(path)),
-        None => Ok(data.as_bytes().to_vec()),
-    }
+    Ok(Event::Fetch(request(args, &data)?.at_the_edge()))
 }
 
 /// The app's name in those of its Workers: what is before the group's.
@@ -207,60 +187,4 @@ async fn hand_over(workers: &LocalWorkers, event: Event, limit: Duration) -> Res
             (json!({"outcome": fired.outcome, "noRetry": fired.no_retry}), fired.outcome == "ok")
         }
     })
-}
-
-/// A response in the form that it has on every target.
-fn answer(response: &Response) -> Value {
-    let mut headers = Map::new();
-    let mut cookies = Vec::new();
-    for (name, value) in &response.headers {
-        if name == "set-cookie" {
-            cookies.push(json!(value));
-            continue;
-        }
-        match headers.get_mut(name) {
-            Some(Value::String(all)) => {
-                all.push_str(", ");
-                all.push_str(value);
-            }
-            _ => {
-                headers.insert(name.clone(), json!(value));
-            }
-        }
-    }
-    let (body, encoded) = match std::str::from_utf8(&response.body) {
-        Ok(text) => (text.to_owned(), false),
-        Err(_) => (BASE64_STANDARD.encode(&response.body), true),
-    };
-    let mut answer =
-        json!({"statusCode": response.status, "headers": headers, "body": body, "isBase64Encoded": encoded});
-    if !cookies.is_empty() {
-        answer["cookies"] = cookies.into();
-    }
-    answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_has_one_form() {
-        let pairs = [
-            ("content-type", "text/plain"),
-            ("vary", "a"),
-            ("vary", "b"),
-            ("set-cookie", "x=1"),
-            ("set-cookie", "y=2"),
-        ];
-        let headers = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let mut response = Response { status: 201, headers, body: "é".into() };
-        assert_eq!(
-            answer(&response),
-            json!({"statusCode": 201, "headers": {"content-type": "text/plain", "vary": "a, b"}, "body": "é",
-                   "isBase64Encoded": false, "cookies": ["x=1", "y=2"]})
-        );
-        response.body = vec![0, 255].into();
-        assert_eq!((&answer(&response)["body"], &answer(&response)["isBase64Encoded"]), (&json!("AP8="), &json!(true)));
-    }
 }

@@ -10,12 +10,13 @@ mod load;
 mod octets;
 mod raw;
 mod scenario;
+mod server;
 mod target;
 mod workers;
 
 pub use load::{Malformed, load};
 pub use octets::Octets;
-pub use scenario::{Call, Ending, Event, Expected, Message, Request, Scenario, Step, Time};
+pub use scenario::{Call, Ending, Event, Expected, Message, Request, Scenario, Source, Step, Time};
 pub use target::{Answer, Settled, Target};
 
 use crate::repository;
@@ -32,8 +33,12 @@ use std::{
 pub const PRIVATE: &str = "private-5f0c9e3ab1";
 
 /// The targets. The first is what the others are compared with.
-pub const TARGETS: [Entry; 3] =
-    [Entry::of::<in_process::InProcess>(), Entry::of::<lambda::Lambda>(), Entry::of::<workers::Workers>()];
+pub const TARGETS: [Entry; 4] = [
+    Entry::of::<in_process::InProcess>(),
+    Entry::of::<lambda::Lambda>(),
+    Entry::of::<workers::Workers>(),
+    Entry::of::<server::Server>(),
+];
 
 /// How long a scenario may take on a target.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -46,6 +51,7 @@ const LOG_LIMIT: Duration = Duration::from_secs(5);
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
+    lacks: &'static [(Source, &'static str)],
     run: fn(&Scenario) -> Running<'_>,
 }
 
@@ -54,7 +60,13 @@ type Running<'a> = Pin<Box<dyn Future<Output = Record> + 'a>>;
 impl Entry {
     /// The entry of a target.
     pub const fn of<T: Target + 'static>() -> Self {
-        Self { name: T::NAME, run: |scenario| Box::pin(run::<T>(scenario)) }
+        Self { name: T::NAME, lacks: T::LACKS, run: |scenario| Box::pin(run::<T>(scenario)) }
+    }
+
+    /// Why a scenario that would be run on all targets is not run on this one.
+    pub fn leaves_out(&self, scenario: &Scenario) -> Option<&'static str> {
+        let lacking = self.lacks.iter().find(|(source, _)| scenario.needs(*source));
+        lacking.filter(|_| scenario.targets.is_none()).map(|(_, reason)| *reason)
     }
 }
 
@@ -70,7 +82,10 @@ pub fn folder() -> PathBuf {
 /// What differs, for a person.
 pub fn check(scenario: &Scenario, targets: &[Entry]) -> Result<(), String> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string())?;
-    let wanted = |entry: &&Entry| scenario.targets.as_ref().is_none_or(|names| names.iter().any(|n| n == entry.name));
+    let wanted = |entry: &&Entry| match &scenario.targets {
+        Some(names) => names.iter().any(|name| name == entry.name),
+        None => entry.leaves_out(scenario).is_none(),
+    };
     let mut records = Vec::new();
     for entry in targets.iter().filter(wanted) {
         // One target after the other: their figures would mix, and a failure names its own.

@@ -60,6 +60,26 @@ pub enum Call {
     Socket(Vec<u8>),
 }
 
+/// What feeds calls, other than requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Queues.
+    Queue,
+    /// Schedules.
+    Schedule,
+}
+
+impl Scenario {
+    /// Whether a call of it comes from that source.
+    pub fn needs(&self, source: Source) -> bool {
+        self.steps.iter().any(|step| match step.call {
+            Call::Queue { .. } => source == Source::Queue,
+            Call::Schedule { .. } => source == Source::Schedule,
+            Call::Http(_) | Call::Event(_) | Call::Socket(_) => false,
+        })
+    }
+}
+
 /// A request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {

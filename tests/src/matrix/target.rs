@@ -1,4 +1,4 @@
-use super::scenario::{Event, Message, Request, Time};
+use super::scenario::{Event, Message, Request, Source, Time};
 use std::collections::BTreeMap;
 
 /// Something that the app runs on.
@@ -10,6 +10,10 @@ pub trait Target: Sized {
     /// Its name, as scenarios write it.
     const NAME: &'static str;
 
+    /// The sources that it does not offer, each with the reason. A scenario that needs one and names no targets is not run
+    /// here, and its title says so.
+    const LACKS: &'static [(Source, &'static str)] = &[];
+
     /// Starts a group of the app, with [`PRIVATE_VARIABLE`](scenarios::PRIVATE_VARIABLE) set to [`PRIVATE`](super::PRIVATE).
     async fn start(group: &str) -> Result<Self, String>;
 
@@ -17,10 +21,14 @@ pub trait Target: Sized {
     async fn http(&self, request: &Request) -> Result<Answer, String>;
 
     /// Hands over a batch of messages; what each came to, in their order.
-    async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String>;
+    async fn queue(&self, queue: &str, _messages: &[Message]) -> Result<Vec<Settled>, String> {
+        Err(format!("it has no queue `{queue}`: say in `LACKS` that it has none"))
+    }
 
     /// Runs a schedule as if it were that time.
-    async fn schedule(&self, schedule: &str, time: &Time) -> Result<Settled, String>;
+    async fn schedule(&self, schedule: &str, _time: &Time) -> Result<Settled, String> {
+        Err(format!("it has no schedule `{schedule}`: say in `LACKS` that it has none"))
+    }
 
     /// Hands over an event of a source that not every target has.
     async fn event(&self, event: &Event) -> Result<Settled, String> {
@@ -47,8 +55,9 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// What belongs to the connection and not to the answer.
-const TRANSPORT: [&str; 6] = ["connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"];
+/// What belongs to the connection, or to this one request, and not to the answer.
+const TRANSPORT: [&str; 7] =
+    ["connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "x-request-id"];
 
 impl Answer {
     /// An answer as it came. The values of a header that is no cookie are joined (RFC 9110, section 5.3), and those that

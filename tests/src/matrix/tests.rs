@@ -136,6 +136,42 @@ fn outcomes_and_logs_are_compared() {
     assert!(!why.contains("step 1 on in-process"), "{why}");
 }
 
+/// A target without schedules.
+struct Without;
+
+impl Target for Without {
+    const NAME: &'static str = "without";
+    const LACKS: &'static [(Source, &'static str)] = &[(Source::Schedule, "it has no clock")];
+
+    async fn start(_: &str) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    async fn http(&self, request: &Request) -> Result<Answer, String> {
+        Ok(Answer::new(200, [], request.path.clone()))
+    }
+
+    async fn log(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn what_a_target_lacks_is_said_and_not_passed() {
+    let entry = Entry::of::<Without>();
+    let step = "{schedule: a, time: 2026-03-01T03:00:00Z, expect: {outcome: done}}";
+    let scheduled = read(&format!("- name: one\n  steps: [{step}]\n")).expect("a scenario");
+    assert_eq!(entry.leaves_out(&scheduled), Some("it has no clock"));
+    // A scenario that names the target is run there all the same, and fails.
+    let all = ["without"];
+    let named = format!("- name: one\n  targets: [without]\n  because: of this\n  steps: [{step}]\n");
+    let named = load::read("file", &named, &all).expect("a scenario").remove(0);
+    assert_eq!(entry.leaves_out(&named), None);
+    assert!(check(&named, &[entry]).expect_err("a failure").contains("it has no schedule `a`"));
+    let asked = read("- name: one\n  steps: [{http: GET /a, expect: {status: 200}}]\n").expect("a scenario");
+    assert_eq!(entry.leaves_out(&asked), None);
+}
+
 #[test]
 fn two_long_bodies_are_shown_where_they_part() {
     let (one, other) = ("a".repeat(5000), format!("{}b{}", "a".repeat(4000), "a".repeat(999)));

@@ -1,0 +1,189 @@
+//! The files that a server is deployed by.
+
+use crate::{
+    cloudflare::binding,
+    package::{File, Plan},
+};
+use pikku_manifest::{Group, Manifest, Need};
+use std::collections::BTreeSet;
+
+/// Where a server listens unless it is told otherwise.
+const PORT: u16 = 8080;
+
+/// What the files say.
+#[derive(Debug)]
+pub(super) struct Deployment {
+    /// The app's name, which is the program's.
+    app: String,
+    port: u16,
+    /// The processor as containers call it.
+    processor: &'static str,
+    /// Whether the program needs no C library.
+    is_static: bool,
+    /// The variables that services read, each with what it is.
+    variables: BTreeSet<(String, &'static str)>,
+}
+
+impl Deployment {
+    pub(super) fn new(plan: &Plan, whole: &Group) -> Self {
+        Self {
+            app: whole.name.clone(),
+            port: plan.project.settings.server.port.unwrap_or(PORT),
+            processor: if plan.toolchain.arch == "arm64" { "arm64" } else { "amd64" },
+            is_static: plan.toolchain.triple.ends_with("musl"),
+            variables: variables(&plan.manifest, whole),
+        }
+    }
+
+    pub(super) fn files(&self) -> [File; 3] {
+        [
+            File::new("Dockerfile", self.dockerfile()),
+            File::new(format!("{}.service", self.app), self.unit()),
+            File::new(format!("{}.env", self.app), self.environment()),
+        ]
+    }
+
+    /// An image with nothing in it but the program and what it is linked to: no shell, no root.
+    fn dockerfile(&self) -> String {
+        let Self { app, port, processor, .. } = self;
+        let base = if self.is_static { "static-debian12" } else { "cc-debian12" };
+        format!(
+            "# Written by `cargo pikku package`. In this folder:
+#   docker build -t {app} .
+#   docker run --rm --env-file {app}.env -p {port}:{port} --stop-timeout 40 {app}
+FROM --platform=linux/{processor} gcr.io/distroless/{base}:nonroot
+COPY {app} /app/{app}
+ENV PIKKU_ADDRESS=0.0.0.0:{port}
+EXPOSE {port}
+USER nonroot
+STOPSIGNAL SIGTERM
+ENTRYPOINT [\"/app/{app}\"]
+"
+        )
+    }
+
+    /// A service that may do what a server needs and nothing else. A wrong setting or an app that does not start is not
+    /// tried again.
+    fn unit(&self) -> String {
+        let Self { app, port, .. } = self;
+        format!(
+            "# Written by `cargo pikku package`. As root, in this folder:
+#   install -Dm755 {app} /usr/local/bin/{app}
+#   install -Dm600 {app}.env /etc/{app}/environment
+#   install -Dm644 {app}.service /etc/systemd/system/{app}.service
+#   systemctl daemon-reload && systemctl enable --now {app}
+[Unit]
+Description={app}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+ExecStart=/usr/local/bin/{app}
+Environment=PIKKU_ADDRESS=127.0.0.1:{port}
+EnvironmentFile=-/etc/{app}/environment
+StateDirectory={app}
+WorkingDirectory=%S/{app}
+Restart=on-failure
+RestartSec=1
+RestartPreventExitStatus=2 3
+TimeoutStopSec=40
+LimitNOFILE=65536
+
+DynamicUser=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+UMask=0077
+ProtectSystem=strict
+ProtectHome=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+ProtectProc=invisible
+ProcSubset=pid
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateUsers=yes
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"
+        )
+    }
+
+    fn environment(&self) -> String {
+        let mut text = String::from(
+            "# Variables of the server. Those of its own, such as PIKKU_REQUEST_TIME and RUST_LOG, are listed by\n\
+             # `cargo pikku explain PK8003`.\n",
+        );
+        for (name, what) in &self.variables {
+            text.push_str(&format!("\n# {what}\n#{name}=\n"));
+        }
+        text
+    }
+}
+
+fn variables(manifest: &Manifest, whole: &Group) -> BTreeSet<(String, &'static str)> {
+    let needs = manifest.services_of(whole).into_iter().flat_map(|service| &service.needs);
+    needs
+        .filter_map(|need| match need {
+            Need::Variable(name) => Some((name.clone(), "a service reads it")),
+            Need::ReadSecret(name) => Some((binding("", name), "a secret that a service reads")),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment() -> Deployment {
+        let variables = [("API_KEY".to_owned(), "a secret that a service reads")].into();
+        Deployment { app: "shop".to_owned(), port: 9000, processor: "arm64", is_static: true, variables }
+    }
+
+    #[test]
+    fn what_is_written() {
+        let [dockerfile, unit, environment] =
+            deployment().files().map(|file| String::from_utf8(file.bytes).unwrap() + "---\n");
+        insta::assert_snapshot!(dockerfile + &unit + &environment);
+    }
+
+    /// systemd's own reader finds nothing wrong, where there is one; the program itself is not there.
+    #[test]
+    fn systemd_takes_the_unit() {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = folder.path().join("shop.service");
+        std::fs::write(&unit, deployment().unit().replace("/usr/local/bin/shop", "/bin/true")).unwrap();
+        let verify = std::process::Command::new("systemd-analyze").arg("verify").arg(&unit).output();
+        let Ok(verify) = verify else {
+            eprintln!("skipped: there is no systemd-analyze");
+            return;
+        };
+        let said = String::from_utf8_lossy(&verify.stderr).into_owned();
+        assert!(verify.status.success() && !said.contains("shop.service"), "{said}");
+        // An exposure of 2.0 of 10 is what systemd itself calls OK.
+        let security = std::process::Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--threshold=20", "--no-pager"])
+            .arg(&unit)
+            .output()
+            .unwrap();
+        assert!(security.status.success(), "{}", String::from_utf8_lossy(&security.stdout));
+    }
+}

@@ -1,0 +1,109 @@
+//! `cargo pikku invoke --target server`, with a server that is this test's own program.
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output},
+};
+use tempfile::TempDir;
+
+/// The variable that tells this program to be the server, and how.
+const ROLE: &str = "PIKKU_TEST_SERVER";
+
+/// No test but the server: it answers each request with what came, or as its role says.
+#[test]
+fn server() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    assert_eq!(std::env::var("PIKKU_ADDRESS").as_deref(), Ok("127.0.0.1:0"));
+    if role == "ends" {
+        eprintln!("the reason");
+        std::process::exit(3);
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    eprintln!("{}", json!({"message": format!("listening on http://{address}")}));
+    for stream in listener.incoming() {
+        let mut stream = stream.expect("a connection");
+        let mut octets = [0; 1000];
+        let length = stream.read(&mut octets).expect("a request");
+        if role == "closes" {
+            continue;
+        }
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nset-cookie: a=1\r\n\r\n");
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&octets[..length])).expect("an answer");
+    }
+}
+
+/// A folder as `package --target server` writes it.
+fn packaged() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = json!({"report_version": 1, "groups": [{"group": "shop", "groups": ["orders", "catalog"]}]});
+    fs::write(folder.path().join("report.json"), report.to_string()).expect("a report");
+    let program = std::env::current_exe().expect("the test's own path");
+    let script =
+        format!("#!/bin/sh\nexec '{}' server --exact --nocapture --test-threads=1 >/dev/null\n", program.display());
+    fs::write(folder.path().join("shop"), script).expect("a program");
+    fs::set_permissions(folder.path().join("shop"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    folder
+}
+
+fn invoke(folder: &TempDir, role: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-pikku"));
+    command.args(["pikku", "invoke", "--target", "server", "--bundle-dir"]).arg(folder.path()).args(args);
+    command.env(ROLE, role).env("NO_COLOR", "1").output().expect("started")
+}
+
+fn stdout(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {output:?}"))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_request_is_sent_as_it_is_written() {
+    let folder = packaged();
+    let args = ["--group", "catalog", "-X", "PUT", "-H", "x-a: 1", "-d", "body", "/products/7?new"];
+    let output = invoke(&folder, "echoes", &args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let answer = stdout(&output);
+    let body = "PUT /products/7?new HTTP/1.1\r\nHost: localhost\r\nx-a: 1\r\nContent-Length: 4\r\n\r\nbody";
+    assert_eq!(
+        answer,
+        json!({"statusCode": 200, "headers": {"content-length": body.len().to_string()}, "body": body,
+               "isBase64Encoded": false, "cookies": ["a=1"]})
+    );
+    assert!(stderr(&output).contains("start ") && stderr(&output).contains("listening on"), "{output:?}");
+}
+
+#[test]
+fn octets_are_sent_as_they_are() {
+    let folder = packaged();
+    let event = folder.path().join("event.json");
+    fs::write(&event, json!({"request_base64": "R0VUIC8gSFRUUC8wLjkNCg0K"}).to_string()).expect("an event");
+    let event = event.to_str().expect("a path");
+    let output = invoke(&folder, "echoes", &["--group", "orders", "--quiet", "--event", event]);
+    assert_eq!(stdout(&output)["body"], "GET / HTTP/0.9\r\n\r\n");
+    let closed = invoke(&folder, "closes", &["--group", "orders", "--event", event]);
+    assert_eq!((closed.status.code(), &stdout(&closed)["errorType"]), (Some(1), &json!("ConnectionClosed")));
+}
+
+#[test]
+fn mistakes_have_a_code() {
+    let folder = packaged();
+    let of = |role: &str, args: &[&str]| {
+        let output = invoke(&folder, role, args);
+        assert!(output.stdout.is_empty(), "{output:?}");
+        (output.status.code(), stderr(&output))
+    };
+    let (code, text) = of("ends", &["--group", "orders", "/"]);
+    assert!(code == Some(7) && text.contains("error[PK7012]: ") && text.contains("exit code 3"), "{code:?} {text}");
+    let (code, text) = of("echoes", &["--group", "shop", "/"]);
+    assert!(code == Some(2) && text.contains("error[PK7002]: ") && text.contains("catalog, orders"), "{code:?} {text}");
+    let (code, text) = of("echoes", &["--group", "orders", "--cron", "0 3 * * *"]);
+    assert!(code == Some(2) && text.contains("error[PK1005]: --cron has no meaning"), "{code:?} {text}");
+}
