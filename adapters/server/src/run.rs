@@ -8,7 +8,12 @@ use std::{error::Error, process::ExitCode};
 pub fn run<S: Selection>(app: App<S>) -> ExitCode {
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match executor {
-        Ok(executor) => executor.block_on(serve(app)),
+        Ok(executor) => {
+            let ended = executor.block_on(serve(app));
+            // Whatever a call has left on a thread of its own is not waited for.
+            executor.shutdown_background();
+            ended
+        }
         Err(source) => Err(ServeError::process("start threads")(source)),
     };
     let Err(error) = ended else { return ExitCode::SUCCESS };

@@ -18,7 +18,7 @@ use tokio::{
 /// How long to wait when the process has no more files for connections.
 const EXHAUSTED: Duration = Duration::from_secs(1);
 
-/// How long connections may take to end that are told to end at once, and services to close when the time is over.
+/// How long connections may take to end that are told to end at once, and then services to close.
 const LAST: Duration = Duration::from_secs(5);
 
 /// Serves an app until SIGTERM or SIGINT: over HTTP/1.1 and HTTP/2, within limits, with health and readiness.
@@ -160,7 +160,7 @@ impl Bound {
         let limit = connections.service.limits().drain_time;
         let finished = async {
             connections.tasks.wait().await;
-            connections.service.close().await;
+            connections.service.finish_work().await;
         };
         let finished = tokio::select! {
             finished = timeout(limit, finished) => finished.is_ok(),
@@ -169,13 +169,11 @@ impl Bound {
         if !finished {
             tracing::warn!("not everything was done when the time to stop was over; what is left is ended");
             connections.ended.cancel();
-            let closed = async {
-                connections.tasks.wait().await;
-                connections.service.engine().close().await;
-            };
-            if timeout(LAST, closed).await.is_err() {
-                tracing::error!("the services took too long to close");
-            }
+            // Calls are dropped where they wait; one that does not wait is not waited for.
+            let _ = timeout(LAST, connections.tasks.wait()).await;
+        }
+        if timeout(LAST, connections.service.engine().close()).await.is_err() {
+            tracing::error!("the services took too long to close");
         }
         tracing::info!("stopped");
     }

@@ -28,7 +28,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit},
 };
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// An app that has been started, as a tower service: requests in, responses out, whole bodies in, streams out.
 ///
@@ -89,9 +89,14 @@ impl AppService {
     /// Waits for the work after answers, then closes the services, each before those it needs. For when no more requests
     /// come.
     pub async fn close(&self) {
+        self.finish_work().await;
+        self.0.engine.close().await;
+    }
+
+    /// Waits for the work after answers.
+    pub(crate) async fn finish_work(&self) {
         self.0.work.close();
         self.0.work.wait().await;
-        self.0.engine.close().await;
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {
@@ -116,7 +121,7 @@ impl AppService {
             trace,
             ..Context::default()
         };
-        let answering = Answering::new(&self, &context);
+        let answering = Answering::new(&self, &context, span.clone());
         let pikku::Response { status, headers, body } = self.respond(parts, body, context).instrument(span).await;
         let mut response = Response::new(Answer::new(body, Some(answering)));
         *response.status_mut() = status;
@@ -187,21 +192,23 @@ pub(crate) struct Answering {
     cancelled: Arc<AtomicBool>,
     after: AfterAnswer,
     deadline_ms: Option<u64>,
+    span: Span,
 }
 
 impl Answering {
-    fn new(service: &AppService, context: &Context) -> Self {
+    fn new(service: &AppService, context: &Context, span: Span) -> Self {
         Self {
             service: service.clone(),
             cancelled: Arc::clone(&context.cancelled),
             after: context.after.clone(),
             deadline_ms: context.deadline_ms,
+            span,
         }
     }
 
     pub(crate) fn log_failed_body(&self, reason: &str) {
         let line = LogLine::new(Level::Error, "the body of a response could not be made");
-        self.service.0.engine.platform().log(&LogLine { detail: Some(reason), ..line });
+        self.span.in_scope(|| self.service.0.engine.platform().log(&LogLine { detail: Some(reason), ..line }));
     }
 }
 
@@ -213,6 +220,6 @@ impl Drop for Answering {
         }
         let (service, after, deadline_ms) = (self.service.clone(), self.after.clone(), self.deadline_ms);
         let work = async move { after.run(&**service.0.engine.platform(), deadline_ms).await };
-        self.service.0.work.spawn_on(work, &self.service.0.executor);
+        self.service.0.work.spawn_on(work.instrument(self.span.clone()), &self.service.0.executor);
     }
 }
