@@ -4,6 +4,7 @@ use crate::{
     Answer, AppService, ClientAddress, Limits,
     health::Health,
     pulse::{Beat, Pulse, Seen},
+    request::forwarded,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -34,6 +35,7 @@ const LEAST_HEAD: usize = 8 << 10;
 pub(crate) struct Connections {
     pub(crate) service: AppService,
     pub(crate) health: Health,
+    proxies: usize,
     http: auto::Builder<Tracked>,
     /// Everything that runs for a connection.
     pub(crate) tasks: TaskTracker,
@@ -44,11 +46,11 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(service: AppService, health: Health) -> Self {
+    pub(crate) fn new(service: AppService, health: Health, proxies: usize) -> Self {
         let tasks = TaskTracker::new();
         let http = http(service.limits(), Tracked(tasks.clone()));
         let (stopping, ended) = (CancellationToken::new(), CancellationToken::new());
-        Self { service, health, http, tasks, stopping, ended }
+        Self { service, health, proxies, http, tasks, stopping, ended }
     }
 
     /// Answers what comes over a connection, until it ends.
@@ -122,6 +124,7 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let Self { shared, client, pulse } = self.clone();
         let beat = pulse.beat();
+        let client = forwarded(request.headers(), shared.proxies).unwrap_or(client);
         request.extensions_mut().insert(client);
         Box::pin(async move {
             let stopping = shared.stopping.is_cancelled();

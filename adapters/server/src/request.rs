@@ -5,13 +5,16 @@ use pikku::{
     Bytes,
     http::{Headers, HttpRequest, RequestPath, parse_query},
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The header of the id of a request.
 pub(crate) const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
 
 /// The header of W3C Trace Context.
 const TRACE: &str = "traceparent";
+
+/// The addresses of the client and the proxies before the last.
+const FORWARDED: &str = "x-forwarded-for";
 
 /// The longest id that is taken over.
 const LONGEST_ID: usize = 128;
@@ -41,6 +44,17 @@ pub(crate) fn read(parts: Parts, body: Bytes, id: &str) -> HttpRequest {
         resource: None,
         headers,
     }
+}
+
+/// The client that the outermost of so many proxies saw. Each adds an address at the end; what stands before them anybody can
+/// have written.
+pub(crate) fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<ClientAddress> {
+    let nearest = proxies.checked_sub(1)?;
+    let values = headers.get_all(FORWARDED).iter().rev().filter_map(|value| value.to_str().ok());
+    let address = values.flat_map(|value| value.rsplit(',')).nth(nearest)?.trim();
+    let address =
+        address.parse().or_else(|_| address.trim_matches(['[', ']']).parse().map(|ip: IpAddr| SocketAddr::new(ip, 0)));
+    address.ok().map(ClientAddress)
 }
 
 /// The authority of the request's target goes before `Host` (RFC 9112, section 3.2.2), and is all that HTTP/2 has (RFC
@@ -88,6 +102,21 @@ mod tests {
         assert_eq!(read.cookies.len(), 3);
         assert_eq!(read.client_ip.as_deref(), Some("192.0.2.7"));
         assert_eq!((read.body, read.request_id.as_deref()), ("body".into(), Some("req-1")));
+    }
+
+    #[test]
+    fn proxies_tell_the_client_and_nobody_else() {
+        let name = http::HeaderName::from_static(FORWARDED);
+        let mut headers = HeaderMap::new();
+        for value in ["spoofed, [2001:db8::1]", "[2001:db8::7]:4711,198.51.100.9"] {
+            headers.append(&name, HeaderValue::from_static(value));
+        }
+        let seen = |proxies| forwarded(&headers, proxies).map(|ClientAddress(address)| address.ip().to_string());
+        assert_eq!(seen(0), None);
+        assert_eq!(seen(1).as_deref(), Some("198.51.100.9"));
+        assert_eq!(seen(2).as_deref(), Some("2001:db8::7"));
+        assert_eq!(seen(3).as_deref(), Some("2001:db8::1"));
+        assert_eq!((seen(4), seen(9)), (None, None));
     }
 
     #[test]

@@ -73,6 +73,13 @@ impl<S: Selection> Server<S> {
         self
     }
 
+    /// So many proxies stand before it, each of which adds the address it sees to `X-Forwarded-For`: the client's address is
+    /// what the outermost of them saw. With none, which is the default, the header is the client's own and counts for nothing.
+    pub fn behind(mut self, proxies: usize) -> Self {
+        self.settings.proxies = proxies;
+        self
+    }
+
     /// Says at this path that it is alive, or nowhere. A route of the app for the same path goes before it.
     pub fn alive_at(mut self, path: Option<&str>) -> Self {
         self.settings.health.live = path.map(str::to_owned);
@@ -98,7 +105,7 @@ impl<S: Selection> Server<S> {
     /// Why it could not begin.
     pub async fn bind(self) -> Result<Bound, ServeError> {
         let Self { app, settings, stop } = self;
-        let Settings { address, limits, health } = settings;
+        let Settings { address, limits, health, proxies } = settings;
         let failed = |source| ServeError::address(&address, source);
         // Before the services are built, for which a second process on one port would have no use.
         let listener = TcpListener::bind(&address).await.map_err(failed)?;
@@ -114,7 +121,7 @@ impl<S: Selection> Server<S> {
             let sources = idle.join(", ");
             tracing::warn!("nothing feeds these sources here, as the plain server has no engine for them: {sources}");
         }
-        Ok(Bound { listener, address, connections: Arc::new(Connections::new(service, health)), stop })
+        Ok(Bound { listener, address, connections: Arc::new(Connections::new(service, health, proxies)), stop })
     }
 
     /// Serves until it is stopped.

@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) address: String,
     pub(crate) limits: Limits,
     pub(crate) health: Health,
+    /// How many proxies stand before the server, each of which adds the address it sees to `X-Forwarded-For`.
+    pub(crate) proxies: usize,
 }
 
 impl Default for Settings {
@@ -21,6 +23,7 @@ impl Default for Settings {
             address: "127.0.0.1:8080".to_owned(),
             limits: Limits::default(),
             health: Health { live: path("/healthz"), ready: path("/readyz") },
+            proxies: 0,
         }
     }
 }
@@ -28,7 +31,7 @@ impl Default for Settings {
 impl Settings {
     /// Takes what the variables say. `get` gives the value of a variable.
     pub(crate) fn read(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), ServeError> {
-        let Self { address, limits, health } = self;
+        let Self { address, limits, health, proxies } = self;
         if let Some(given) = get("PIKKU_ADDRESS") {
             *address = given;
         } else if let Some(port) = number::<u16>(&get, "PORT", 0)? {
@@ -49,6 +52,7 @@ impl Settings {
             ("PIKKU_HEAD_LIMIT", 8 << 10, &mut limits.head),
             ("PIKKU_HEADERS_LIMIT", 1, &mut limits.headers),
             ("PIKKU_CONNECTIONS", 1, &mut limits.connections),
+            ("PIKKU_PROXIES", 0, proxies),
         ];
         for (name, least, count) in counts {
             *count = number(&get, name, least)?.unwrap_or(*count);
@@ -139,7 +143,7 @@ mod tests {
         let source = include_str!("settings.rs").split("mod tests").next().unwrap_or_default();
         let mut quoted: Vec<&str> = source.split('"').filter(|text| text.starts_with("PIKKU_")).collect();
         quoted.push("PORT");
-        assert_eq!(quoted.len(), 13);
+        assert_eq!(quoted.len(), 14);
         let page = include_str!("docs/settings.md");
         assert!(quoted.iter().all(|name| page.contains(&format!("| `{name}` |"))), "{quoted:?}");
     }
