@@ -59,7 +59,8 @@ impl Connections {
         let io = TokioIo::new(Seen { stream, pulse: Arc::clone(&pulse) });
         let handler = Handler { shared: Arc::clone(&self), client: ClientAddress(client), pulse: Arc::clone(&pulse) };
         let mut connection = pin!(self.http.serve_connection(io, handler));
-        let mut stops = pin!(pulse.stops(self.service.limits().idle_time));
+        let Limits { head_time, idle_time, .. } = **self.service.limits();
+        let mut stops = pin!(pulse.stops(head_time, idle_time));
         let mut stopping = false;
         loop {
             tokio::select! {

@@ -23,8 +23,11 @@ pub struct Limits {
     pub head: usize,
     /// The headers of a request: 100. More is 431.
     pub headers: usize,
-    /// How long a connection may go on without a request, and thus how long a head may take: 30 s. It is also how long a
-    /// client may take none of the octets that it is sent.
+    /// How long the head of a request may take, on a new connection from its beginning: 30 s, and never longer than twice as
+    /// much. The connection is closed then.
+    pub head_time: Duration,
+    /// How long a connection may go on between two requests, and how long a client may take none of the octets that it is
+    /// sent: 75 s. Proxies keep connections for less, most of them for 60 s.
     pub idle_time: Duration,
     /// The connections at a time: 10,000. Others wait until one ends.
     pub connections: usize,
@@ -43,7 +46,8 @@ impl Default for Limits {
             request_time: Duration::from_secs(30),
             head: 32 << 10,
             headers: 100,
-            idle_time: Duration::from_secs(30),
+            head_time: Duration::from_secs(30),
+            idle_time: Duration::from_secs(75),
             connections: 10_000,
             streams: 100,
             drain_time: Duration::from_secs(25),

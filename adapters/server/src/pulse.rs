@@ -1,5 +1,5 @@
-//! Whether a connection lives: hyper's own timeout counts for heads of HTTP/1 alone, and its detection of the version waits
-//! for ever.
+//! Whether a connection lives. hyper's own timeout is for heads of HTTP/1 alone, takes the time between two requests for part
+//! of a head, and does not count while the version is being found out.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Not blocked.
+/// Not begun.
 const NEVER: u64 = u64::MAX;
 
 /// What a connection does, for whoever ends those that do nothing.
@@ -28,6 +28,8 @@ pub(crate) struct Pulse {
     active: AtomicUsize,
     /// When the last of them ended, or octets were last written, in milliseconds from the beginning.
     last_ms: AtomicU64,
+    /// Since when a head is coming, with the connection the first.
+    head_ms: AtomicU64,
     /// Since when the client takes nothing.
     blocked_ms: AtomicU64,
 }
@@ -38,34 +40,47 @@ pub(crate) struct Beat(Arc<Pulse>);
 
 impl Pulse {
     pub(crate) fn new() -> Self {
-        let (active, last_ms, blocked_ms) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(NEVER));
-        Self { begun: Instant::now(), active, last_ms, blocked_ms }
+        let [last_ms, head_ms, blocked_ms] = [0, 0, NEVER].map(AtomicU64::new);
+        Self { begun: Instant::now(), active: AtomicUsize::new(0), last_ms, head_ms, blocked_ms }
     }
 
-    /// A request has begun.
+    /// A request has begun: its head is there.
     pub(crate) fn beat(self: &Arc<Self>) -> Beat {
+        self.head_ms.store(NEVER, Ordering::Relaxed);
         self.active.fetch_add(1, Ordering::Relaxed);
         Beat(Arc::clone(self))
     }
 
-    /// Completes when for this long there was no request, or the client has taken nothing of what it is sent.
-    pub(crate) async fn stops(&self, limit: Duration) {
+    /// Completes when a head has taken longer than the one time, or when for the other there was no request, or the client
+    /// has taken nothing of what it is sent.
+    pub(crate) async fn stops(&self, head: Duration, idle: Duration) {
+        let [head, idle] = [head, idle].map(|time| (time.as_millis() as u64).max(1));
         loop {
-            let left = self.left(limit.as_millis() as u64);
-            if left == 0 {
-                return;
+            match self.left(head, idle) {
+                0 => return,
+                // A head may begin meanwhile.
+                left => sleep(Duration::from_millis(left.min(head))).await,
             }
-            sleep(Duration::from_millis(left)).await;
         }
     }
 
-    fn left(&self, limit: u64) -> u64 {
-        let since = match self.blocked_ms.load(Ordering::Relaxed) {
-            NEVER if self.active.load(Ordering::Relaxed) > 0 => return limit.max(1),
-            NEVER => self.last_ms.load(Ordering::Relaxed),
-            since => since,
+    fn left(&self, head: u64, idle: u64) -> u64 {
+        let load = |time: &AtomicU64| time.load(Ordering::Relaxed);
+        let (since, limit) = match (load(&self.blocked_ms), load(&self.head_ms)) {
+            (NEVER, _) if self.active.load(Ordering::Relaxed) > 0 => return idle,
+            (NEVER, NEVER) => (load(&self.last_ms), idle),
+            (NEVER, begun) => (begun, head),
+            (blocked, _) => (blocked, idle),
         };
         since.saturating_add(limit).saturating_sub(self.now_ms())
+    }
+
+    /// Octets were read.
+    fn read(&self) {
+        if self.active.load(Ordering::Relaxed) == 0 {
+            // The first of several counts.
+            let _ = self.head_ms.compare_exchange(NEVER, self.now_ms(), Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -91,7 +106,7 @@ impl Drop for Beat {
     }
 }
 
-/// A connection whose writes are seen.
+/// A connection whose octets are seen.
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) stream: TcpStream,
@@ -104,7 +119,12 @@ impl AsyncRead for Seen {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.pulse.read();
+        }
+        polled
     }
 }
 
@@ -140,17 +160,19 @@ impl AsyncWrite for Seen {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(30);
+    const HEAD: Duration = Duration::from_secs(30);
+    const IDLE: Duration = Duration::from_secs(75);
 
     async fn stops_after(pulse: &Arc<Pulse>) -> u64 {
         let begun = Instant::now();
-        pulse.stops(LIMIT).await;
+        pulse.stops(HEAD, IDLE).await;
         begun.elapsed().as_secs()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_a_request_stops() {
         let pulse = Arc::new(Pulse::new());
+        pulse.read();
         assert_eq!(stops_after(&pulse).await, 30);
     }
 
@@ -160,10 +182,26 @@ mod tests {
         let beat = pulse.beat();
         let ends = async {
             sleep(Duration::from_secs(100)).await;
+            pulse.read();
             drop(beat);
         };
         let (after, ()) = tokio::join!(stops_after(&pulse), ends);
-        assert_eq!(after, 130);
+        assert_eq!(after, 175);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_head_has_its_own_time() {
+        let pulse = Arc::new(Pulse::new());
+        drop(pulse.beat());
+        let drips = async {
+            for _ in 0..10 {
+                sleep(Duration::from_secs(5)).await;
+                pulse.read();
+            }
+        };
+        // From the first octet, 5 s from the beginning.
+        let (after, ()) = tokio::join!(stops_after(&pulse), drips);
+        assert_eq!(after, 35);
     }
 
     #[tokio::test(start_paused = true)]
@@ -174,6 +212,6 @@ mod tests {
         let _ = pulse.written(Poll::Pending);
         sleep(Duration::from_secs(10)).await;
         let _ = pulse.written(Poll::Pending);
-        assert_eq!(stops_after(&pulse).await, 20);
+        assert_eq!(stops_after(&pulse).await, 65);
     }
 }

@@ -39,6 +39,7 @@ impl Settings {
         }
         let times = [
             ("PIKKU_REQUEST_TIME", &mut limits.request_time),
+            ("PIKKU_HEAD_TIME", &mut limits.head_time),
             ("PIKKU_IDLE_TIME", &mut limits.idle_time),
             ("PIKKU_DRAIN_TIME", &mut limits.drain_time),
         ];
@@ -143,7 +144,7 @@ mod tests {
         let source = include_str!("settings.rs").split("mod tests").next().unwrap_or_default();
         let mut quoted: Vec<&str> = source.split('"').filter(|text| text.starts_with("PIKKU_")).collect();
         quoted.push("PORT");
-        assert_eq!(quoted.len(), 14);
+        assert_eq!(quoted.len(), 15);
         let page = include_str!("docs/settings.md");
         assert!(quoted.iter().all(|name| page.contains(&format!("| `{name}` |"))), "{quoted:?}");
     }

@@ -20,7 +20,7 @@ const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_the_next_is_answered() {
-    let server = started(Limits { idle_time: SHORT, ..Limits::default() }).await;
+    let server = started(Limits { head_time: SHORT, idle_time: SHORT, ..Limits::default() }).await;
     for octets in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"GET\r\n\r\n",
@@ -66,7 +66,7 @@ async fn floods_of_headers_are_refused() {
 
 #[tokio::test]
 async fn heads_that_never_end_are_given_up() {
-    let server = started(Limits { idle_time: SHORT, ..Limits::default() }).await;
+    let server = started(Limits { head_time: SHORT, idle_time: SHORT, ..Limits::default() }).await;
     // Nothing at all, the beginning of either version, a head that grows for ever, and a connection that was used.
     for begin in ["", "G", "PRI * HT", "GET / HTTP/1.1\r\n", "GET /show/1 HTTP/1.1\r\nhost: t\r\n\r\n"] {
         let mut stream = server.connect().await;
@@ -94,7 +94,7 @@ async fn heads_that_never_end_are_given_up() {
 
 #[tokio::test]
 async fn a_slow_call_is_no_idle_connection() {
-    let server = started(Limits { idle_time: SHORT, ..Limits::default() }).await;
+    let server = started(Limits { head_time: SHORT, idle_time: SHORT, ..Limits::default() }).await;
     assert_eq!(server.get("/wait?word=patient&ms=1000").await, (200, "\"waited\"".to_owned()));
 }
 
@@ -195,7 +195,7 @@ async fn floods_of_headers_are_refused_over_http_2() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_given_up() {
-    let server = started(Limits { idle_time: SHORT, ..Limits::default() }).await;
+    let server = started(Limits { head_time: SHORT, idle_time: SHORT, ..Limits::default() }).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /stream?word=endless HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
     let mut some = [0; 1000];
