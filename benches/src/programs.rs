@@ -144,6 +144,9 @@ impl Programs {
             .arg(what.app.join("Cargo.toml"));
         command.arg("--out-dir").arg(target.join(what.out)).env("CARGO_TARGET_DIR", &target);
         command.env("CARGO_INCREMENTAL", "0");
+        if !what.features.is_empty() {
+            command.args(["--features", what.features]);
+        }
         if self.offline {
             command.arg("--offline");
         }

@@ -62,6 +62,13 @@ pub async fn greet(teller: &sends::Teller, input: Greet) -> Result<Greeting, sen
     Ok(greeting)
 }
 
+/// Answers a fixed text.
+#[cfg(feature = "fixed")]
+#[pikku::function]
+pub async fn fixed() -> Result<pikku::Response, Problem> {
+    Ok(pikku::Response::new(pikku::http::StatusCode::OK).with_body("text/plain; charset=utf-8", "hello"))
+}
+
 #[cfg(feature = "sends")]
 mod sends;
 
@@ -71,7 +78,10 @@ pub struct Hello;
 
 /// The app.
 pub fn app<S: Selection>() -> App<S> {
+    #[cfg(not(feature = "fixed"))]
     let app = App::new().group::<Hello>(|g| g.http::<greet>(post("/greet/{id}")));
+    #[cfg(feature = "fixed")]
+    let app = App::new().group::<Hello>(|g| g.http::<fixed>(post("/greet/{id}")));
     #[cfg(feature = "sends")]
     let app = app.group::<sends::Notes>(|g| g.queue::<sends::take_note>(sends::QUEUE, pikku::Queue::batch(10)));
     app
