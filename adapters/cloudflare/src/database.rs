@@ -29,7 +29,8 @@ extern "C" {
 /// A D1 database: SQL in, rows out.
 ///
 /// A service that uses one declares it with `Need::Database`. The `worker` crate has a handle of more abilities,
-/// `Bindings::d1`; this one takes and gives JSON and makes a bundle 15 kB smaller.
+/// `Bindings::d1`; this one takes and gives JSON. The example shop's Workers became 22 kB smaller
+/// by it, as they are sent.
 ///
 /// ```ignore
 /// #[pikku::service(needs = [Need::Database("shop")])]

@@ -201,3 +201,31 @@ fn a_refusal_of_the_type_itself_is_in_its_words() {
     }
     assert_eq!(refusal::<Vec<Hour>>(json!([0, 23, 24])), "/2 value a day has 24 hours");
 }
+
+/// Asks for the text of a value as `serde_json::value::RawValue` does, whose feature nothing else here needs.
+struct Raw(String);
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Raw;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("any valid JSON value")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut members: A) -> Result<Raw, A::Error> {
+                assert_eq!(members.next_key::<String>()?.as_deref(), Some("$serde_json::private::RawValue"));
+                members.next_value().map(Raw)
+            }
+        }
+        deserializer.deserialize_newtype_struct("$serde_json::private::RawValue", Text)
+    }
+}
+
+#[test]
+fn a_raw_value_is_the_text_of_one() {
+    let raw: Vec<Raw> = read(json!([{"a": [1, 2.5, null]}, "x\n"])).unwrap();
+    assert_eq!(raw.iter().map(|raw| raw.0.as_str()).collect::<Vec<_>>(), [r#"{"a":[1,2.5,null]}"#, r#""x\n""#]);
+}
