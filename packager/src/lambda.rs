@@ -62,6 +62,17 @@ fn template_settings(settings: &Settings) -> TemplateOptions {
     TemplateOptions { app: String::new(), architecture: Architecture::X86_64, defaults, groups: groups.collect() }
 }
 
+/// How long Lambda lets a function start (AWS Lambda Developer Guide, "Understanding the Lambda execution environment
+/// lifecycle").
+const INIT_LIMIT_MS: u32 = 10_000;
+
+/// How long the start of a group's function may take.
+fn init_budget_ms(settings: &Settings, group: &str) -> u32 {
+    let lambda = &settings.lambda;
+    let own = lambda.groups.get(group).and_then(|group| group.init_ms);
+    own.or(lambda.init_ms).unwrap_or(INIT_LIMIT_MS).min(INIT_LIMIT_MS)
+}
+
 fn bundle(plan: &Plan, group: &Group, built: Built) -> Result<Packaged, Error> {
     let name = group.name.clone();
     let program = files::read(&built.program)?;
@@ -80,11 +91,27 @@ fn bundle(plan: &Plan, group: &Group, built: Built) -> Result<Packaged, Error> {
     let crates = report::by_size(&proof);
     let artefact =
         Artefact::Lambda { bytes, zip_bytes: zip.len() as u64, sha256: sha256(&bootstrap), zip_sha256: sha256(&zip) };
-    let report = GroupReport::new(&plan.manifest, group, artefact, &proof, &crates, limit, built.notes);
+    let mut report = GroupReport::new(&plan.manifest, group, artefact, &proof, &crates, limit, built.notes);
+    report.init.budget_ms = Some(init_budget_ms(&plan.project.settings, &name));
     let files = vec![
         File { path: format!("{name}/bootstrap"), bytes: bootstrap, executable: true },
         File::new(format!("{name}.zip"), zip),
         File::new(format!("{name}.proof.json"), json(&proof)?),
     ];
     Ok(Packaged { breach: budget::breach(&name, limit, bytes, &crates), files, report })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_groups_own_init_budget_goes_before_the_default_and_none_is_over_the_platforms() {
+        let settings = |lambda| serde_json::from_value::<Settings>(json!({ "lambda": lambda })).unwrap();
+        let some = settings(json!({"init_ms": 500, "groups": {"orders": {"init_ms": 800}}}));
+        assert_eq!((init_budget_ms(&some, "orders"), init_budget_ms(&some, "reports")), (800, 500));
+        assert_eq!(init_budget_ms(&settings(json!({"init_ms": 60_000})), "orders"), INIT_LIMIT_MS);
+        assert_eq!(init_budget_ms(&settings(json!({})), "orders"), INIT_LIMIT_MS);
+    }
 }

@@ -71,6 +71,8 @@ pub(crate) struct LambdaSettings {
     pub(crate) timeout_s: Option<u32>,
     /// How many days logs are kept.
     pub(crate) log_retention_days: Option<u32>,
+    /// How long a start may take: the local Lambda ends one that takes longer.
+    pub(crate) init_ms: Option<u32>,
     /// The most bytes of a bootstrap: by group, or for all under `default`.
     pub(crate) budget: BTreeMap<String, Bytes>,
     /// The settings of single groups.
@@ -84,6 +86,7 @@ pub(crate) struct GroupSettings {
     pub(crate) memory_mb: Option<u32>,
     pub(crate) timeout_s: Option<u32>,
     pub(crate) log_retention_days: Option<u32>,
+    pub(crate) init_ms: Option<u32>,
 }
 
 /// `[package.metadata.pikku.server]`.

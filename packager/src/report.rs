@@ -125,13 +125,16 @@ pub(crate) enum WasmOpt {
 pub(crate) struct Init {
     /// The services that are built.
     pub(crate) services: Vec<String>,
+    /// How long that may take, in milliseconds; the local Lambda ends a start that takes longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) budget_ms: Option<u32>,
 }
 
 impl Init {
     pub(crate) fn of(manifest: &Manifest, group: &Group) -> Self {
         let services = manifest.services_of(group).into_iter();
         let services = services.filter(|service| service.lifetime == Lifetime::Singleton);
-        Self { services: services.map(|service| service.name.clone()).collect() }
+        Self { services: services.map(|service| service.name.clone()).collect(), budget_ms: None }
     }
 }
 

@@ -6,13 +6,15 @@ use object::{
     read::elf::{ElfFile64, ProgramHeader as _},
 };
 use pikku_local_lambda::LocalLambda;
-use pikku_tests::{Answer, event::post_json, package, path_with_zig, path_without_zig, readme, repository, send};
+use pikku_tests::{
+    Answer, event::post_json, package, packager, path_with_zig, path_without_zig, readme, repository, send,
+};
 use serde_json::{Value, json};
 use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -205,7 +207,10 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
 /// Gives an app that has been packaged a budget that it cannot keep to.
 fn over_its_budget(manifest: &Path, target: &Path, beside: &Path) {
     let mut text = fs::read_to_string(manifest).expect("the manifest");
-    text.push_str("\n[package.metadata.pikku.lambda.budget]\nhello = \"100 kB\"\n");
+    // No program starts within a millisecond.
+    let budgets =
+        "[package.metadata.pikku.lambda]\ninit_ms = 1\n\n[package.metadata.pikku.lambda.budget]\nhello = \"100 kB\"\n";
+    text.push_str(&format!("\n{budgets}"));
     fs::write(manifest, text).expect("the manifest");
     let path = path_without_zig(&beside.join("others"));
     let output = package(&path, manifest, target, &beside.join("out"), &["--locked", "--offline", "--json"]);
@@ -213,4 +218,14 @@ fn over_its_budget(manifest: &Path, target: &Path, beside: &Path) {
     let error: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((&error["error"]["code"], &error["error"]["exit"]), (&json!("PK4001"), &json!(6)));
     assert!(said(&output).contains(" of 100.0 kB; the largest parts are "), "{}", said(&output));
+
+    // It was packaged all the same. Starting it takes longer than it may.
+    let out = beside.join("out");
+    let report: Value = serde_json::from_slice(&fs::read(out.join("report.json")).expect("the report")).expect("JSON");
+    assert_eq!(report["groups"][0]["init"]["budget_ms"], 1);
+    let mut invoke = Command::new(packager());
+    invoke.args(["pikku", "invoke", "--target", "lambda", "--group", "hello", "--example", "apigw-v2", "--bundle-dir"]);
+    let output = invoke.arg(&out).output().expect("cargo pikku");
+    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && answer.contains("Init timed out"), "{answer}{}", said(&output));
 }

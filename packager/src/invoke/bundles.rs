@@ -11,6 +11,7 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The place of a platform's bundles under Cargo's target folder.
@@ -63,6 +64,27 @@ impl Bundles {
         } else {
             LocalLambda::bootstrap(self.dir.join(group).join("bootstrap"))
         })
+    }
+
+    /// How long the start of a group's function may take, where the report of its bundle says so.
+    pub(super) fn init_budget(&self, group: &str) -> Option<Duration> {
+        #[derive(Deserialize)]
+        struct Report {
+            groups: Vec<Packaged>,
+        }
+        #[derive(Deserialize)]
+        struct Packaged {
+            group: String,
+            init: Init,
+        }
+        #[derive(Deserialize)]
+        struct Init {
+            budget_ms: Option<u64>,
+        }
+        let text = fs::read(self.dir.join("report.json")).ok()?;
+        let report: Report = serde_json::from_slice(&text).ok()?;
+        let packaged = report.groups.into_iter().find(|packaged| packaged.group == group)?;
+        packaged.init.budget_ms.map(Duration::from_millis)
     }
 
     /// The local Worker of a group.

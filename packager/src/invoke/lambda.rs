@@ -48,6 +48,10 @@ pub(super) fn run(args: &InvokeArgs) -> Result<ExitCode, InvokeError> {
         .timeout(args.timeout.unwrap_or(TIMEOUT))
         .inherit_env(true)
         .logs(Logs::Stderr);
+    let builder = match bundles.init_budget(&args.group) {
+        Some(budget) => builder.init_timeout(budget),
+        None => builder,
+    };
     send(builder, event, args.quiet)
 }
 
