@@ -242,7 +242,7 @@ mod tests {
             budget_bytes: Some(90_000),
             functions: vec!["place_order".to_owned()],
             services: vec![],
-            init: Init { services: vec![] },
+            init: Init { services: vec![], budget_ms: Some(500) },
             crates: shares(&[("shop".to_owned(), 500)], 1_000),
             unnamed_bytes: 500,
             notes: vec![],
