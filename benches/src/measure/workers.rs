@@ -42,6 +42,19 @@ struct Asked {
     expect: &'static str,
 }
 
+impl Asked {
+    fn text() -> Self {
+        Self { request: "GET /greet/7 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), expect: "hello" }
+    }
+
+    fn json() -> Self {
+        let body = r#"{"name":"Ada","age":36,"tags":["tea"]}"#;
+        let head = "POST /greet/7 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        Self { request, expect: "hello, Ada (36)" }
+    }
+}
+
 impl Bench {
     pub(crate) fn workers_size(&self) -> Result<Table, Failure> {
         let mut table = Table::new(
@@ -64,8 +77,8 @@ impl Bench {
         let mut table = Table::new(
             "workers-cpu",
             "A Worker in workerd",
-            "CPU of the engine: from its start to the first answer, and for one JSON POST over a connection that stays \
-             open. In turns; the median. The start is mostly the engine's own.",
+            "CPU of the engine: from its start to the first answer, and for one request over a connection that stays open: \
+             a JSON POST, or a GET where a fixed text is answered. In turns; the median. The start is mostly the engine's own.",
             &[("per request", Unit::Milliseconds), ("start", Unit::Milliseconds)],
         )
         .beside("worker, typed JSON by hand");
@@ -76,13 +89,8 @@ impl Bench {
         let executor = executor.map_err(Failure::system("start an executor"))?;
         for _ in 0..turns {
             for ((name, folder), (calls, starts)) in subjects.iter().zip(&mut measured) {
-                let body = r#"{"name":"Ada","age":36,"tags":["tea"]}"#;
-                let request = format!(
-                    "POST /greet/7 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                );
-                let expect = if name.ends_with("text") { "hello" } else { "hello, Ada (36)" };
-                let (call, start) = executor.block_on(cpu(folder, &Asked { request, expect }, requests))?;
+                let asked = if name.ends_with("text") { Asked::text() } else { Asked::json() };
+                let (call, start) = executor.block_on(cpu(folder, &asked, requests))?;
                 calls.push(call);
                 starts.push(start);
             }

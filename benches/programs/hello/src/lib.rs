@@ -2,7 +2,9 @@
 
 #[cfg(not(feature = "sends"))]
 use pikku::Problem;
-use pikku::{App, Selection, http::post};
+#[cfg(not(feature = "fixed"))]
+use pikku::http::post;
+use pikku::{App, Selection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +83,7 @@ pub fn app<S: Selection>() -> App<S> {
     #[cfg(not(feature = "fixed"))]
     let app = App::new().group::<Hello>(|g| g.http::<greet>(post("/greet/{id}")));
     #[cfg(feature = "fixed")]
-    let app = App::new().group::<Hello>(|g| g.http::<fixed>(post("/greet/{id}")));
+    let app = App::new().group::<Hello>(|g| g.http::<fixed>(pikku::http::get("/greet/{id}")));
     #[cfg(feature = "sends")]
     let app = app.group::<sends::Notes>(|g| g.queue::<sends::take_note>(sends::QUEUE, pikku::Queue::batch(10)));
     app
