@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::{Read as _, Write as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output},
 };
@@ -27,13 +27,30 @@ fn server() {
     eprintln!("{}", json!({"message": format!("listening on http://{address}")}));
     for stream in listener.incoming() {
         let mut stream = stream.expect("a connection");
-        let mut octets = [0; 1000];
-        let length = stream.read(&mut octets).expect("a request");
+        let octets = request(&mut stream);
         if role == "closes" {
             continue;
         }
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nset-cookie: a=1\r\n\r\n");
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&octets[..length])).expect("an answer");
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nset-cookie: a=1\r\n\r\n", octets.len());
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&octets)).expect("an answer");
+    }
+}
+
+/// A whole request: its head and its body may arrive one after the other.
+fn request(stream: &mut TcpStream) -> Vec<u8> {
+    let mut octets = Vec::new();
+    loop {
+        let mut some = [0; 1000];
+        let length = stream.read(&mut some).expect("a request");
+        octets.extend_from_slice(&some[..length]);
+        let text = String::from_utf8_lossy(&octets);
+        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let size = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+            body.len() >= size.map_or(0, |size| size.parse().expect("a length"))
+        });
+        if whole || length == 0 {
+            return octets;
+        }
     }
 }
 
