@@ -3,14 +3,11 @@
 use crate::{
     archive, budget,
     cli::{Arch, PackageArgs},
-    elf,
     entry::Adapter,
     error::{Error, Finding},
-    files,
     output::Talk,
     package::{Built, File, Packaged, Plan, json, sha256},
     project::Settings,
-    proof,
     report::{self, Artefact, GroupReport, Report},
     template::{self, Architecture, FunctionSettings, TemplateOptions},
     toolchain::Machine,
@@ -75,16 +72,7 @@ fn init_budget_ms(settings: &Settings, group: &str) -> u32 {
 
 fn bundle(plan: &Plan, group: &Group, built: Built) -> Result<Packaged, Error> {
     let name = group.name.clone();
-    let program = files::read(&built.program)?;
-    if let Some((needed, symbols)) = elf::too_new(&program)? {
-        return Err(Error::Glibc { group: name, needed, symbols });
-    }
-    if let Some(library) = elf::missing_library(&program)? {
-        return Err(Error::SharedLibrary { group: name, library });
-    }
-    let symbols = elf::symbols(&program)?;
-    let proof = proof::prove(&plan.manifest, group, &symbols, sha256(&program));
-    let bootstrap = elf::strip(&program)?;
+    let (bootstrap, proof) = plan.native(group, &built)?;
     let zip = archive::zip(&bootstrap)?;
     let bytes = bootstrap.len() as u64;
     let limit = budget::limit(&plan.project.settings.lambda.budget, &name);

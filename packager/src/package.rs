@@ -6,12 +6,13 @@ use crate::{
     build::{Cargo, Progress},
     check::check,
     cli::{Lto, PackageArgs, Platform, Profile},
-    cloudflare,
+    cloudflare, elf,
     entry::{self, Adapter},
     error::Error,
     files, introspect, lambda,
     output::Talk,
     project::Project,
+    proof::{self, Proof},
     report::{GroupReport, Report},
     server,
     toolchain::Toolchain,
@@ -149,6 +150,19 @@ impl Plan {
             built.push(Built { program, notes });
         }
         Ok((workspace, built))
+    }
+
+    /// A program of Linux that was built: it is seen to run on the platform, and proved, and then stripped.
+    pub(crate) fn native(&self, group: &Group, built: &Built) -> Result<(Vec<u8>, Proof), Error> {
+        let program = files::read(&built.program)?;
+        if let Some((needed, symbols)) = elf::too_new(&program)? {
+            return Err(Error::Glibc { group: group.name.clone(), needed, symbols });
+        }
+        if let Some(library) = elf::missing_library(&program)? {
+            return Err(Error::SharedLibrary { group: group.name.clone(), library });
+        }
+        let proof = proof::prove(&self.manifest, group, &elf::symbols(&program)?, sha256(&program));
+        Ok((elf::strip(&program)?, proof))
     }
 
     /// Writes the bundles, the manifest, the report and the other files of the target. `setup` is what is to be run once,

@@ -5,7 +5,7 @@ use crate::cli::Platform;
 use pikku_local_lambda::{Builder, LocalLambda};
 use pikku_local_workers::LocalWorkers;
 use pikku_manifest::{Group, Manifest};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
@@ -69,10 +69,6 @@ impl Bundles {
     /// How long the start of a group's function may take, where the report of its bundle says so.
     pub(super) fn init_budget(&self, group: &str) -> Option<Duration> {
         #[derive(Deserialize)]
-        struct Report {
-            groups: Vec<Packaged>,
-        }
-        #[derive(Deserialize)]
         struct Packaged {
             group: String,
             init: Init,
@@ -81,9 +77,7 @@ impl Bundles {
         struct Init {
             budget_ms: Option<u64>,
         }
-        let text = fs::read(self.dir.join("report.json")).ok()?;
-        let report: Report = serde_json::from_slice(&text).ok()?;
-        let packaged = report.groups.into_iter().find(|packaged| packaged.group == group)?;
+        let packaged = self.reported::<Packaged>().into_iter().find(|packaged| packaged.group == group)?;
         packaged.init.budget_ms.map(Duration::from_millis)
     }
 
@@ -104,18 +98,22 @@ impl Bundles {
     /// The programs of servers here, with the groups that are in each.
     fn servers(&self) -> Vec<(PathBuf, Vec<String>)> {
         #[derive(Deserialize)]
-        struct Report {
-            groups: Vec<Server>,
-        }
-        #[derive(Deserialize)]
         struct Server {
             group: String,
             groups: Vec<String>,
         }
-        let text = fs::read(self.dir.join("report.json")).unwrap_or_default();
-        let report: Report = serde_json::from_slice(&text).unwrap_or(Report { groups: Vec::new() });
-        let servers = report.groups.into_iter().map(|server| (self.dir.join(server.group), server.groups));
+        let servers = self.reported::<Server>().into_iter().map(|server| (self.dir.join(server.group), server.groups));
         servers.filter(|(program, _)| program.is_file()).collect()
+    }
+
+    /// What the report says of each bundle; nothing where there is none of that form.
+    fn reported<T: DeserializeOwned>(&self) -> Vec<T> {
+        #[derive(Deserialize)]
+        struct Report<T> {
+            groups: Vec<T>,
+        }
+        let text = fs::read(self.dir.join("report.json")).unwrap_or_default();
+        serde_json::from_slice::<Report<T>>(&text).map(|report| report.groups).unwrap_or_default()
     }
 
     fn has(&self, group: &str) -> Result<(), InvokeError> {

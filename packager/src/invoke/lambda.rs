@@ -1,6 +1,6 @@
 //! An event for a bundle in the local Lambda.
 
-use super::{INTERRUPTED, InvokeArgs, InvokeError, bundles::Bundles, executor, print, read};
+use super::{InvokeArgs, InvokeError, bundles::Bundles, millis, print, read, run_until_interrupted};
 use crate::{output::bytes, template::FunctionSettings};
 use pikku_local_lambda::{Builder, Invocation, Logs, events};
 use serde_json::json;
@@ -74,13 +74,9 @@ fn example(bundles: &Bundles, group: &str, name: &str) -> Result<Vec<u8>, Invoke
 
 /// Starts the bundle, hands it the event and prints what it comes to.
 fn send(builder: Builder, event: Vec<u8>, quiet: bool) -> Result<ExitCode, InvokeError> {
-    executor()?.block_on(async {
+    run_until_interrupted(async {
         let lambda = builder.start()?;
-        let result = tokio::select! {
-            result = lambda.invoke(event) => result,
-            // Dropping the local Lambda ends its process.
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(INTERRUPTED)),
-        };
+        let result = lambda.invoke(event).await;
         let answered = match &result {
             Ok(invocation) => {
                 print(&invocation.payload())?;
@@ -103,7 +99,6 @@ fn send(builder: Builder, event: Vec<u8>, quiet: bool) -> Result<ExitCode, Invok
 
 /// What the invocation cost, for a person.
 fn figures(invocation: &Invocation) -> String {
-    let millis = |duration: Duration| format!("{:.2} ms", duration.as_secs_f64() * 1e3);
     let mut line = format!("request {}: {}", invocation.request_id, millis(invocation.duration));
     if let Some(init) = invocation.init_duration {
         line += &format!(", start {}", millis(init));

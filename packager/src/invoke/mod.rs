@@ -151,10 +151,27 @@ pub(crate) fn run(args: &InvokeArgs) -> Result<ExitCode, InvokeError> {
     }
 }
 
-/// What bundles are waited for on.
-fn executor() -> Result<tokio::runtime::Runtime, InvokeError> {
+/// Waits for what is done with a bundle. An interruption drops it, which ends every process that it has started.
+fn run_until_interrupted(work: impl Future<Output = Result<ExitCode, InvokeError>>) -> Result<ExitCode, InvokeError> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    executor.map_err(|source| InvokeError::Runtime { source })
+    let executor = executor.map_err(|source| InvokeError::Runtime { source })?;
+    executor.block_on(async {
+        let interrupted = async {
+            // Where the signal cannot be waited for, it ends this program by itself.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            code = work => code,
+            () = interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        }
+    })
+}
+
+/// A time, for a person.
+fn millis(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, InvokeError> {

@@ -1,10 +1,11 @@
 //! A request for a packaged server.
 
 use super::{
-    INTERRUPTED, InvokeArgs, InvokeError,
+    InvokeArgs, InvokeError,
     bundles::Bundles,
-    executor, print, read,
+    millis, print, read,
     request::{answer, given, request},
+    run_until_interrupted,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use pikku_local_server::{Builder, LocalServer, Request, RequestError};
@@ -70,39 +71,25 @@ fn octets(event: &[u8]) -> Result<Request, InvokeError> {
 
 /// Starts the server, sends it the request and prints what it answers.
 fn send(builder: Builder, request: Request, limit: Duration, quiet: bool) -> Result<ExitCode, InvokeError> {
-    executor()?.block_on(async {
+    run_until_interrupted(async {
         let begun = Instant::now();
-        let interrupted = async {
-            // Where the signal cannot be waited for, it ends this program by itself.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+        let mut server = builder.start().await?;
+        let (started, sent) = (begun.elapsed(), Instant::now());
+        let answered = tokio::time::timeout(limit, server.send(request)).await;
+        let taken = sent.elapsed();
+        let (answer, good) = outcome(answered.map_err(|_| InvokeError::NoAnswer { limit })?)?;
+        print(answer.to_string().as_bytes())?;
+        let ended = match server.terminate() {
+            Ok(()) => server.ended().await,
+            Err(gone) => Err(gone),
         };
-        let work = async {
-            let mut server = builder.start().await?;
-            let (started, sent) = (begun.elapsed(), Instant::now());
-            let answered = tokio::time::timeout(limit, server.send(request)).await;
-            let taken = sent.elapsed();
-            let (answer, good) = outcome(answered.map_err(|_| InvokeError::NoAnswer { limit })?)?;
-            print(answer.to_string().as_bytes())?;
-            let ended = match server.terminate() {
-                Ok(()) => server.ended().await,
-                Err(gone) => Err(gone),
-            };
-            if let Err(error) = ended {
-                eprintln!("warning: the server was gone before it was asked to stop: {error}");
-            }
-            if !quiet {
-                let millis = |duration: Duration| format!("{:.2} ms", duration.as_secs_f64() * 1e3);
-                eprintln!("{}, start {}", millis(taken), millis(started));
-            }
-            Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        };
-        tokio::select! {
-            code = work => code,
-            // Dropping the server ends it.
-            () = interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        if let Err(error) = ended {
+            eprintln!("warning: the server was gone before it was asked to stop: {error}");
         }
+        if !quiet {
+            eprintln!("{}, start {}", millis(taken), millis(started));
+        }
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }
 

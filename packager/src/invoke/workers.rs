@@ -1,10 +1,11 @@
 //! An event for a bundle in the local workerd.
 
 use super::{
-    INTERRUPTED, InvokeArgs, InvokeError,
+    InvokeArgs, InvokeError,
     bundles::Bundles,
-    executor, print, read,
+    millis, print, read,
     request::{answer, given, request},
+    run_until_interrupted,
     worker_event::{self, Event},
     worker_examples,
 };
@@ -124,34 +125,20 @@ fn example(bundles: &Bundles, group: &str, name: &str) -> Result<Value, InvokeEr
 
 /// Starts the bundle, hands it the event and prints what it comes to.
 fn send(builder: Builder, event: Event, limit: Duration, quiet: bool) -> Result<ExitCode, InvokeError> {
-    executor()?.block_on(async {
+    run_until_interrupted(async {
         let begun = Instant::now();
-        let interrupted = async {
-            // Where the signal cannot be waited for, it ends this program by itself.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        let work = async {
-            let workers = builder.start().await?;
-            let started = begun.elapsed();
-            let sent = Instant::now();
-            let answered = tokio::time::timeout(limit, hand_over(&workers, event, limit)).await;
-            let taken = sent.elapsed();
-            let (answer, good) = answered.map_err(|_| InvokeError::NoAnswer { limit })??;
-            print(format!("{answer}").as_bytes())?;
-            workers.shutdown().await;
-            if !quiet {
-                let millis = |duration: Duration| format!("{:.2} ms", duration.as_secs_f64() * 1e3);
-                eprintln!("{}, start of workerd {}", millis(taken), millis(started));
-            }
-            Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        };
-        tokio::select! {
-            code = work => code,
-            // Dropping the Workers ends them.
-            () = interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        let workers = builder.start().await?;
+        let started = begun.elapsed();
+        let sent = Instant::now();
+        let answered = tokio::time::timeout(limit, hand_over(&workers, event, limit)).await;
+        let taken = sent.elapsed();
+        let (answer, good) = answered.map_err(|_| InvokeError::NoAnswer { limit })??;
+        print(format!("{answer}").as_bytes())?;
+        workers.shutdown().await;
+        if !quiet {
+            eprintln!("{}, start of workerd {}", millis(taken), millis(started));
         }
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }
 

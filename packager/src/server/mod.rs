@@ -5,13 +5,10 @@ mod deploy;
 use crate::{
     budget,
     cli::{Arch, PackageArgs},
-    elf,
     entry::Adapter,
     error::Error,
-    files,
     output::Talk,
     package::{Built, File, Packaged, Plan, json, sha256},
-    proof,
     report::{self, Artefact, GroupReport, Report},
     toolchain::Machine,
 };
@@ -65,16 +62,7 @@ fn unfed(manifest: &Manifest, whole: &Group) -> Vec<String> {
 
 fn bundle(plan: &Plan, whole: &Group, built: Built) -> Result<Packaged, Error> {
     let name = whole.name.clone();
-    let program = files::read(&built.program)?;
-    if let Some((needed, symbols)) = elf::too_new(&program)? {
-        return Err(Error::Glibc { group: name, needed, symbols });
-    }
-    if let Some(library) = elf::missing_library(&program)? {
-        return Err(Error::SharedLibrary { group: name, library });
-    }
-    let symbols = elf::symbols(&program)?;
-    let proof = proof::prove(&plan.manifest, whole, &symbols, sha256(&program));
-    let program = elf::strip(&program)?;
+    let (program, proof) = plan.native(whole, &built)?;
     let bytes = program.len() as u64;
     let limit = plan.project.settings.server.budget.map(|budget| budget.0);
     let crates = report::by_size(&proof);
