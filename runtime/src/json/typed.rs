@@ -10,7 +10,7 @@ use access::{Elements, Members, VariantOf};
 pub use error::ReadError;
 use serde::{
     Deserializer,
-    de::{DeserializeOwned, Error as _, IntoDeserializer, Unexpected, Visitor},
+    de::{DeserializeOwned, Error as _, Expected, IntoDeserializer, Unexpected, Visitor},
     forward_to_deserialize_any,
 };
 use serde_json::{Map, Number, Value};
@@ -25,7 +25,7 @@ const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 struct Json(Value);
 
-fn wrong<T>(wanted: &dyn serde::de::Expected) -> Result<T, ReadError> {
+fn wrong<T>(wanted: &dyn Expected) -> Result<T, ReadError> {
     // What came is not said, so it need not be told here.
     Err(ReadError::invalid_type(Unexpected::Other(""), wanted))
 }
@@ -54,15 +54,29 @@ fn object<'de, V: Visitor<'de>>(object: Map<String, Value>, visitor: V) -> Resul
     if members.is_empty() { Ok(read) } else { Err(ReadError::invalid_length(length, &"fewer elements in map")) }
 }
 
+/// Reads every kind of number from what `self.number()` gives.
 macro_rules! numbers {
+    () => {
+        numbers! {
+            deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+            deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+            deserialize_f32 deserialize_f64
+        }
+    };
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-            match self.0 {
-                Value::Number(value) => number(&value, visitor),
-                _ => wrong(&visitor),
-            }
+            number(&self.number(&visitor)?, visitor)
         }
     )*};
+}
+
+impl Json {
+    fn number(self, wanted: &dyn Expected) -> Result<Number, ReadError> {
+        match self.0 {
+            Value::Number(value) => Ok(value),
+            _ => wrong(wanted),
+        }
+    }
 }
 
 impl<'de> Deserializer<'de> for Json {
@@ -79,11 +93,7 @@ impl<'de> Deserializer<'de> for Json {
         }
     }
 
-    numbers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64
-    }
+    numbers!();
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.0 {
@@ -228,16 +238,14 @@ impl IntoDeserializer<'_, ReadError> for Json {
 /// The name of a member, which may stand for a number or a boolean.
 struct Name<'n>(&'n str);
 
-macro_rules! names {
-    ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-            match super::parse(self.0.as_bytes()) {
-                // JSON lets white space stand around a number, a name does not.
-                Ok(Value::Number(value)) if !self.0.contains(char::is_whitespace) => number(&value, visitor),
-                _ => Err(ReadError::custom("expected key to be a number in quotes")),
-            }
+impl Name<'_> {
+    fn number(self, _: &dyn Expected) -> Result<Number, ReadError> {
+        match super::parse(self.0.as_bytes()) {
+            // JSON lets white space stand around a number, a name does not.
+            Ok(Value::Number(value)) if !self.0.contains(char::is_whitespace) => Ok(value),
+            _ => Err(ReadError::custom("expected key to be a number in quotes")),
         }
-    )*};
+    }
 }
 
 impl<'de> Deserializer<'de> for Name<'_> {
@@ -247,11 +255,7 @@ impl<'de> Deserializer<'de> for Name<'_> {
         visitor.visit_str(self.0)
     }
 
-    names! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64
-    }
+    numbers!();
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.0 {
