@@ -29,6 +29,7 @@ pub fn scheduled<S: Selection>(app: &'static App<S>, call: u32, cron: String, ti
             origin: "cloudflare".to_owned(),
             time: String::from(js_sys::Date::new(&JsValue::from_f64(time_ms)).to_iso_string()).replace(".000Z", "Z"),
             time_ms: Some(time_ms as u64),
+            ..ScheduledRun::default()
         };
         match deliver(&engine, target, run.into(), context).await {
             Ok(_) => Ok(JsValue::UNDEFINED),

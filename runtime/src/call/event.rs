@@ -19,6 +19,10 @@ pub struct BusEvent {
     pub region: String,
     /// The platform's identifiers of what it is about.
     pub resources: Vec<String>,
+    /// What it is about, within its source.
+    pub subject: Option<String>,
+    /// The form that it arrived in, where the platform knows several: `cloudevents-1.0` or `event-grid`.
+    pub schema: Option<String>,
     /// What happened.
     pub detail: Value,
 }

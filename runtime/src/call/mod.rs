@@ -6,6 +6,7 @@
 mod after;
 mod event;
 mod message;
+mod origin;
 mod record;
 mod schedule;
 mod socket;
@@ -14,6 +15,7 @@ use crate::{BoxFuture, Platform, Problem, http::HttpRequest, json};
 pub use after::AfterAnswer;
 pub use event::BusEvent;
 pub use message::{MessageAttribute, QueueMessage, TopicMessage};
+pub use origin::Origin;
 pub use record::{AttributeValue, ObjectEvent, StreamRecord, TableChange};
 pub use schedule::ScheduledRun;
 use serde_json::Value;
@@ -35,6 +37,7 @@ pub struct Call {
     pub(crate) function: &'static str,
     pub(crate) deadline_ms: Option<u64>,
     pub(crate) trace: Option<String>,
+    pub(crate) origin: Option<Box<Origin>>,
     pub(crate) trigger: Trigger,
     pub(crate) session: Option<Value>,
     pub(crate) cancelled: Arc<AtomicBool>,
@@ -92,6 +95,8 @@ pub struct Context {
     pub deadline_ms: Option<u64>,
     /// The trace header, as it arrived.
     pub trace: Option<String>,
+    /// What of the platform handed the call over, where the platform says so.
+    pub origin: Option<Box<Origin>>,
     /// Set when nobody waits for the outcome any more.
     pub cancelled: Arc<AtomicBool>,
     /// Takes the work for after the answer; the adapter runs it.
@@ -126,6 +131,11 @@ impl Call {
     /// The trace header as it arrived, such as `X-Amzn-Trace-Id` or `traceparent`.
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
+    }
+
+    /// What of the platform handed the call over, where the platform says so.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
     }
 
     /// When the platform ends the call, in milliseconds since the Unix epoch.

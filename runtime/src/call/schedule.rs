@@ -17,6 +17,14 @@ pub struct ScheduledRun {
     pub time: String,
     /// The same in milliseconds since the Unix epoch.
     pub time_ms: Option<u64>,
+    /// Whether the platform says that it comes too late: the app was not there at its time.
+    pub past_due: bool,
+    /// When the schedule ran before, where the platform keeps it (RFC 3339).
+    pub last: Option<String>,
+    /// The time that the platform keeps as the next one, where it does (RFC 3339). It is this run's own when the run is due.
+    pub next: Option<String>,
+    /// When the platform set it off, where that is told apart from its time (RFC 3339).
+    pub begun: Option<String>,
 }
 
 impl Payload for ScheduledRun {

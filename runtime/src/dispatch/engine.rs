@@ -144,6 +144,13 @@ impl Engine {
         self.sources.find(arrival)
     }
 
+    /// The wiring whose source has that physical name, and its kind as in its id (`queue`, `cron`, …); `None` where none has.
+    ///
+    /// For a platform that names the wiring instead of its source.
+    pub fn target_named(&self, name: &str) -> Option<(Target, &'static str)> {
+        self.sources.named(name)
+    }
+
     /// The sources that somebody is wired for, for an error that names them.
     pub fn source_ids(&self) -> impl Iterator<Item = &str> {
         self.sources.ids()
@@ -187,6 +194,7 @@ impl Engine {
             function: self.endpoints[endpoint].name,
             deadline_ms: context.deadline_ms,
             trace: context.trace,
+            origin: context.origin,
             trigger,
             session: None,
             cancelled: context.cancelled,

@@ -98,6 +98,12 @@ impl Sources {
         self.0.iter().map(|wired| wired.id.as_str())
     }
 
+    /// The wiring of that physical name, and its kind.
+    pub(super) fn named(&self, name: &str) -> Option<(Target, &'static str)> {
+        let wired = self.0.iter().find(|wired| wired.physical.as_deref() == Some(name))?;
+        Some((wired.target(), wired.kind.name()))
+    }
+
     /// The wiring for what arrived: one by that name before one that takes any.
     pub(super) fn find(&self, arrival: &Arrival<'_>) -> Option<Target> {
         let fits =

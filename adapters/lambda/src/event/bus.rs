@@ -33,6 +33,7 @@ pub(super) async fn handle(engine: &Engine, event: Envelope<'_>, context: Contex
             origin: source.to_owned(),
             time_ms: epoch_ms(&time),
             time,
+            ..ScheduledRun::default()
         };
         (find(engine, Arrival::Schedule(name))?, run.into())
     } else {
@@ -46,6 +47,7 @@ pub(super) async fn handle(engine: &Engine, event: Envelope<'_>, context: Contex
             region: owned(event.region.as_ref()),
             resources: event.resources.iter().flatten().map(|text: &Text<'_>| owned(Some(text))).collect(),
             detail: serde_json::from_str::<Value>(detail).map_err(InvocationError::malformed)?,
+            ..BusEvent::default()
         };
         (find(engine, Arrival::Event { source, detail_type })?, bus.into())
     };
