@@ -17,7 +17,8 @@ const PAGES: &[(&str, &str)] = pages![
     "PK0405", "PK0406", "PK0407", "PK0408", "PK0409", "PK1001", "PK1002", "PK1003", "PK1004", "PK1005", "PK2001",
     "PK2002", "PK3001", "PK3002", "PK3003", "PK3004", "PK3005", "PK3006", "PK4001", "PK5001", "PK5002", "PK5003",
     "PK6001", "PK7001", "PK7002", "PK7003", "PK7004", "PK7005", "PK7006", "PK7007", "PK7008", "PK7009", "PK7010",
-    "PK7011", "PK7012", "PK8001", "PK8002", "PK8003", "PK8004", "PK8005", "PK9001",
+    "PK7011", "PK7012", "PK8001", "PK8002", "PK8003", "PK8004", "PK8005", "PK8101", "PK8102", "PK8103", "PK8104", "PK8105", "PK8106", "PK8107", "PK8108", "PK8109",
+    "PK8110", "PK9001",
 ];
 
 /// The page of a code, or the list of all.
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn every_code_has_a_page_and_every_page_a_code() {
         let mut used = BTreeSet::new();
-        for sources in ["src", "../adapters/server/src"] {
+        for sources in ["src", "../adapters/server/src", "../engines/src"] {
             codes_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join(sources), &mut used);
         }
         let pages: BTreeSet<String> = PAGES.iter().map(|(code, _)| (*code).to_owned()).collect();

@@ -1,0 +1,27 @@
+//! Durable queues and schedules for the plain server.
+//!
+//! [`QueueEngine`] is what a store has to do, [`ScheduleStore`] what it has to do for schedules to run once over all
+//! instances. This crate knows nothing of apps and their calls: `pikku-server` maps between the two.
+
+mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod engine;
+mod error;
+mod limits;
+mod message;
+mod spec;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use clock::{Clock, ManualClock, SystemClock, Time};
+pub use engine::{Answer, Fired, Firing, Lease, QueueEngine, ScheduleStore};
+pub use error::{EngineError, ErrorKind};
+pub use limits::Limits;
+pub use message::{
+    Attributes, Body, DeadLetter, Delivery, Enqueued, NewMessage, Outcome, QueueStats, Receipt, Settled, Settlement,
+    Which,
+};
+pub use spec::{Backoff, Guarantee, QueueSpec, Shortfall};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteEngine, SqliteSettings};
