@@ -1,0 +1,147 @@
+//! HTTP requests, proxied and within payloads.
+
+use crate::{
+    host::Host,
+    invocation::{Failure, Members, Text, decoded, part, string},
+};
+use ::http::request::Parts;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use pikku::{
+    Bytes, Problem,
+    http::{Headers, HttpRequest, Method, RequestPath, parse_query},
+};
+use serde_json::value::RawValue;
+
+/// What the host itself says in a request that it proxies.
+const OF_THE_HOST: [&str; 2] = ["x-azure-functions-invocationid", "x-azure-functions-hostversion"];
+
+/// How the headers begin that the platform's authentication sets.
+const IDENTITY: [&str; 2] = ["x-ms-client-principal", "x-ms-token-"];
+
+/// The request that the host proxies: the client's own.
+pub(crate) fn proxied(host: &Host, parts: Parts, body: Bytes, id: &str) -> HttpRequest {
+    let Parts { method, uri, headers, .. } = parts;
+    let headers = Headers::from(&headers);
+    request(host, method, uri.path(), uri.query(), headers, body, id)
+}
+
+fn request(
+    host: &Host,
+    method: Method,
+    path: &str,
+    query: Option<&str>,
+    mut headers: Headers,
+    body: Bytes,
+    id: &str,
+) -> HttpRequest {
+    for name in OF_THE_HOST {
+        headers.remove(name);
+    }
+    if !host.authenticates {
+        let forged = |name: &&str| IDENTITY.iter().any(|begin| name.starts_with(begin));
+        let forged: Vec<String> = headers.names().filter(forged).map(str::to_owned).collect();
+        forged.iter().for_each(|name| headers.remove(name));
+    }
+    let path = RequestPath::encoded(path);
+    HttpRequest {
+        route_path: host.route_prefix.as_deref().and_then(|prefix| path.below(prefix)),
+        query: query.map(|query| parse_query(query.as_bytes())).unwrap_or_default(),
+        cookies: headers.cookies(),
+        client_ip: if host.fronted { client_ip(&headers) } else { None },
+        request_id: Some(id.to_owned()),
+        stage: None,
+        resource: None,
+        method,
+        path,
+        headers,
+        body,
+    }
+}
+
+/// The client's address: the platform's front end adds it at the end of what the client claims, with its port.
+fn client_ip(headers: &Headers) -> Option<String> {
+    let value = std::str::from_utf8(headers.get_all("x-forwarded-for").next_back()?).ok()?;
+    let address = value.rsplit(',').next()?.trim();
+    let with_port = address.parse::<std::net::SocketAddr>().ok().map(|address| address.ip().to_string());
+    with_port.or_else(|| address.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string()))
+}
+
+/// An HTTP request within a payload: `GetRequestAsJObject` of the host's `HttpRequestExtensions`.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    members: Members<'a>,
+    method: String,
+    url: String,
+}
+
+impl<'a> Request<'a> {
+    /// The request, where the binding's value is one: an object with a method and a URL.
+    pub(crate) fn of(data: &'a RawValue) -> Option<Self> {
+        if !data.get().starts_with('{') {
+            return None;
+        }
+        let members: Members<'a> = part("", data).ok()?;
+        let exact =
+            |name: &str| members.0.iter().find(|(known, _)| &**known == name).and_then(|(_, json)| string(json));
+        let (method, url) = (exact("Method")?, exact("Url")?);
+        Some(Self { members, method, url })
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+
+    /// The request for the runtime.
+    ///
+    /// # Errors
+    ///
+    /// The client's fault.
+    pub(crate) fn read(&self, host: &Host, id: &str) -> Result<HttpRequest, Problem> {
+        let method = Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| Problem::malformed("the method is not one of HTTP"))?;
+        let headers = self.headers()?;
+        let body = self.body(&headers)?;
+        // What stands before the path is the host's own address. The URL alone has the query as the client sent it.
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let target = rest.find('/').map_or("/", |at| &rest[at..]);
+        let target = target.split('#').next().unwrap_or_default();
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        Ok(request(host, method, path, query, headers, body, id))
+    }
+
+    /// An object of lists of values, or of values.
+    fn headers(&self) -> Result<Headers, Problem> {
+        let malformed = || Problem::malformed("the headers of the request cannot be read");
+        let Some(json) = self.members.get("Headers") else { return Ok(Headers::default()) };
+        let members: Members<'_> = part("", json).map_err(|_: Failure| malformed())?;
+        let mut headers = Headers::with_capacity(members.0.len());
+        for (name, value) in &members.0 {
+            let values = match string(value) {
+                Some(value) => vec![value],
+                None => part::<Vec<Text<'_>>>("", value)
+                    .map_err(|_| malformed())?
+                    .into_iter()
+                    .map(|value| value.0.into_owned())
+                    .collect(),
+            };
+            for value in values {
+                headers.append(name, value.as_bytes()).map_err(|error| Problem::malformed(error.to_string()))?;
+            }
+        }
+        Ok(headers)
+    }
+
+    /// The exact octets: base64 where the host takes the content for octets, otherwise text.
+    fn body(&self, headers: &Headers) -> Result<Bytes, Problem> {
+        let Some(json) = self.members.get("Body") else { return Ok(Bytes::new()) };
+        let Some(text) = string(json) else { return Ok(decoded(json).into()) };
+        let media_type = headers.get("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+        let media_type = media_type.trim().to_ascii_lowercase();
+        // `IsMediaTypeOctetOrMultipart` of the host's `Utility`.
+        if media_type != "application/octet-stream" && !media_type.contains("multipart/") {
+            return Ok(text.into());
+        }
+        let octets = STANDARD.decode(text);
+        octets.map(Bytes::from).map_err(|_| Problem::malformed("the body is said to be octets and is no base64"))
+    }
+}

@@ -1,0 +1,76 @@
+use pikku::{
+    BoxError, BoxFuture, Platform,
+    platform::{Level, LogLine, OutgoingMessage},
+};
+use std::{
+    fmt,
+    future::ready,
+    io::Write,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// A worker process of the Functions host: Linux, one tokio thread, and a log that is standard error, a JSON object a line.
+#[derive(Debug)]
+pub(crate) struct Azure {
+    /// What puts messages in queues, in a bundle that does.
+    ///
+    /// It is behind a pointer that only [`crate::run`] makes, and only where the selection sends: elsewhere nothing
+    /// names its type, and neither it nor TLS is linked.
+    pub(crate) sender: Option<Box<dyn Sender>>,
+}
+
+/// Puts messages in queues.
+pub(crate) trait Sender: fmt::Debug + Send + Sync {
+    /// Puts one message in a queue. It is there when the future completes.
+    fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
+}
+
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+impl Platform for Azure {
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        match &self.sender {
+            Some(sender) => sender.send(message),
+            None => Box::pin(ready(Err(NOT_DECLARED.into()))),
+        }
+    }
+
+    fn log(&self, line: &LogLine<'_>) {
+        write(line);
+    }
+}
+
+const NOT_DECLARED: &str = "no service of this bundle declares that it sends to a queue; add \
+    `needs = [Need::SendToQueue(\"…\")]` to the `#[pikku::service]` that does, and package again";
+
+fn write(line: &LogLine<'_>) {
+    let Ok(mut text) = serde_json::to_vec(line) else { return };
+    text.push(b'\n');
+    // One write a line, so that lines of concurrent calls do not mix. A log that cannot be written to is no reason to
+    // fail a call, and there is nowhere else to say it.
+    let _ = std::io::stderr().write_all(&text);
+}
+
+/// A line about the adapter itself.
+pub(crate) fn log(level: Level, message: &str, detail: Option<&str>) {
+    write(&LogLine { detail, ..LogLine::new(level, message) });
+}
+
+/// A line about an invocation.
+pub(crate) fn log_of(level: Level, id: &str, function: &str, message: &str, detail: Option<&str>) {
+    write(&LogLine { detail, call_id: Some(id), function: Some(function), ..LogLine::new(level, message) });
+}
