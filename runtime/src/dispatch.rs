@@ -17,4 +17,4 @@ mod target;
 pub use engine::{Engine, SOURCES_VARIABLE, StartError};
 pub(crate) use input::Parts;
 pub use router::RouteConflict;
-pub use target::{Arrival, Target};
+pub use target::{Arrival, Target, Wired};

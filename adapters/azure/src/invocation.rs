@@ -67,7 +67,7 @@ impl Invocation<'_> {
         let mut context = Context { origin: Some(Box::new(origin)), ..context.clone() };
         if const { S::KINDS.has(Kinds::HTTP) }
             // What is wired for something else is never taken for a request, whatever it holds.
-            && engine.target_named(self.function).is_none()
+            && trigger::wired(engine, self.function).is_none()
             && let Some(request) = http::Request::of(data)
         {
             return self.http(engine, request, context).await;

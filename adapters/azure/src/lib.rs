@@ -10,9 +10,9 @@
 //! | an invocation for a storage queue, Service Bus, a blob, a timer | one | 200, or 500 so that the host tries again |
 //! | an invocation for Event Grid, Event Hubs | one an event | 200, or 500 so that the host tries all of them again |
 //!
-//! **Which wiring.** An invocation names its function: the wiring whose physical name that is takes it, and no other
-//! does. `PIKKU_SOURCES` maps the wirings' ids to the names of their functions. Where no wiring has the name, one that takes
-//! any source of the kind does; the kind is then told by the members that only it has.
+//! **Which wiring.** An invocation names its function, and a function is named after its wiring: `queue-orders` is for
+//! `queue:orders`, and for no other. Where no wiring has the name, one that takes any source of the kind does; the kind is
+//! then told by the members that only it has. `PIKKU_SOURCES` maps the wirings' ids to the physical names of their sources.
 //!
 //! **Who sent it.** The host marks what it proxies with `x-ms-invocation-id`, and what it sends itself has none; nothing that
 //! a client sends can make a proxied request an invocation. With `enableForwardingHttpRequest` the host leaves that mark

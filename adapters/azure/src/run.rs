@@ -101,7 +101,7 @@ async fn listen<S: Selection>(app: App<S>, port: u16) -> ExitCode {
 /// Starts the app, and says what came of it.
 async fn start<S: Selection>(app: App<S>, started: Arc<Started>) {
     let engine = async {
-        let sender = sender::<S>()?;
+        let sender = sender()?;
         Engine::start(app, Arc::new(Azure { sender })).await.map_err(|error| error.to_string())
     };
     // Apart, so that a constructor that panics is a failed start too.
@@ -114,6 +114,6 @@ async fn start<S: Selection>(app: App<S>, started: Arc<Started>) {
 }
 
 /// What sends to queues, in a bundle that does. In any other, the constant keeps it from being compiled.
-fn sender<S: Selection>() -> Result<Option<Box<dyn Sender>>, String> {
+fn sender() -> Result<Option<Box<dyn Sender>>, String> {
     Ok(None)
 }

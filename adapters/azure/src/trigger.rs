@@ -10,7 +10,7 @@ use crate::invocation::{Failure, Members, decoded, part};
 use pikku::{
     Engine, Kinds, Selection,
     call::Trigger,
-    dispatch::{Arrival, Target},
+    dispatch::{Arrival, Target, Wired},
 };
 use serde_json::value::RawValue;
 
@@ -43,6 +43,8 @@ pub(crate) struct Invoked<'a> {
     /// The wiring of the function's name.
     named: Option<Target>,
     function: &'a str,
+    /// The physical name of the source, or that of the function where it is not known.
+    source: &'a str,
     /// The id of the invocation.
     id: &'a str,
     data: &'a RawValue,
@@ -67,12 +69,14 @@ pub(crate) fn read<'a, S: Selection>(
     metadata: &'a Members<'a>,
     id: &'a str,
 ) -> Result<Deliveries, Failure> {
-    let named = engine.target_named(function);
-    let kind = match named {
-        Some((_, kind)) => named_kind(kind),
+    let wired = wired(engine, function);
+    let kind = match &wired {
+        Some(wired) => named_kind(wired.kind),
         None => Some(told_kind(data, metadata)),
     };
-    let invoked = Invoked { engine, named: named.map(|(target, _)| target), function, id, data, metadata };
+    let source = wired.and_then(|wired| wired.source).unwrap_or(function);
+    let named = wired.map(|wired| wired.target);
+    let invoked = Invoked { engine, named, function, source, id, data, metadata };
     if const { S::KINDS.has(Kinds::QUEUE) } && kind == Some(Kind::Queue) {
         return message::of_queue(&invoked);
     }
@@ -104,8 +108,8 @@ impl Invoked<'_> {
         let wired = if wired.is_empty() { "no source".to_owned() } else { wired.join(", ") };
         let function = self.function;
         Failure::Unwired(format!(
-            "nothing is wired for the function `{function}`; this bundle is wired for {wired}, and PIKKU_SOURCES names the \
-             functions of these"
+            "nothing is wired for the function `{function}`; this bundle is wired for {wired}, whose functions are named after \
+             that, as in `queue-orders` for `queue:orders`"
         ))
     }
 
@@ -113,6 +117,33 @@ impl Invoked<'_> {
     fn body(&self) -> String {
         decoded(self.data)
     }
+}
+
+/// The wiring that a function is for, by its name: the wiring's id, in which what no function's name can hold is `-`. One that
+/// takes any source has a function that begins with its kind and `_any`.
+pub(crate) fn wired<'a>(engine: &'a Engine, function: &str) -> Option<Wired<'a>> {
+    engine.wired(|id| match id.strip_suffix(":*") {
+        Some(kind) => function.strip_prefix(kind).is_some_and(|rest| rest.starts_with("_any")),
+        None => is_named_after(function, id),
+    })
+}
+
+fn is_named_after(function: &str, id: &str) -> bool {
+    let mut name = function.bytes();
+    let mut dashes = false;
+    for octet in id.bytes() {
+        if octet.is_ascii_alphanumeric() || octet == b'_' {
+            if std::mem::take(&mut dashes) && name.next() != Some(b'-') {
+                return false;
+            }
+            if name.next() != Some(octet) {
+                return false;
+            }
+        } else {
+            dashes = true;
+        }
+    }
+    name.next().is_none()
 }
 
 fn named_kind(kind: &str) -> Option<Kind> {
@@ -157,4 +188,27 @@ fn told_kind(data: &RawValue, metadata: &Members<'_>) -> Kind {
     let first = text.trim_start_matches([' ', '\r', '\n', '\t', '[']);
     let first = serde_json::Deserializer::from_str(first).into_iter::<&RawValue>().next();
     first.and_then(Result::ok).and_then(of_object).unwrap_or(Kind::Queue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_named_after;
+
+    #[test]
+    fn a_function_is_named_after_its_wiring() {
+        for (id, name) in [
+            ("queue:orders-placed", "queue-orders-placed"),
+            ("queue:ledger.fifo", "queue-ledger-fifo"),
+            ("cron:nightly", "cron-nightly"),
+            ("event:on_order", "event-on_order"),
+            ("queue:a--b.", "queue-a-b"),
+        ] {
+            assert!(is_named_after(name, id), "{id}");
+            for other in
+                [format!("{name}x"), format!("{name}-"), name[..name.len() - 1].to_owned(), name.to_uppercase()]
+            {
+                assert!(!is_named_after(&other, id), "{other}");
+            }
+        }
+    }
 }

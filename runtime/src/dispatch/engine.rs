@@ -1,7 +1,7 @@
 use super::{
     input::{self, Parts},
     router::{RouteConflict, Routed, Router},
-    target::{Arrival, Sources, Target},
+    target::{Arrival, Sources, Target, Wired},
 };
 use crate::{
     App, Call, ContractMissing, Kinds, Middleware, Platform, Problem, Response, Selection,
@@ -144,11 +144,9 @@ impl Engine {
         self.sources.find(arrival)
     }
 
-    /// The wiring whose source has that physical name, and its kind as in its id (`queue`, `cron`, …); `None` where none has.
-    ///
-    /// For a platform that names the wiring instead of its source.
-    pub fn target_named(&self, name: &str) -> Option<(Target, &'static str)> {
-        self.sources.named(name)
+    /// The first wiring whose id, such as `queue:orders`, fits. For a platform that names the wiring and not its source.
+    pub fn wired(&self, fits: impl Fn(&str) -> bool) -> Option<Wired<'_>> {
+        self.sources.wired(fits)
     }
 
     /// The sources that somebody is wired for, for an error that names them.

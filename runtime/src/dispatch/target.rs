@@ -55,12 +55,24 @@ impl Target {
     }
 }
 
+/// A wiring, found by its id.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Wired<'a> {
+    /// The wiring.
+    pub target: Target,
+    /// Its kind, as it stands in its id: `queue`, `cron`, `topic`, `bucket`, `table`, `stream`, `event` or `websocket`.
+    pub kind: &'static str,
+    /// The physical name of its source; `None` where it takes any.
+    pub source: Option<&'a str>,
+}
+
 /// The sources that somebody is wired for.
 #[derive(Debug, Default)]
-pub(super) struct Sources(Vec<Wired>);
+pub(super) struct Sources(Vec<Feed>);
 
 #[derive(Debug)]
-struct Wired {
+struct Feed {
     id: String,
     physical: Option<String>,
     kind: SourceKind,
@@ -89,7 +101,7 @@ impl Sources {
                 },
                 Source::Any => None,
             };
-            Ok(Wired { id, physical, kind, endpoint })
+            Ok(Feed { id, physical, kind, endpoint })
         });
         wired.collect::<Result<_, _>>().map(Self)
     }
@@ -98,21 +110,21 @@ impl Sources {
         self.0.iter().map(|wired| wired.id.as_str())
     }
 
-    /// The wiring of that physical name, and its kind.
-    pub(super) fn named(&self, name: &str) -> Option<(Target, &'static str)> {
-        let wired = self.0.iter().find(|wired| wired.physical.as_deref() == Some(name))?;
-        Some((wired.target(), wired.kind.name()))
+    /// The first wiring whose id fits.
+    pub(super) fn wired(&self, fits: impl Fn(&str) -> bool) -> Option<Wired<'_>> {
+        let feed = self.0.iter().find(|feed| fits(&feed.id))?;
+        Some(Wired { target: feed.target(), kind: feed.kind.name(), source: feed.physical.as_deref() })
     }
 
     /// The wiring for what arrived: one by that name before one that takes any.
     pub(super) fn find(&self, arrival: &Arrival<'_>) -> Option<Target> {
         let fits =
             |named: bool| self.0.iter().find(move |wired| wired.physical.is_some() == named && wired.takes(arrival));
-        fits(true).or_else(|| fits(false)).map(Wired::target)
+        fits(true).or_else(|| fits(false)).map(Feed::target)
     }
 }
 
-impl Wired {
+impl Feed {
     fn target(&self) -> Target {
         let queue = if let SourceKind::Queue(_, queue) = &self.kind { Some(*queue) } else { None };
         Target { endpoint: self.endpoint, queue }

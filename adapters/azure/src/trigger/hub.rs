@@ -2,9 +2,10 @@
 
 use super::{Deliveries, Delivery, Invoked};
 use crate::{
-    invocation::{Failure, Members, decoded, part},
+    invocation::{Failure, Members, decoded, part, string},
     time::epoch_ms,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{Bytes, call::StreamRecord, dispatch::Arrival};
 use serde_json::value::RawValue;
 
@@ -21,17 +22,20 @@ pub(super) fn read(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
         texts
             .iter()
             .enumerate()
-            .map(|(at, text)| record(invoked, decoded(text), Some(at)))
+            .map(|(at, text)| record(invoked, decoded(text).into_bytes(), Some(at)))
             .collect::<Result<Vec<_>, _>>()?
     } else {
-        vec![record(invoked, body, None)?]
+        vec![record(invoked, octets(invoked).unwrap_or_else(|| body.into_bytes()), None)?]
     };
     let of = records.into_iter().map(|record| Delivery { target, trigger: record.into(), tried: None }).collect();
     Ok(Deliveries { service: "azure-event-hubs", of })
 }
 
-fn record(invoked: &Invoked<'_>, data: String, at: Option<usize>) -> Result<StreamRecord, Failure> {
-    let metadata = crate::invocation::Metadata::of(invoked.metadata, if at.is_some() { "" } else { &data });
+fn record(invoked: &Invoked<'_>, data: Vec<u8>, at: Option<usize>) -> Result<StreamRecord, Failure> {
+    let metadata = crate::invocation::Metadata::of(
+        invoked.metadata,
+        if at.is_some() { "" } else { std::str::from_utf8(&data).unwrap_or_default() },
+    );
     let text = |name: &str| match at {
         None => metadata.text(name),
         Some(at) => {
@@ -48,7 +52,7 @@ fn record(invoked: &Invoked<'_>, data: String, at: Option<usize>) -> Result<Stre
     let also = |name: &str, other: &str| text(name).or_else(|| system.text(other));
     let sequence_number = also("SequenceNumber", "SequenceNumber").unwrap_or_default();
     Ok(StreamRecord {
-        stream: invoked.function.to_owned(),
+        stream: invoked.source.to_owned(),
         id: also("Offset", "Offset").unwrap_or_else(|| sequence_number.clone()),
         partition_key: also("PartitionKey", "PartitionKey").unwrap_or_default(),
         arrived_at_s: also("EnqueuedTimeUtc", "EnqueuedTimeUtc")
@@ -58,6 +62,12 @@ fn record(invoked: &Invoked<'_>, data: String, at: Option<usize>) -> Result<Stre
         data: Bytes::from(data),
         sequence_number,
     })
+}
+
+/// The octets of a value that is base64, as the host writes it with `dataType` binary. Text it writes as JSON within a JSON
+/// string, so that it begins with a quotation mark.
+fn octets(invoked: &Invoked<'_>) -> Option<Vec<u8>> {
+    STANDARD.decode(string(invoked.data)?).ok()
 }
 
 fn raw(json: &str) -> Result<&RawValue, Failure> {

@@ -53,8 +53,8 @@ pub(super) fn of_queue(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
 fn of_storage(invoked: &Invoked<'_>, body: String) -> QueueMessage {
     let metadata = believed(invoked, &body, &OF_STORAGE);
     QueueMessage {
-        queue: invoked.function.to_owned(),
-        queue_id: invoked.function.to_owned(),
+        queue: invoked.source.to_owned(),
+        queue_id: invoked.source.to_owned(),
         id: metadata.text("Id").unwrap_or_else(|| invoked.id.to_owned()),
         receipt_handle: metadata.text("PopReceipt").unwrap_or_default(),
         receive_count: metadata.text("DequeueCount").and_then(|count| count.parse().ok()).unwrap_or(1),
@@ -69,8 +69,8 @@ fn of_service_bus(invoked: &Invoked<'_>, body: String) -> QueueMessage {
     let metadata = believed(invoked, &body, &OF_SERVICE_BUS);
     let group_id = metadata.text("SessionId");
     QueueMessage {
-        queue: invoked.function.to_owned(),
-        queue_id: invoked.function.to_owned(),
+        queue: invoked.source.to_owned(),
+        queue_id: invoked.source.to_owned(),
         id: metadata.text("MessageId").unwrap_or_else(|| invoked.id.to_owned()),
         receipt_handle: metadata.text("LockToken").unwrap_or_default(),
         receive_count: metadata.text("DeliveryCount").and_then(|count| count.parse().ok()).unwrap_or(1),
@@ -93,8 +93,8 @@ pub(super) fn of_topic(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
     let metadata = believed(invoked, &body, &OF_SERVICE_BUS);
     let count = metadata.text("DeliveryCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let message = TopicMessage {
-        topic: invoked.function.to_owned(),
-        topic_id: invoked.function.to_owned(),
+        topic: invoked.source.to_owned(),
+        topic_id: invoked.source.to_owned(),
         id: metadata.text("MessageId").unwrap_or_else(|| invoked.id.to_owned()),
         subject: metadata.text("Subject").or_else(|| metadata.text("Label")),
         time: metadata.text("EnqueuedTimeUtc").unwrap_or_default(),

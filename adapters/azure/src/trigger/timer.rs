@@ -34,7 +34,7 @@ pub(super) fn read(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
         _ => &begun,
     };
     let run = ScheduledRun {
-        schedule: invoked.function.to_owned(),
+        schedule: invoked.source.to_owned(),
         schedule_id: invoked.function.to_owned(),
         id: invoked.id.to_owned(),
         origin: "azure-timer".to_owned(),
