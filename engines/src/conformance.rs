@@ -5,9 +5,12 @@
 //! the guarantee has to hold. So an engine that lacks something in silence fails.
 
 mod queues;
+#[cfg(feature = "schedules")]
+mod scheduling;
 mod settling;
+mod stores;
 
-use crate::{Answer, Delivery, Guarantee, NewMessage, QueueEngine, QueueSpec};
+use crate::{Answer, Delivery, Guarantee, NewMessage, QueueEngine, QueueSpec, ScheduleStore};
 use std::{
     fmt,
     future::Future,
@@ -71,8 +74,8 @@ macro_rules! cases {
     };
 }
 
-/// All cases.
-pub const CASES: &[Case] = cases![
+/// The cases of queues.
+pub const QUEUES: &[Case] = cases![
     queues::a_message_arrives_as_it_was_sent,
     queues::messages_come_in_the_order_they_were_sent,
     queues::a_delayed_message_is_kept_back,
@@ -99,6 +102,20 @@ pub const CASES: &[Case] = cases![
     settling::a_released_message_is_ready_and_not_counted,
     settling::two_engines_share_a_store,
     settling::what_is_in_a_queue_is_counted,
+    stores::a_lease_has_one_holder,
+    stores::a_mark_is_moved_once,
+    stores::a_late_holder_fires_nothing,
+];
+
+/// The cases of schedules.
+#[cfg(feature = "schedules")]
+pub const SCHEDULES: &[Case] = cases![
+    scheduling::a_run_comes_once_over_all_instances,
+    scheduling::what_was_missed_is_made_up_for_as_the_policy_says,
+    scheduling::a_clock_that_goes_back_repeats_nothing,
+    scheduling::runs_overlap_as_the_policy_says,
+    scheduling::a_run_that_is_not_settled_comes_again,
+    scheduling::a_run_by_hand_comes_at_once,
 ];
 
 /// What a case works with.
@@ -109,13 +126,18 @@ pub struct Bench {
 }
 
 /// Queues made so far, for names of their own.
-static QUEUES: AtomicU32 = AtomicU32::new(0);
+static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl Bench {
+    /// A name that nobody else uses.
+    fn name(&self) -> String {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        format!("conformance-{}-{number}", std::process::id())
+    }
+
     /// A queue that nobody else uses.
     fn spec(&self) -> QueueSpec {
-        let number = QUEUES.fetch_add(1, Ordering::Relaxed);
-        QueueSpec::new(format!("conformance-{}-{number}", std::process::id()))
+        QueueSpec::new(self.name())
     }
 
     /// Declares a queue; the guarantee that is asked for where the engine lacks it.
@@ -127,6 +149,17 @@ impl Bench {
         match lacks.iter().find(|shortfall| Some(shortfall.guarantee) == asked) {
             Some(shortfall) => Err(Verdict::Lacks(shortfall.guarantee)),
             None => Ok(()),
+        }
+    }
+
+    /// Where schedules are kept. An engine that has none has to say so.
+    async fn schedules(&self) -> Result<&dyn ScheduleStore, Verdict> {
+        match self.engine.schedules() {
+            Some(store) => Ok(store),
+            None => match self.declare(&self.spec(), Some(Guarantee::Schedules)).await {
+                Err(lacks) => Err(lacks),
+                Ok(()) => panic!("the engine keeps no schedules and does not say so"),
+            },
         }
     }
 

@@ -100,7 +100,7 @@ pub struct Lease {
 /// What is due of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firing {
-    /// The schedule.
+    /// What the schedule's mark is called: any text.
     pub schedule: String,
     /// The lease under which it is fired.
     pub lease: Lease,

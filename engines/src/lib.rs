@@ -10,6 +10,8 @@ mod engine;
 mod error;
 mod limits;
 mod message;
+#[cfg(feature = "schedules")]
+mod schedule;
 mod spec;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -22,6 +24,8 @@ pub use message::{
     Attributes, Body, DeadLetter, Delivery, Enqueued, NewMessage, Outcome, QueueStats, Receipt, Settled, Settlement,
     Which,
 };
+#[cfg(feature = "schedules")]
+pub use schedule::{Calendar, Due, Misfire, Overlap, ScheduleSpec, ScheduledRun, Scheduler, Tick, Told};
 pub use spec::{Backoff, Guarantee, QueueSpec, Shortfall};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteEngine, SqliteSettings};

@@ -2,7 +2,7 @@
 
 use pikku_engines::{
     Answer, ManualClock, QueueEngine, SqliteEngine, SqliteSettings, Time,
-    conformance::{CASES, Subject, Verdict},
+    conformance::{QUEUES, SCHEDULES, Subject, Verdict},
 };
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -34,7 +34,7 @@ impl Subject for Sqlite {
 async fn it_does_what_every_engine_has_to_do() {
     let clock = ManualClock::at(Time::from_millis(1_790_000_000_000));
     let subject = Arc::new(Sqlite { dir: TempDir::new().expect("a folder"), clock });
-    for case in CASES {
+    for case in QUEUES.iter().chain(SCHEDULES) {
         eprintln!("{}", case.name);
         assert_eq!(case.run(subject.clone()).await, Verdict::Holds, "{}", case.name);
     }
