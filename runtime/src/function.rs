@@ -6,6 +6,7 @@
 pub use crate::json::ReadError;
 use crate::{
     Call, Problem,
+    access::Access,
     error::Error,
     future::BoxFuture,
     http::Response,
@@ -31,6 +32,12 @@ pub trait Function: Send + Sync + 'static {
     const META: Meta;
     /// What it demands of the caller.
     const SESSION: SessionMode;
+    /// What else it says of who may call it.
+    const ACCESS: Access = Access::NONE;
+    /// Its tags: what applies to several functions is attached to them.
+    const TAGS: &'static [&'static str] = &[];
+    /// How long a call may take, in milliseconds; `None` where only the platform says.
+    const TIMEOUT_MS: Option<u32> = None;
     /// What it takes; `()` for nothing.
     type Input: Input;
     /// What it answers.

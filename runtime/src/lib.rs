@@ -15,7 +15,7 @@
 //! }
 //!
 //! /// Greets someone by name.
-//! #[pikku::function]
+//! #[pikku::function(public)]
 //! pub async fn greet(input: Greet) -> Result<Greeting, pikku::Problem> {
 //!     Ok(Greeting { text: format!("hello, {}", input.name) })
 //! }
@@ -36,6 +36,7 @@
 //! | [`macro@function`], [`Function`] | a business function |
 //! | [`macro@service`], [`Service`] | something a function asks for by type |
 //! | [`App`], [`Group`], [`Selection`] | how functions are reached, and which of them a bundle holds |
+//! | [`access`] | who may call what |
 //! | [`Call`] | what the transport knows of a call, for the few functions that want it |
 //! | [`macro@Error`], [`Problem`] | errors as part of the contract, one envelope on every transport |
 //! | [`Contract`] | validation of the input, compiled in a bundle, interpreted elsewhere |
@@ -46,6 +47,7 @@
 #[allow(unused_extern_crates)]
 extern crate self as pikku;
 
+pub mod access;
 mod app;
 pub mod call;
 pub mod dispatch;
@@ -65,6 +67,7 @@ pub mod testing;
 pub mod validation;
 pub mod wiring;
 
+pub use access::{Role, Scopes};
 #[cfg(any(feature = "introspect", feature = "interpret"))]
 pub use app::All;
 pub use app::{App, Group, Groups, Kinds, Selection};

@@ -36,19 +36,19 @@ enum Shape {
 }
 
 /// Gives back its input.
-#[pikku::function]
+#[pikku::function(public)]
 async fn show(input: Filter) -> Result<Filter, Problem> {
     Ok(input)
 }
 
 /// Adds up.
-#[pikku::function]
+#[pikku::function(public)]
 async fn total(numbers: Vec<i64>) -> Result<i64, Problem> {
     Ok(numbers.iter().sum())
 }
 
 /// Answers with a response of its own.
-#[pikku::function]
+#[pikku::function(public)]
 async fn image(call: &Call) -> Result<Response, Problem> {
     let length = call.http().map_or(0, |request| request.body.len());
     Ok(Response::default()
@@ -57,13 +57,13 @@ async fn image(call: &Call) -> Result<Response, Problem> {
 }
 
 /// Does nothing.
-#[pikku::function]
+#[pikku::function(public)]
 async fn nothing() -> Result<(), Problem> {
     Ok(())
 }
 
 /// Fails in the way that the message says.
-#[pikku::function]
+#[pikku::function(public)]
 async fn fails(how: BTreeMap<String, String>) -> Result<(), Problem> {
     match how.get("how").map(String::as_str) {
         Some("panic") => panic!("the private reason"),

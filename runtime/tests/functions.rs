@@ -51,14 +51,14 @@ async fn greet(
 }
 const LINE_OF_GREET: u32 = line!() - 9;
 
-#[pikku::function]
+#[pikku::function(public)]
 async fn who(user: Option<Session<User>>) -> Result<Option<String>, Infallible> {
     Ok(user.map(|user| user.0.name))
 }
 
 type AppResult<T> = Result<T, Problem>;
 
-#[pikku::function]
+#[pikku::function(public)]
 async fn refuse() -> AppResult<()> {
     Err(Problem::new(StatusCode::CONFLICT, "busy", "not now"))
 }
@@ -74,19 +74,19 @@ mod names {
         Scope
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     pub(super) async fn scope(p0: &Scope, input: u32) -> Result<u32, Infallible> {
         let Scope = p0;
         Ok(input)
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     pub(super) async fn input(scope: &Scope) -> Result<(), Infallible> {
         let Scope = scope;
         Ok(())
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     pub(super) async fn r#match() -> Result<(), Infallible> {
         Ok(())
     }
@@ -97,7 +97,7 @@ macro_rules! counting {
     ($name:ident, $service:ty, $reference:ty, $input:ty, $output:ty) => {
         /// Counts on.
         #[deprecated]
-        #[pikku::function]
+        #[pikku::function(public)]
         async fn $name(_greetings: &$service, _again: $reference, input: $input) -> $output {
             Ok(input + 1)
         }

@@ -47,7 +47,7 @@ mod per_call {
         Report { of: audit.number }
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     async fn numbers(audit: &Audit, report: &Report) -> Result<(usize, usize, String), Infallible> {
         Ok((audit.number, report.of, audit.call.clone()))
     }
@@ -112,7 +112,7 @@ mod singletons {
     }
 
     // The parameters are in another order than the graph: `Left` is found first.
-    #[pikku::function]
+    #[pikku::function(public)]
     async fn look(_left: &Left, _above: &Above) -> Result<(), Infallible> {
         Ok(())
     }
@@ -152,7 +152,7 @@ mod failures {
         Err(std::io::Error::other("no disk"))
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     async fn read(_db: &Db) -> Result<(), Infallible> {
         Ok(())
     }
@@ -178,12 +178,12 @@ mod failures {
         Budget
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     async fn lend(_lease: &Lease) -> Result<(), Infallible> {
         Ok(())
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     async fn spend(_budget: &Budget) -> Result<(), Infallible> {
         Ok(())
     }
@@ -242,7 +242,7 @@ mod swapped {
         Clerk(format!("clerk {}", store.0))
     }
 
-    #[pikku::function]
+    #[pikku::function(public)]
     async fn ask(clerk: &Clerk) -> Result<String, Infallible> {
         Ok(clerk.0.clone())
     }

@@ -8,7 +8,7 @@ use pikku::{
 use serde_json::{Value, json};
 
 /// Shows what it sees, and sets a header and two cookies.
-#[pikku::function]
+#[pikku::function(public)]
 async fn show(call: &Call) -> Result<Response, Problem> {
     let request = call.http().ok_or_else(|| Problem::internal("not HTTP"))?;
     let seen = json!({
@@ -27,7 +27,7 @@ async fn show(call: &Call) -> Result<Response, Problem> {
 }
 
 /// Answers with octets that are no text.
-#[pikku::function]
+#[pikku::function(public)]
 async fn octets() -> Result<Response, Problem> {
     Ok(Response::default().with_body("application/octet-stream", &[0xff, 0x00][..]))
 }

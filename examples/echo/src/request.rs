@@ -54,7 +54,7 @@ pub(crate) fn headers(given: &Headers) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Shows an HTTP request.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn show_request(call: &Call) -> Result<SeenRequest, Problem> {
     let request = call.http().ok_or_else(|| unexpected(call))?;
     Ok(SeenRequest {

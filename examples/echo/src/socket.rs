@@ -8,7 +8,7 @@ use pikku::{Call, Problem, call::SocketPhase};
 use serde_json::json;
 
 /// Shows what happened to a WebSocket.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn show_socket(call: &Call, log: &EchoLog) -> Result<(), Problem> {
     let event = call.socket().ok_or_else(|| unexpected(call))?;
     let phase = match event.phase {

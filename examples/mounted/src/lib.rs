@@ -20,7 +20,7 @@ pub struct Greeting {
 }
 
 /// Greets someone by name.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn greet(input: Greet) -> Result<Greeting, Problem> {
     Ok(Greeting { text: format!("hello, {}", input.name) })
 }

@@ -59,7 +59,7 @@ pub struct Products {
 }
 
 /// Lists products.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn list_products(store: &Store, query: ProductQuery) -> Result<Products, Problem> {
     let found = Statement::new(
         "SELECT sku, name, price_cents, stock FROM products
@@ -71,7 +71,7 @@ pub async fn list_products(store: &Store, query: ProductQuery) -> Result<Product
 }
 
 /// Shows one product.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn get_product(store: &Store, key: ProductKey) -> Result<Product, CatalogError> {
     let one = "SELECT sku, name, price_cents, stock FROM products WHERE sku = ?1";
     let found = store.query(Statement::new(one, [key.sku.as_str().into()])).await?;
@@ -79,7 +79,7 @@ pub async fn get_product(store: &Store, key: ProductKey) -> Result<Product, Cata
 }
 
 /// Adds or changes a product.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn put_product(store: &Store, product: Product) -> Result<Product, CatalogError> {
     let put = Statement::new(
         "INSERT INTO products (sku, name, price_cents, stock) VALUES (?1, ?2, ?3, ?4)

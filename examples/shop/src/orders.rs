@@ -151,7 +151,7 @@ const TAKE: &str = "
     WHERE products.sku = lines.sku AND EXISTS (SELECT 1 FROM orders WHERE id = ?1 AND status = 'reserving')";
 
 /// Places an order.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn place_order(
     store: &Store,
     clock: &Clock,
@@ -184,7 +184,7 @@ pub async fn place_order(
 }
 
 /// Shows an order.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn get_order(store: &Store, key: OrderKey) -> Result<Order, OrderError> {
     let [head, lines] = store
         .batch([

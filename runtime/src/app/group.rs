@@ -1,6 +1,7 @@
 use super::{App, Endpoint, Selection, SourceKind, Wired, selection::selected};
 use crate::{
     Function,
+    access::Exposed,
     http::Route,
     wiring::{Cron, EventSource, Queue, Source, WebSocket},
 };
@@ -35,7 +36,7 @@ impl<'a, S: Selection> Groups<'a, S> {
 
     /// Answers HTTP requests.
     #[track_caller]
-    pub fn http<F: Function>(self, route: Route) -> Self {
+    pub fn http<F: Exposed>(self, route: Route) -> Self {
         self.wire::<F>(Wired::Route(route), Location::caller())
     }
 
@@ -61,7 +62,7 @@ impl<'a, S: Selection> Groups<'a, S> {
 
     /// Takes the connections, messages and ends of a WebSocket API.
     #[track_caller]
-    pub fn websocket<F: Function>(self, socket: WebSocket) -> Self {
+    pub fn websocket<F: Exposed>(self, socket: WebSocket) -> Self {
         self.wire::<F>(Wired::Source(SourceKind::WebSocket(socket)), Location::caller())
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Endpoint {
     pub(crate) contract: Result<Contract, ContractMissing>,
     pub(crate) takes_nothing: bool,
     pub(crate) session: SessionMode,
+    /// Whether it requires scopes, which no session has yet.
+    pub(crate) scoped: bool,
 }
 
 /// A route and the endpoint that answers it.
@@ -80,6 +82,7 @@ impl Endpoint {
             contract: S::contract::<F>(),
             takes_nothing: crate::function::takes_nothing::<F>(),
             session: F::SESSION,
+            scoped: !F::ACCESS.scopes.is_empty(),
         }
     }
 }

@@ -236,6 +236,9 @@ impl Engine {
         if endpoint.session == SessionMode::Required && call.session().is_none() {
             return Err(Problem::no_session());
         }
+        if endpoint.scoped {
+            return Err(Problem::new(crate::StatusCode::FORBIDDEN, "insufficient_scope", "the session lacks a scope"));
+        }
         let (input, sources) = match (&endpoint.contract, endpoint.takes_nothing) {
             (Ok(contract), false) => {
                 let (input, sources) = input::assemble(call.trigger(), contract, &parts)?;

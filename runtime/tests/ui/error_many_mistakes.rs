@@ -8,7 +8,7 @@ pub enum OrderError {
     Missing(u64),
 }
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn place_order() -> Result<(), OrderError> {
     Err(OrderError::Gone)
 }

@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn greet(name: &str) -> Result<(), Infallible> {
     let _ = name;
     Ok(())

@@ -1,7 +1,7 @@
 use pikku::Call;
 use std::convert::Infallible;
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn greet(call: Call) -> Result<(), Infallible> {
     let _ = call;
     Ok(())

@@ -3,7 +3,7 @@ pub enum OrderError {
     OutOfStock,
 }
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn place_order() -> Result<(), OrderError> {
     Err(OrderError::OutOfStock)
 }

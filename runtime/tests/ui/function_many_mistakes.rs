@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-#[pikku::function(public)]
+#[pikku::function(publik)]
 pub unsafe fn store<T>(name: &str, item: T, list: Vec<u8>) -> Result<&'static str, Infallible> {
     let _ = (name, item, list);
     Ok("")

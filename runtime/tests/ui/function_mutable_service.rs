@@ -7,7 +7,7 @@ fn db() -> Db {
     Db
 }
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn place_order(db: &mut Db) -> Result<(), Infallible> {
     let _ = db;
     Ok(())

@@ -1,4 +1,4 @@
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn count() -> u32 {
     1
 }

@@ -1,7 +1,7 @@
 use pikku::Session;
 use std::convert::Infallible;
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn greet(user: Session) -> Result<(), Infallible> {
     let _ = user;
     Ok(())

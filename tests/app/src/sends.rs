@@ -33,7 +33,7 @@ pub enum PassError {
 }
 
 /// Passes work on.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn pass_on(works: &Works, order: Order) -> Result<Order, PassError> {
     let queue = if order.in_order { "in-order" } else { "work" };
     works.0.send(queue, &order).await.map_err(PassError::NotTaken)?;

@@ -19,7 +19,7 @@ pub struct Order {
 }
 
 /// Gives an order back.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn show(order: Order) -> Result<Order, Problem> {
     Ok(order)
 }
@@ -31,7 +31,7 @@ pub struct Item {
 }
 
 /// Gives the name in the path back.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn name(item: Item) -> Result<Item, Problem> {
     Ok(item)
 }
@@ -51,7 +51,7 @@ pub struct Found {
 }
 
 /// Says how many tags came.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn find(wanted: Wanted) -> Result<Found, Problem> {
     Ok(Found { tags: wanted.tag.len(), last: wanted.tag.into_iter().next_back() })
 }
@@ -65,7 +65,7 @@ pub struct Given {
 }
 
 /// Says what the platform says of this call, after a while.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn given(call: &Call) -> Result<Given, Problem> {
     tokio::time::sleep(Duration::from_millis(300)).await;
     Ok(Given {
@@ -102,7 +102,7 @@ pub struct Overlap {
 }
 
 /// Stays for a while and says how many others did.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn overlap(gauge: &Gauge, stay: Stay) -> Result<Overlap, Problem> {
     let now = gauge.now.fetch_add(1, Ordering::Relaxed) + 1;
     gauge.most.fetch_max(now, Ordering::Relaxed);

@@ -20,7 +20,7 @@ pub struct Count {
 }
 
 /// Counts the words of a text.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn count(text: Text) -> Result<Count, Problem> {
     Ok(Count {
         words: words(&text.text)?,

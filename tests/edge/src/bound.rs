@@ -58,7 +58,7 @@ async fn bindings(env: &Env, queues: &Queues) -> Result<Bindings, BoxError> {
 }
 
 /// Stores a value in everything that stores, reads it back, sends a box and asks the other group.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn use_all(bindings: &Bindings, input: Entry) -> Result<Seen, Problem> {
     #[derive(Serialize)]
     struct Sent {

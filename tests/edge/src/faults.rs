@@ -29,27 +29,27 @@ pub struct Wait {
 }
 
 /// Waits.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn wait(sleeper: &Sleeper, input: Wait) -> Result<u64, Problem> {
     sleeper.sleep(input.ms).await;
     Ok(input.ms)
 }
 
 /// Panics at once.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn panic_now() -> Result<(), Problem> {
     panic!("a private reason")
 }
 
 /// Panics when it has waited.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn panic_late(sleeper: &Sleeper) -> Result<(), Problem> {
     sleeper.sleep(50).await;
     panic!("a private reason")
 }
 
 /// Calls itself until there is no stack left.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn overflow(sleeper: &Sleeper) -> Result<u64, Problem> {
     sleeper.sleep(50).await;
     Ok(deeper(1))
@@ -60,7 +60,7 @@ fn deeper(depth: u64) -> u64 {
 }
 
 /// Says how many octets it was sent.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn read_all(call: &Call) -> Result<usize, Problem> {
     Ok(call.http().map(|request| request.body.len()).unwrap_or_default())
 }

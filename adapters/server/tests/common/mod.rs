@@ -56,7 +56,7 @@ pub(crate) struct Word {
 }
 
 /// Shows a call.
-#[pikku::function]
+#[pikku::function(public)]
 pub(crate) async fn show(call: &Call) -> Result<Response, Problem> {
     let request = call.http().ok_or_else(|| Problem::internal("not HTTP"))?;
     let seen = json!({
@@ -68,7 +68,7 @@ pub(crate) async fn show(call: &Call) -> Result<Response, Problem> {
 }
 
 /// Notes when it begins, when it is done and when it is dropped before.
-#[pikku::function]
+#[pikku::function(public)]
 pub(crate) async fn wait(input: Word) -> Result<String, Problem> {
     struct Waiting(String, bool);
     impl Drop for Waiting {
@@ -84,7 +84,7 @@ pub(crate) async fn wait(input: Word) -> Result<String, Problem> {
 }
 
 /// Leaves work for after the answer, then waits.
-#[pikku::function]
+#[pikku::function(public)]
 pub(crate) async fn later(call: &Call, input: Word) -> Result<String, Problem> {
     call.after_answer(Box::pin(async move {
         note(&input.word, "work begun");
@@ -95,13 +95,13 @@ pub(crate) async fn later(call: &Call, input: Word) -> Result<String, Problem> {
 }
 
 /// Panics.
-#[pikku::function]
+#[pikku::function(public)]
 pub(crate) async fn fail() -> Result<String, Problem> {
     panic!("on purpose")
 }
 
 /// Streams numbers, and ends as it is told.
-#[pikku::function]
+#[pikku::function(public)]
 pub(crate) async fn stream(input: Word) -> Result<Response, Problem> {
     struct Numbers(u32, String);
     impl Stream for Numbers {
@@ -138,7 +138,7 @@ async fn closed(closing: &Closing) {
 }
 
 /// Uses the service.
-#[pikku::function]
+#[pikku::function(public)]
 pub(crate) async fn uses(closing: &Closing, input: Word) -> Result<String, Problem> {
     *closing.0.lock().unwrap() = input.word;
     Ok("used".to_owned())

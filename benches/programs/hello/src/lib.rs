@@ -50,14 +50,14 @@ impl Greet {
 
 /// Greets someone.
 #[cfg(not(feature = "sends"))]
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn greet(input: Greet) -> Result<Greeting, Problem> {
     Ok(input.greeting())
 }
 
 /// Greets someone, and tells a queue.
 #[cfg(feature = "sends")]
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn greet(teller: &sends::Teller, input: Greet) -> Result<Greeting, sends::TellError> {
     let greeting = input.greeting();
     teller.tell(&greeting).await.map_err(sends::TellError::NotTaken)?;
@@ -66,7 +66,7 @@ pub async fn greet(teller: &sends::Teller, input: Greet) -> Result<Greeting, sen
 
 /// Answers a fixed text.
 #[cfg(feature = "fixed")]
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn fixed() -> Result<pikku::Response, Problem> {
     Ok(pikku::Response::new(pikku::http::StatusCode::OK).with_body("text/plain; charset=utf-8", "hello"))
 }

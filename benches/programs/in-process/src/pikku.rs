@@ -33,7 +33,7 @@ pub struct Item {
     id: u64,
 }
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn item(key: Key) -> Result<Item, Problem> {
     Ok(Item { id: key.id })
 }

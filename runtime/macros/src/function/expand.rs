@@ -1,10 +1,13 @@
 //! The implementation of `pikku::Function`.
 
-use super::model::{Function, Parameter};
+use super::{
+    model::{Function, Parameter},
+    options::Options,
+};
 use crate::types;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Ident, Type, spanned::Spanned};
+use syn::{Expr, Ident, Type, spanned::Spanned};
 
 /// The type that wirings name, with its implementation.
 pub(super) fn implementation(function: &Function) -> TokenStream {
@@ -27,6 +30,16 @@ pub(super) fn implementation(function: &Function) -> TokenStream {
             (of_return("Output"), of_return("Error"))
         }
     };
+    let session = function.options.session || !function.options.scopes.is_empty();
+    let session = session.then(|| quote!(.and(::pikku::__private::SessionMode::Required)));
+    let access = access(function);
+    let exposed = function.is_exposed().then(|| {
+        quote! {
+            #(#conditions)*
+            #[automatically_derived]
+            impl ::pikku::access::Exposed for #ident {}
+        }
+    });
     let plan = if services.is_empty() { quote!(_) } else { quote!(plan) };
     let body = body(function, returns);
     let here = ident.span();
@@ -47,7 +60,8 @@ pub(super) fn implementation(function: &Function) -> TokenStream {
                 services: &[#(<#services as ::pikku::Service>::NAME),*],
             };
             const SESSION: ::pikku::__private::SessionMode = ::pikku::__private::SessionMode::None
-                #(.and(#sessions))*;
+                #(.and(#sessions))* #session;
+            #access
             type Input = #input;
             type Output = #output;
             type Error = #error;
@@ -58,7 +72,33 @@ pub(super) fn implementation(function: &Function) -> TokenStream {
 
             #body
         }
+
+        #exposed
     }
+}
+
+/// The constants that the attribute's arguments give.
+fn access(function: &Function) -> TokenStream {
+    let Options { public, scopes, read_only, tags, timeout_ms, .. } = &function.options;
+    let public = public.is_some();
+    let access = (public || *read_only || !scopes.is_empty()).then(|| {
+        let scopes = scopes.iter().map(|scope| match scope {
+            Expr::Lit(_) => quote_spanned!(scope.span()=> ::pikku::access::Scope::new(#scope)),
+            other => quote!(#other),
+        });
+        quote! {
+            const ACCESS: ::pikku::access::Access = ::pikku::access::Access {
+                public: #public,
+                scopes: &[#(#scopes),*],
+                read_only: #read_only,
+            };
+        }
+    });
+    let tags = (!tags.is_empty()).then(|| quote!(const TAGS: &'static [&'static str] = &[#(#tags),*];));
+    let timeout = timeout_ms
+        .as_ref()
+        .map(|timeout| quote!(const TIMEOUT_MS: ::core::option::Option<u32> = ::core::option::Option::Some(#timeout);));
+    quote!(#access #tags #timeout)
 }
 
 /// `fn call`: gets the services, calls the function and gives what it returned.
@@ -151,5 +191,9 @@ pub(super) fn stand_in(function: &Function) -> TokenStream {
                 ::pikku::edge(::core::future::ready(::core::result::Result::Ok(())))
             }
         }
+
+        #(#conditions)*
+        #[automatically_derived]
+        impl ::pikku::access::Exposed for #ident {}
     }
 }

@@ -5,6 +5,7 @@
 
 mod expand;
 mod model;
+mod options;
 mod parse;
 
 use crate::errors::Mistakes;
@@ -16,14 +17,14 @@ use quote::quote;
 /// The function with its implementation, or with every mistake in it.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    parse::no_arguments(&arguments, &mut mistakes);
+    let options = options::parse(arguments, &mut mistakes);
     let Some(parsed) = mistakes
         .keep(parse_signature(item.clone(), "`#[pikku::function]` stands above an `async fn name(…) -> Result<T, E>`"))
     else {
         let errors = mistakes.into_tokens();
         return quote!(#item #errors);
     };
-    let model = model::check(&parsed, &mut mistakes);
+    let model = model::check(&parsed, options, &mut mistakes);
     let implementation = if mistakes.is_empty() {
         expand::implementation(&model)
     } else if parsed.is_method() {

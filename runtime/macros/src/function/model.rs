@@ -1,6 +1,6 @@
 //! What `#[pikku::function]` knows of a function, and the rules it keeps.
 
-use super::parse::Parsed;
+use super::{options::Options, parse::Parsed};
 use crate::{errors::Mistakes, text, types};
 use syn::{Attribute, FnArg, Ident, Pat, ReturnType, Signature, Type, TypeReference, Visibility, ext::IdentExt};
 
@@ -11,6 +11,7 @@ pub(super) struct Function {
     pub(super) visibility: Visibility,
     pub(super) conditions: Vec<Attribute>,
     pub(super) description: String,
+    pub(super) options: Options,
     pub(super) parameters: Vec<Parameter>,
     /// What it returns; `None` only where that is a mistake.
     pub(super) returns: Option<Type>,
@@ -43,6 +44,17 @@ impl Function {
         })
     }
 
+    /// Whether it says who may call it, so that it may be reached from outside.
+    pub(super) fn is_exposed(&self) -> bool {
+        let Options { public, session, scopes, .. } = &self.options;
+        public.is_some() || *session || !scopes.is_empty() || self.demands_session()
+    }
+
+    /// Whether a parameter of it demands a session.
+    fn demands_session(&self) -> bool {
+        self.sessions().any(|ty| types::is_named(ty, "Session"))
+    }
+
     pub(super) fn input(&self) -> Option<&Type> {
         self.parameters.iter().find_map(|parameter| match parameter {
             Parameter::Input(ty) => Some(ty),
@@ -52,7 +64,7 @@ impl Function {
 }
 
 /// Reads a function, noting what is wrong with it.
-pub(super) fn check(parsed: &Parsed, mistakes: &mut Mistakes) -> Function {
+pub(super) fn check(parsed: &Parsed, options: Options, mistakes: &mut Mistakes) -> Function {
     let signature = &parsed.signature;
     check_qualifiers(signature, mistakes);
     check_generics(signature, mistakes);
@@ -60,15 +72,33 @@ pub(super) fn check(parsed: &Parsed, mistakes: &mut Mistakes) -> Function {
     for argument in &signature.inputs {
         parameters.read(argument, mistakes);
     }
-    Function {
+    let function = Function {
         ident: signature.ident.clone(),
         name: signature.ident.unraw().to_string(),
         visibility: parsed.visibility.clone(),
         conditions: parsed.conditions().cloned().collect(),
         description: text::doc_comment(&parsed.attributes),
+        options,
         parameters: parameters.read,
         returns: check_returns(signature, mistakes),
-    }
+    };
+    check_public(&function, mistakes);
+    function
+}
+
+/// What is public is for everyone: it cannot also demand something of its caller.
+fn check_public(function: &Function, mistakes: &mut Mistakes) {
+    let Some(public) = &function.options.public else { return };
+    let demand = if function.demands_session() {
+        "takes a session: take `Option<Session<U>>`, or drop `public`"
+    } else if function.options.session {
+        "says `session`: drop one of them"
+    } else if !function.options.scopes.is_empty() {
+        "says `scopes`: drop one of them"
+    } else {
+        return;
+    };
+    mistakes.note(public, format!("what is public demands nothing of its caller, and this function {demand}"));
 }
 
 fn check_qualifiers(signature: &Signature, mistakes: &mut Mistakes) {

@@ -1,6 +1,5 @@
 //! Tokens into the signature of a function. The body is not read: what is wrong in it is for the compiler to say.
 
-use crate::errors::Mistakes;
 use proc_macro2::TokenStream;
 use syn::{
     Attribute, Signature, Visibility,
@@ -41,14 +40,4 @@ impl Parsed {
 /// Parses a function; `expected` says where the attribute stands.
 pub(crate) fn parse_signature(item: TokenStream, expected: &str) -> syn::Result<Parsed> {
     syn::parse2(item).map_err(|error| syn::Error::new(error.span(), format!("{expected}: {error}")))
-}
-
-/// Checks that the attribute has no arguments.
-pub(super) fn no_arguments(arguments: &TokenStream, mistakes: &mut Mistakes) {
-    if !arguments.is_empty() {
-        mistakes.note(
-            arguments,
-            "`#[pikku::function]` takes no arguments: how a function is reached is said in `app`, with `.http::<name>(…)` and the like",
-        );
-    }
 }

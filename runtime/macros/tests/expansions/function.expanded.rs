@@ -45,3 +45,5 @@ impl ::pikku::Function for place_order {
         })
     }
 }
+#[automatically_derived]
+impl ::pikku::access::Exposed for place_order {}

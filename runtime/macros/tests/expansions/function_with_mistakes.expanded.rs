@@ -24,6 +24,8 @@ impl ::pikku::Function for place_order {
         ::pikku::edge(::core::future::ready(::core::result::Result::Ok(())))
     }
 }
+#[automatically_derived]
+impl ::pikku::access::Exposed for place_order {}
 ::core::compile_error! {
     "a function of the app is async: write `async fn place_order`"
 }

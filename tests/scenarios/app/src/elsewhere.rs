@@ -94,7 +94,7 @@ pub struct Echo {
 }
 
 /// Answers a message of a WebSocket.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn talk(said: Said) -> Result<Echo, Problem> {
     Ok(Echo { text: said.text.chars().rev().collect() })
 }

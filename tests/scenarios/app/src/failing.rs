@@ -109,19 +109,19 @@ fn failure(secret: &Secret, how: How) -> Failure {
 }
 
 /// Fails as the body asks.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn fail(secret: &Secret, how: How) -> Result<(), Failure> {
     Err(failure(secret, how))
 }
 
 /// Fails as the query asks.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn fail_in_the_query(secret: &Secret, how: How) -> Result<(), Failure> {
     Err(failure(secret, how))
 }
 
 /// Never ends.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn never() -> Result<(), Problem> {
     pending().await
 }

@@ -60,7 +60,7 @@ fn twenty() -> u32 {
 }
 
 /// Gives back what came from everywhere.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn merge(merged: Merged) -> Result<Merged, Problem> {
     Ok(merged)
 }
@@ -126,13 +126,13 @@ pub enum Shape {
 }
 
 /// Gives back the values that came.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn typed(typed: Typed) -> Result<Typed, Problem> {
     Ok(typed)
 }
 
 /// Gives back a list.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn typed_list(list: Vec<u32>) -> Result<Vec<u32>, Problem> {
     Ok(list)
 }
@@ -170,7 +170,7 @@ pub struct SearchedFor {
 }
 
 /// Says what is looked for.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn search(search: Search) -> Result<SearchedFor, Problem> {
     Ok(SearchedFor {
         tags: search.tag.len(),
@@ -190,7 +190,7 @@ pub struct Segment {
 }
 
 /// Gives back a segment.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn segment(segment: Segment) -> Result<Segment, Problem> {
     Ok(segment)
 }
@@ -202,25 +202,25 @@ pub struct Rest {
 }
 
 /// Gives back the rest of a path.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn rest(rest: Rest) -> Result<Rest, Problem> {
     Ok(rest)
 }
 
 /// Takes nothing and answers.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn greeting() -> Result<String, Problem> {
     Ok("hello, wörld \u{1f980}".to_owned())
 }
 
 /// Takes something and answers with a status of the route.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn created(segment: Segment) -> Result<Segment, Problem> {
     Ok(segment)
 }
 
 /// Takes nothing and answers nothing.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn nothing() -> Result<(), Problem> {
     Ok(())
 }

@@ -23,19 +23,19 @@ impl Journal {
 }
 
 /// Shows the lines.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn show_everywhere(journal: &Journal) -> Result<Vec<String>, Problem> {
     Ok(journal.lines())
 }
 
 /// Shows the lines.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn show_elsewhere(journal: &Journal) -> Result<Vec<String>, Problem> {
     Ok(journal.lines())
 }
 
 /// Answers, and writes a line after that.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn write_after(call: &Call, journal: &Journal) -> Result<String, Problem> {
     let (journal, before) = (journal.clone(), journal.lines().len());
     call.after_answer(edge(async move { journal.write(format!("after the answer: {before} before")) }));

@@ -14,7 +14,7 @@ const GZIPPED: &[u8] =
     &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 7, 0, 0x86, 0xa6, 0x10, 0x36, 5, 0, 0, 0];
 
 /// Gives the octets of the body back in reverse order.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn reversed(call: &Call) -> Result<Response, Problem> {
     let request = call.http().ok_or_else(|| Problem::internal("not over HTTP"))?;
     let reversed: Vec<u8> = request.body.iter().rev().copied().collect();
@@ -58,7 +58,7 @@ pub enum Form {
 }
 
 /// Answers with a form of its own.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn shaped(wanted: Wanted) -> Result<Response, Problem> {
     let value = HeaderValue::from_static;
     Ok(match wanted.shape {
@@ -104,7 +104,7 @@ pub struct Size {
 }
 
 /// Answers with that many octets of text.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn large(size: Size) -> Result<Response, Problem> {
     Ok(Response::new(StatusCode::OK).with_body("text/plain", vec![b'x'; size.octets]))
 }

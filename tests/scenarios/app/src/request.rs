@@ -17,7 +17,7 @@ pub struct Seen {
 }
 
 /// Shows a request.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn seen(call: &Call) -> Result<Seen, Problem> {
     let request = call.http().ok_or_else(|| Problem::internal("not over HTTP"))?;
     let given = request.headers.iter().filter(|(name, _)| name.starts_with("x-given-"));

@@ -33,7 +33,7 @@ pub async fn with_a_session(user: Session<User>) -> Result<String, Problem> {
 }
 
 /// Says whose session it is where there is one.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn with_or_without(user: Option<Session<User>>) -> Result<Option<String>, Problem> {
     Ok(user.map(|user| user.0.name))
 }

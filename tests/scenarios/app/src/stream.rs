@@ -63,7 +63,7 @@ pub enum Kind {
 }
 
 /// Answers in chunks.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn streamed(wanted: Wanted) -> Result<Response, Problem> {
     let (content_type, make): (_, fn(usize) -> Bytes) = match wanted.kind {
         Kind::Lines => ("text/plain; charset=utf-8", |left| format!("größer {left}\n").into()),

@@ -1,0 +1,43 @@
+//! Who may call what: decided here, once, for every transport.
+//!
+//! A function says of itself who may call it, in `#[pikku::function(…)]`:
+//!
+//! | option | what it says |
+//! |---|---|
+//! | `public` | anyone may |
+//! | a parameter `Session<User>`, or `session` | whoever has a session may |
+//! | `scopes = ["orders:read"]` | whoever has a session that was granted all of these may |
+//! | `read_only` | it changes nothing: a read-only session may call it too |
+//!
+//! A function that says none of it cannot be wired to HTTP or to a WebSocket: that does not compile.
+
+mod scopes;
+
+pub use scopes::{Role, Scope, Scopes};
+
+/// What a function says of who may call it, apart from the sessions that its parameters ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whether it says that anyone may call it.
+    pub public: bool,
+    /// The scopes that a caller must have been granted, all of them.
+    pub scopes: &'static [Scope],
+    /// Whether it changes nothing, so that a read-only session may call it.
+    pub read_only: bool,
+}
+
+impl Access {
+    /// Nothing said.
+    pub const NONE: Self = Self { public: false, scopes: &[], read_only: false };
+}
+
+/// A function that may be wired to what is reached from outside, HTTP and WebSockets, because it says who may call it.
+/// Implemented by `#[pikku::function]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say who may call it",
+    label = "anyone on the network could call this",
+    note = "if anyone may: `#[pikku::function(public)]`",
+    note = "if only those with a session: take `Session<User>`, or write `#[pikku::function(session)]`",
+    note = "if only those with certain scopes: `#[pikku::function(scopes = [\"orders:read\"])]`"
+)]
+pub trait Exposed: crate::Function {}
