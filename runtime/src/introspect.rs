@@ -227,6 +227,7 @@ impl ServiceNote {
             depends_on: T::DEPENDS_ON.iter().map(|&name| name.to_owned()).collect(),
             needs: T::NEEDS.iter().map(|need| describe_need(*need)).collect(),
             closes: T::CLOSES,
+            message: T::message().map(schemars::Schema::to_value),
         })
     }
 }

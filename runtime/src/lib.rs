@@ -35,6 +35,7 @@
 //! |---|---|
 //! | [`macro@function`], [`Function`] | a business function |
 //! | [`macro@service`], [`Service`] | something a function asks for by type |
+//! | [`macro@Message`], [`service::Queue`] | messages that functions send to queues, by type |
 //! | [`App`], [`Group`], [`Selection`] | how functions are reached, and which of them a bundle holds |
 //! | [`access`] | who may call what |
 //! | [`Call`] | what the transport knows of a call, for the few functions that want it |
@@ -83,13 +84,15 @@ pub use middleware::{Middleware, Next};
 pub use pikku_macros::Error;
 #[doc = include_str!("docs/group.md")]
 pub use pikku_macros::Group;
+#[doc = include_str!("docs/message.md")]
+pub use pikku_macros::Message;
 #[doc = include_str!("docs/function.md")]
 pub use pikku_macros::function;
 #[doc = include_str!("docs/service.md")]
 pub use pikku_macros::service;
 pub use platform::Platform;
 pub use schemars;
-pub use service::{Need, Service};
+pub use service::{Message, Need, Service};
 pub use session::Session;
 pub use validation::{Contract, ContractMissing, Decode, Field};
 pub use wiring::{Bucket, Cron, EventPattern, Queue, Stream, Table, Topic, WebSocket};

@@ -19,7 +19,19 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
     fn env(&self, name: &str) -> Option<String>;
 
     /// Puts a message in a queue. It is there when the future completes.
+    ///
+    /// What the queue cannot do is an error, unless it is harmless to leave it out.
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
+
+    /// Puts messages in queues, in this order. They are there when the future completes; after an error some may be.
+    fn send_all<'a>(&'a self, messages: &'a [OutgoingMessage<'a>]) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            for message in messages {
+                self.send(*message).await?;
+            }
+            Ok(())
+        })
+    }
 
     /// Writes one line to the log. Private detail goes here and nowhere else.
     fn log(&self, line: &LogLine<'_>);
@@ -30,13 +42,32 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A message to be put in a queue.
+/// A message to be put in a queue, with what its sender asks for. What a queue cannot do is told by its platform's adapter:
+/// as an error where the message would be handled wrongly, such as out of order.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct OutgoingMessage<'a> {
     /// The logical name of the queue.
     pub queue: &'a str,
     /// The body: JSON.
     pub body: &'a str,
+    /// How long it is kept back before it is handed over.
+    pub delay: Duration,
+    /// The group whose messages keep their order.
+    pub group: Option<&'a str>,
+    /// Among messages of the same id only the first is kept, for as long as the queue remembers ids.
+    pub deduplication_id: Option<&'a str>,
+    /// A message of a higher priority is handed over before one of a lower; 0 unless it is said.
+    pub priority: i8,
+    /// What the sender says of the message apart from its body: names and texts.
+    pub attributes: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> OutgoingMessage<'a> {
+    /// A message without wishes.
+    pub const fn new(queue: &'a str, body: &'a str) -> Self {
+        Self { queue, body, delay: Duration::ZERO, group: None, deduplication_id: None, priority: 0, attributes: &[] }
+    }
 }
 
 /// One line of the log.

@@ -25,10 +25,12 @@ mod app;
 mod events;
 mod platform;
 mod request;
+mod sent;
 
 pub use app::{Failure, TestApp, TestAppBuilder};
 pub use platform::LoggedLine;
 pub use request::{TestRequest, TestResponse};
+pub use sent::{Sent, TestQueue};
 use std::{
     future::Future,
     pin::pin,

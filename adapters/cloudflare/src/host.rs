@@ -26,9 +26,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn id(this: &Host) -> String;
 
-    /// Sends a text to the producer binding of that name; a rejection says why not.
+    /// Sends a text to the producer binding of that name, to be kept back for so many seconds; a rejection says why not.
     #[wasm_bindgen(method)]
-    pub(crate) fn send(this: &Host, binding: &str, text: &str) -> js_sys::Promise;
+    pub(crate) fn send(this: &Host, binding: &str, text: &str, delay_s: f64) -> js_sys::Promise;
 
     /// A stream that asks the bundle for chunk after chunk.
     #[wasm_bindgen(method)]

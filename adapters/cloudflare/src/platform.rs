@@ -1,4 +1,4 @@
-use crate::{call, host::Host, timer::Timer};
+use crate::{call, host::Host, queue::LONGEST_DELAY_S, timer::Timer};
 use js_sys::Reflect;
 use pikku::{
     BoxError, BoxFuture, Platform,
@@ -45,6 +45,23 @@ pub(crate) fn binding_name(prefix: &str, logical: &str) -> String {
     prefix.chars().chain(logical.chars().map(letter)).collect()
 }
 
+/// For how many seconds a message is kept back; an error where it asks for what Cloudflare's queues cannot do. They have no
+/// priorities either, and those are left out.
+fn delay_s(message: &OutgoingMessage<'_>) -> Result<f64, BoxError> {
+    if message.group.is_some() || message.deduplication_id.is_some() {
+        return Err(
+            "Cloudflare's queues keep no order and drop no duplicates: send without a group and a deduplication id"
+                .into(),
+        );
+    }
+    // Rounded up: not before its time.
+    let seconds = message.delay.as_millis().div_ceil(1000) as u64;
+    if seconds > LONGEST_DELAY_S {
+        return Err("Cloudflare's queues keep a message back for 12 hours at most".into());
+    }
+    Ok(seconds as f64)
+}
+
 /// What was thrown, in words.
 pub(crate) fn thrown(value: &JsValue) -> String {
     let text = value.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
@@ -75,8 +92,10 @@ impl Platform for Workers {
                 )
                 .into());
             }
-            // As text: it is JSON already, and as `json` it would be parsed and written once more.
-            let sent = JsFuture::from(self.host.send(&name, message.body)).await;
+            let delay_s = delay_s(&message)?;
+            // As text: it is JSON already, and as `json` it would be parsed and written once more. Attributes are left out:
+            // a message has none here.
+            let sent = JsFuture::from(self.host.send(&name, message.body, delay_s)).await;
             sent.map(|_| ()).map_err(|error| thrown(&error).into())
         })
     }

@@ -12,7 +12,7 @@ use pikku::{
 use wasm_bindgen::JsValue;
 
 /// The longest that a message of Cloudflare's queues can be delayed: 12 hours.
-const LONGEST_DELAY_S: u64 = 12 * 60 * 60;
+pub(crate) const LONGEST_DELAY_S: u64 = 12 * 60 * 60;
 
 /// Takes one message: a promise of `null` when it is done, and of the seconds after which it is to be tried again, or
 /// `undefined` for the queue's own choice, when it is not.

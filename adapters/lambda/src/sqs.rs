@@ -10,8 +10,10 @@
 //! - **How often.** Three attempts, each of at most 5 s, with up to 0.1 s and 0.2 s between them: after a lost or refused
 //!   connection, a timeout, throttling, or a status of 500 and above. An attempt that was heard but not answered puts the
 //!   message in a standard queue twice, as SQS may do by itself.
-//! - **FIFO.** All messages of the app are one group, so that the queue keeps their order. Each message has a
-//!   deduplication id of its own: attempts at one message leave one, two equal messages are two.
+//! - **FIFO.** Messages without a group are of one group, so that the queue keeps their order. A message without a
+//!   deduplication id gets one of its own: attempts at one message leave one, two equal messages are two.
+//! - **What SQS has not.** A delay beyond 15 minutes or on a FIFO queue, and a group or a deduplication id on any other, are
+//!   errors; a priority is left out.
 //! - **Secrets.** Credentials are read from the environment for each message. No error holds them.
 
 mod answer;
@@ -56,7 +58,7 @@ impl Sender for Sqs {
         Box::pin(async move {
             let env = |name: &str| std::env::var(name).ok();
             let target = Target::of(message.queue, &env)?;
-            Ok(self.deliver(&target, message.body).await?)
+            Ok(self.deliver(&target, &message).await?)
         })
     }
 }
@@ -67,9 +69,9 @@ impl Sqs {
         Self { client: Mutex::new(None), patience: PATIENCE }
     }
 
-    async fn deliver(&self, target: &Target, body: &str) -> Result<(), SqsError> {
+    async fn deliver(&self, target: &Target, message: &OutgoingMessage<'_>) -> Result<(), SqsError> {
         let client = self.client(target)?;
-        let request = Request::new(target, body, || random().map(|id| format!("{id:032x}")))?;
+        let request = Request::new(target, message, || random().map(|id| format!("{id:032x}")))?;
         let mut attempt = 1;
         loop {
             let failure = match client.exchange(request.signed(std::time::SystemTime::now())?).await {

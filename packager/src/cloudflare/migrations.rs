@@ -71,6 +71,7 @@ mod tests {
             depends_on: vec![],
             needs,
             closes: false,
+            message: None,
         };
         Manifest {
             manifest_version: MANIFEST_VERSION,

@@ -91,8 +91,8 @@ class Instance {
     clearTimeout(timer);
   }
 
-  send(binding, text) {
-    return this.#env[binding].send(text, { contentType: "text" });
+  send(binding, text, delaySeconds) {
+    return this.#env[binding].send(text, { contentType: "text", delaySeconds });
   }
 
   stream(pull) {

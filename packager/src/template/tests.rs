@@ -92,6 +92,7 @@ fn service(name: &str, depends_on: &[&str], needs: Vec<Need>) -> Service {
         depends_on: depends_on.iter().map(|name| (*name).to_owned()).collect(),
         needs,
         closes: false,
+        message: None,
     }
 }
 

@@ -56,6 +56,7 @@ fn derive(item: DeriveInput) -> TokenStream {
     of_pikku
         .map(|name| match name.segments[1].ident.to_string().as_str() {
             "Group" => crate::group::expand(item.to_token_stream()),
+            "Message" => crate::message::expand(item.to_token_stream()),
             "Error" => crate::error::expand(item.to_token_stream()),
             other => panic!("`{other}` is not a derive of pikku"),
         })

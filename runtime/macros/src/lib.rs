@@ -10,6 +10,7 @@ mod function;
 #[cfg(test)]
 mod golden;
 mod group;
+mod message;
 mod options;
 mod service;
 mod text;
@@ -33,6 +34,12 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Group, attributes(pikku))]
 pub fn group(item: TokenStream) -> TokenStream {
     group::expand(item.into()).into()
+}
+
+/// Makes a type the message of a queue.
+#[proc_macro_derive(Message, attributes(pikku))]
+pub fn message(item: TokenStream) -> TokenStream {
+    message::expand(item.into()).into()
 }
 
 /// Makes an enum the error of a function.

@@ -132,6 +132,9 @@ pub struct Service {
     pub needs: Vec<Need>,
     /// Whether it is closed when the process ends.
     pub closes: bool,
+    /// The JSON Schema (draft 2020-12) of the messages that it sends to its queue; absent in all but typed producers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Value>,
 }
 
 /// How long one value of a service lives.

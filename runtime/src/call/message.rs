@@ -1,4 +1,4 @@
-use super::{Payload, from_json};
+use super::{Payload, TRACEPARENT, from_json};
 use crate::{Bytes, Problem};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -69,6 +69,10 @@ pub struct TopicMessage {
 impl Payload for QueueMessage {
     fn input(&self) -> Result<Value, Problem> {
         from_json("message", self.octets.as_deref().unwrap_or(self.body.as_bytes()))
+    }
+
+    fn trace(&self) -> Option<&str> {
+        self.message_attributes.get(TRACEPARENT).map(|attribute| attribute.value.as_str())
     }
 }
 

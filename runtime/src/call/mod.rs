@@ -10,6 +10,7 @@ mod origin;
 mod record;
 mod schedule;
 mod socket;
+mod trace;
 
 use crate::{BoxFuture, Platform, Problem, http::HttpRequest, json};
 pub use after::AfterAnswer;
@@ -29,6 +30,7 @@ use std::{
     },
     time::Duration,
 };
+pub(crate) use trace::{TRACEPARENT, traceparent};
 
 /// One call of one function.
 #[derive(Debug)]
@@ -63,6 +65,11 @@ pub trait Payload: Any + fmt::Debug + Send + Sync {
     ///
     /// It is not what it says it is, such as broken JSON.
     fn input(&self) -> Result<Value, Problem>;
+
+    /// The trace that its sender gave it, which goes before that of the invocation.
+    fn trace(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl<P: Payload> From<P> for Trigger {
@@ -128,7 +135,8 @@ impl Call {
         &self.trigger
     }
 
-    /// The trace header as it arrived, such as `X-Amzn-Trace-Id` or `traceparent`.
+    /// The trace header as it arrived, such as `X-Amzn-Trace-Id` or `traceparent`. Of a message that a
+    /// [`Queue<T>`](crate::service::Queue) sent it is the `traceparent` of the call that sent it.
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
     }

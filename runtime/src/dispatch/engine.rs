@@ -187,11 +187,15 @@ impl Engine {
         context: Context,
         parts: Parts<'_>,
     ) -> Result<Reply, Problem> {
+        let carried = match &trigger {
+            Trigger::Event(payload) => payload.trace().map(str::to_owned),
+            Trigger::Http(_) => None,
+        };
         let mut call = Call {
             id: context.id,
             function: self.endpoints[endpoint].name,
             deadline_ms: context.deadline_ms,
-            trace: context.trace,
+            trace: carried.or(context.trace),
             origin: context.origin,
             trigger,
             session: None,

@@ -12,6 +12,7 @@
 mod builtin;
 mod container;
 mod plan;
+mod queue;
 mod queues;
 mod scope;
 
@@ -19,6 +20,7 @@ use crate::{BoxError, Problem, future::BoxFuture};
 pub use builtin::{Clock, Env};
 pub use container::Container;
 pub use plan::Plan;
+pub use queue::{Draft, Message, Queue};
 pub use queues::{Queues, SendError};
 pub use scope::{Handle, Scope};
 use std::future::Future;
@@ -43,6 +45,12 @@ pub trait Service: Sized + Send + Sync + 'static {
     const DEPENDS_ON: &'static [&'static str] = &[];
     /// How many services deep the longest chain below it is. Its constant evaluation refuses a cycle.
     const DEPTH_OF_THE_SERVICES_BELOW: usize;
+
+    /// The schema of the messages that it sends, where it is a [`Queue`].
+    #[doc(hidden)]
+    fn message() -> Option<schemars::Schema> {
+        None
+    }
 
     /// Adds it and the services it needs to the plan.
     fn plan(plan: &mut Plan);

@@ -7,9 +7,10 @@ use std::{
     sync::Arc,
 };
 
-/// Sends messages to the app's queues, on whatever the app runs on.
+/// Sends messages to the app's queues by name, on whatever the app runs on.
 ///
-/// A service that sends declares the queue, so that its bundles may: nothing is granted otherwise.
+/// It is what a singleton sends with. Functions and per-call services rather ask for [`Queue<T>`](super::Queue), which grants
+/// itself and carries the trace on. A service that sends declares the queue, so that its bundles may: nothing is granted otherwise.
 ///
 /// ```
 /// # #[derive(serde::Serialize)] struct Placed { id: u64 }
@@ -38,6 +39,13 @@ pub struct SendError {
     source: BoxError,
 }
 
+impl SendError {
+    /// What sending to that queue failed with.
+    pub(super) fn of(queue: &str) -> impl Fn(BoxError) -> Self + Copy + '_ {
+        move |source| Self { queue: queue.to_owned(), source }
+    }
+}
+
 impl Queues {
     /// Sends a message, as JSON, to the queue of that logical name. It is in the queue when this returns.
     ///
@@ -45,9 +53,9 @@ impl Queues {
     ///
     /// The message cannot be written as JSON, or the queue did not take it.
     pub async fn send<T: Serialize + Sync>(&self, queue: &str, message: &T) -> Result<(), SendError> {
-        let failed = |source| SendError { queue: queue.to_owned(), source };
+        let failed = SendError::of(queue);
         let body = serde_json::to_string(message).map_err(|error| failed(error.into()))?;
-        self.0.send(OutgoingMessage { queue, body: &body }).await.map_err(failed)
+        self.0.send(OutgoingMessage::new(queue, &body)).await.map_err(failed)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::{Construct, ConstructPerCall, Container, Service};
-use crate::{Call, Problem};
+use crate::{Call, Platform, Problem};
 use std::{
     any::{Any, TypeId},
     fmt,
@@ -28,6 +28,11 @@ impl<'a> Scope<'a> {
     /// The call.
     pub fn call(&self) -> &Call {
         self.call
+    }
+
+    /// What the app runs on.
+    pub(super) fn platform(&self) -> &Arc<dyn Platform> {
+        self.container.platform()
     }
 
     /// A singleton.

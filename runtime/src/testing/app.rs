@@ -1,13 +1,15 @@
 use super::{
+    Sent,
     platform::{LoggedLine, TestPlatform},
     request::TestRequest,
 };
 use crate::{
     All, App, BoxFuture, Call, Engine, Middleware, Next, Problem, Service,
-    call::{Context, QueueMessage, Trigger},
+    call::{Context, Trigger},
     dispatch::{Arrival, StartError},
     function::Reply,
     http::Method,
+    service::Message,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -200,17 +202,26 @@ impl TestApp {
     ///
     /// If one is not a `T`.
     pub fn enqueued<T: DeserializeOwned>(&self, queue: &str) -> Vec<T> {
-        let sent = self.platform.sent();
-        let of_queue = sent.iter().filter(|(known, _)| known == queue);
-        of_queue
-            .map(|(_, body)| {
-                serde_json::from_str(body).unwrap_or_else(|error| panic!("a message of `{queue}` is not that: {error}"))
-            })
-            .collect()
+        self.sent_to(queue).into_iter().map(|sent| sent.read().message).collect()
     }
 
-    /// Delivers every message that was sent, and those sent meanwhile, until none is left. Each is delivered once; what
-    /// fails is kept among the [`TestApp::failures`]. The number delivered.
+    /// The messages that a [`Queue<T>`](crate::service::Queue) sent and that were not delivered yet, oldest first, each with
+    /// the delay, group, deduplication id and priority that it was sent with.
+    ///
+    /// # Panics
+    ///
+    /// If one is not a `T`.
+    pub fn sent<T: Message + DeserializeOwned>(&self) -> Vec<Sent<T>> {
+        self.sent_to(T::QUEUE).into_iter().map(Sent::read).collect()
+    }
+
+    fn sent_to(&self, queue: &str) -> Vec<Sent<String>> {
+        self.platform.sent().iter().filter(|sent| sent.queue == queue).cloned().collect()
+    }
+
+    /// Delivers every message that was sent, and those sent meanwhile, until none is left. Each is delivered once, in the
+    /// order in which they were sent and whatever its delay; what fails is kept among the [`TestApp::failures`]. The number
+    /// delivered.
     ///
     /// # Panics
     ///
@@ -225,9 +236,8 @@ impl TestApp {
                 }
                 sent.remove(0)
             };
-            let (queue, body) = next;
-            let id = format!("test-message-{delivered}");
-            let message = QueueMessage { id, queue: queue.clone(), body, receive_count: 1, ..QueueMessage::default() };
+            let queue = next.queue.clone();
+            let message = next.delivered(format!("test-message-{delivered}"));
             // A failure is kept for the test to look at.
             let _ = self.deliver(format!("queue {queue}"), Arrival::Queue(&queue), message.into()).await;
             delivered += 1;

@@ -1,3 +1,4 @@
+use super::Sent;
 use crate::{
     BoxError, Platform,
     future::BoxFuture,
@@ -18,7 +19,7 @@ use std::{
 pub(super) struct TestPlatform {
     now_ms: AtomicU64,
     variables: BTreeMap<String, String>,
-    sent: Mutex<Vec<(String, String)>>,
+    sent: Mutex<Vec<Sent<String>>>,
     log: Mutex<Vec<LoggedLine>>,
 }
 
@@ -46,7 +47,7 @@ impl TestPlatform {
         self.now_ms.store(now_ms, Ordering::Relaxed);
     }
 
-    pub(super) fn sent(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+    pub(super) fn sent(&self) -> MutexGuard<'_, Vec<Sent<String>>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,7 +71,7 @@ impl Platform for TestPlatform {
     }
 
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
-        self.sent().push((message.queue.to_owned(), message.body.to_owned()));
+        self.sent().push(Sent::of(&message));
         Box::pin(ready(Ok(())))
     }
 

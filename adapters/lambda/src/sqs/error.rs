@@ -30,6 +30,8 @@ pub(crate) enum SqsError {
     },
     /// TLS could not be set up.
     Tls(BoxError),
+    /// The message asks for what the queue cannot do.
+    Unsupported(&'static str),
     /// The request could not be written or signed.
     Request(BoxError),
     /// SQS answered, and did not take the message.
@@ -73,6 +75,7 @@ impl fmt::Display for SqsError {
                 path.display()
             ),
             Self::Tls(_) => formatter.write_str("TLS could not be set up"),
+            Self::Unsupported(reason) => formatter.write_str(reason),
             Self::Request(_) => formatter.write_str("the request to SQS could not be made"),
             Self::Refused { attempts, answer } => write!(formatter, "SQS answered{} {answer}", tries(attempts)),
             Self::Unreachable { attempts, reason } => {

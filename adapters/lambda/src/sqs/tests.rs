@@ -1,6 +1,7 @@
 //! Sending to a server that answers, hangs or hangs up as the test tells it.
 
 use super::{Sqs, settings::Target, wait};
+use pikku::platform::OutgoingMessage;
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -116,6 +117,10 @@ async fn read(stream: &mut TcpStream) -> Option<Seen> {
     }
 }
 
+fn message(body: &str) -> OutgoingMessage<'_> {
+    OutgoingMessage::new("q", body)
+}
+
 /// Runs a test whose attempts may take half a second.
 fn run<F: Future<Output = ()>>(test: impl FnOnce(Sqs) -> F) {
     let sqs = Sqs { patience: Duration::from_millis(500), ..Sqs::new() };
@@ -126,7 +131,7 @@ fn run<F: Future<Output = ()>>(test: impl FnOnce(Sqs) -> F) {
 fn a_message_is_one_signed_request() {
     run(|sqs| async move {
         let mut server = Server::start(&[SENT]).await;
-        sqs.deliver(&server.target("orders"), r#"{"id":1}"#).await.unwrap();
+        sqs.deliver(&server.target("orders"), &message(r#"{"id":1}"#)).await.unwrap();
         let [Seen { head, body }] = &server.seen()[..] else { panic!("one request") };
         assert!(head.starts_with("post / http/1.1\r\n"), "{head}");
         for header in [
@@ -149,7 +154,7 @@ fn one_connection_carries_all() {
     run(|sqs| async move {
         let mut server = Server::start(&[SENT]).await;
         for _ in 0..5 {
-            sqs.deliver(&server.target("orders"), "1").await.unwrap();
+            sqs.deliver(&server.target("orders"), &message("1")).await.unwrap();
         }
         assert_eq!((server.seen().len(), server.connections.load(Ordering::Relaxed)), (5, 1));
     });
@@ -160,8 +165,8 @@ fn a_message_of_a_fifo_queue_keeps_its_id_over_attempts() {
     run(|sqs| async move {
         let mut server = Server::start(&[Reply::Answer(503, ""), SENT]).await;
         let target = server.target("ledger.fifo");
-        sqs.deliver(&target, "1").await.unwrap();
-        sqs.deliver(&target, "1").await.unwrap();
+        sqs.deliver(&target, &message("1")).await.unwrap();
+        sqs.deliver(&target, &message("1")).await.unwrap();
         let seen = server.seen();
         let ids: Vec<&str> = seen.iter().map(|seen| seen.body["MessageDeduplicationId"].as_str().unwrap()).collect();
         assert!(seen.iter().all(|seen| seen.body["MessageGroupId"] == "pikku"));
@@ -171,12 +176,56 @@ fn a_message_of_a_fifo_queue_keeps_its_id_over_attempts() {
 }
 
 #[test]
+fn what_a_message_asks_for_is_asked_of_sqs() {
+    run(|sqs| async move {
+        let mut server = Server::start(&[SENT]).await;
+        let attributes = [("traceparent", "00-1-2-01")];
+        let mut asking = message("1");
+        (asking.delay, asking.attributes) = (Duration::from_millis(1500), &attributes);
+        asking.priority = 9;
+        sqs.deliver(&server.target("orders"), &asking).await.unwrap();
+        let mut in_order = message("2");
+        (in_order.group, in_order.deduplication_id) = (Some("a"), Some("7"));
+        sqs.deliver(&server.target("ledger.fifo"), &in_order).await.unwrap();
+        let url = |name: &str| format!("https://sqs.eu-west-1.amazonaws.com/1/{name}");
+        let bodies: Vec<Value> = server.seen().into_iter().map(|seen| seen.body).collect();
+        assert_eq!(
+            bodies,
+            [
+                json!({"QueueUrl": url("orders"), "MessageBody": "1", "DelaySeconds": 2, "MessageAttributes":
+                    {"traceparent": {"DataType": "String", "StringValue": "00-1-2-01"}}}),
+                json!({"QueueUrl": url("ledger.fifo"), "MessageBody": "2", "MessageGroupId": "a",
+                    "MessageDeduplicationId": "7"}),
+            ]
+        );
+    });
+}
+
+#[test]
+fn what_sqs_has_not_is_an_error() {
+    let ask = |queue: &'static str, change: fn(&mut OutgoingMessage<'_>), said: &'static str| {
+        run(move |sqs| async move {
+            let mut server = Server::start(&[SENT]).await;
+            let mut asking = message("1");
+            change(&mut asking);
+            let error = sqs.deliver(&server.target(queue), &asking).await.unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+            assert!(server.seen().is_empty());
+        });
+    };
+    ask("orders", |message| message.delay = Duration::from_secs(901), "15 minutes");
+    ask("ledger.fifo", |message| message.delay = Duration::from_secs(1), "FIFO");
+    ask("orders", |message| message.group = Some("a"), "`.fifo()`");
+    ask("orders", |message| message.deduplication_id = Some("a"), "`.fifo()`");
+}
+
+#[test]
 fn what_passes_is_tried_again() {
     const THROTTLED: Reply = Reply::Answer(400, r#"{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow"}"#);
     for first in [Reply::Answer(503, "no json"), Reply::Answer(429, ""), THROTTLED, Reply::Hang, Reply::HangUp] {
         run(|sqs| async move {
             let mut server = Server::start(&[first, first, SENT]).await;
-            sqs.deliver(&server.target("orders"), "1").await.unwrap();
+            sqs.deliver(&server.target("orders"), &message("1")).await.unwrap();
             assert_eq!(server.seen().len(), 3);
         });
     }
@@ -191,7 +240,7 @@ fn it_gives_up_after_three_attempts() {
     ] {
         run(|sqs| async move {
             let mut server = Server::start(&[reply]).await;
-            let error = sqs.deliver(&server.target("orders"), "1").await.unwrap_err().to_string();
+            let error = sqs.deliver(&server.target("orders"), &message("1")).await.unwrap_err().to_string();
             assert!(error.starts_with(said), "{error}");
             assert_eq!(server.seen().len(), 3);
         });
@@ -206,7 +255,7 @@ fn nobody_there_is_an_error() {
             server.target("orders")
         };
         tokio::task::yield_now().await;
-        let error = sqs.deliver(&target, "1").await.unwrap_err().to_string();
+        let error = sqs.deliver(&target, &message("1")).await.unwrap_err().to_string();
         assert!(error.starts_with("SQS could not be reached, 3 times: ") && error.contains("refused"), "{error}");
     });
 }
@@ -225,7 +274,7 @@ fn a_refusal_is_told_once_and_without_secrets() {
     ] {
         run(|sqs| async move {
             let mut server = Server::start(&[Reply::Answer(status, body)]).await;
-            let error = sqs.deliver(&server.target("orders"), "1").await.unwrap_err();
+            let error = sqs.deliver(&server.target("orders"), &message("1")).await.unwrap_err();
             assert_eq!(error.to_string(), said);
             assert!(!format!("{error:?}").contains("nobody-may-read"), "{error:?}");
             assert_eq!(server.seen().len(), 1);

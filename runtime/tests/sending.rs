@@ -1,0 +1,132 @@
+//! Messages that functions send by type: what is asked for, what arrives, what the manifest says.
+
+use pikku::{
+    All, App, Call, Problem, Queue as Wiring,
+    call::QueueMessage,
+    http::{Method, post},
+    introspect::manifest_of,
+    service::{Queue, SendError},
+    testing::{TestApp, TestQueue},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{sync::Mutex, time::Duration};
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "orders-placed")]
+struct OrderPlaced {
+    id: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "ledger")]
+enum Entry {
+    Booked(i64),
+}
+
+#[derive(Debug, pikku::Error)]
+enum OrderError {
+    /// It could not be handed on.
+    #[pikku(status = 503)]
+    NotHandedOn(SendError),
+}
+
+#[pikku::function]
+async fn place_order(placed: &Queue<OrderPlaced>, ledger: &Queue<Entry>, order: OrderPlaced) -> Result<(), OrderError> {
+    placed.send(&order).await.map_err(OrderError::NotHandedOn)?;
+    let booked = Entry::Booked(5);
+    let draft = ledger.message(&booked).delay(Duration::from_secs(60)).group("a").deduplication_id("1").priority(9);
+    draft.send().await.map_err(OrderError::NotHandedOn)
+}
+
+static TRACES: Mutex<Vec<Option<String>>> = Mutex::new(Vec::new());
+
+#[pikku::function]
+async fn reserve(call: &Call, order: OrderPlaced) -> Result<(), Problem> {
+    assert_eq!(call.queue().unwrap().queue, "orders-placed");
+    assert_eq!(order.id, 7);
+    TRACES.lock().unwrap().push(call.trace().map(str::to_owned));
+    Ok(())
+}
+
+#[pikku::function]
+async fn book(call: &Call, entry: Entry) -> Result<(), Problem> {
+    let message = call.queue().unwrap();
+    assert_eq!((message.group_id.as_deref(), message.deduplication_id.as_deref()), (Some("a"), Some("1")));
+    assert_eq!(entry, Entry::Booked(5));
+    Ok(())
+}
+
+#[derive(pikku::Group)]
+struct Orders;
+
+fn app() -> App<All> {
+    App::new().group::<Orders>(|g| {
+        g.http::<place_order>(post("/orders"))
+            .queue::<reserve>("orders-placed", Wiring::batch(10))
+            .queue::<book>("ledger", Wiring::batch(1).fifo())
+    })
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_sent_along() {
+    let app = TestApp::start(app()).await;
+    app.call::<Value>("place_order", &json!({"id": 7})).await.unwrap();
+    let placed = app.sent::<OrderPlaced>();
+    assert_eq!((placed.len(), &placed[0].message, placed[0].delay), (1, &OrderPlaced { id: 7 }, Duration::ZERO));
+    assert!(placed[0].attributes.is_empty());
+    let [entry] = &app.sent::<Entry>()[..] else { panic!("one entry") };
+    assert_eq!((entry.delay, entry.priority), (Duration::from_secs(60), 9));
+    assert_eq!((entry.group.as_deref(), entry.deduplication_id.as_deref()), (Some("a"), Some("1")));
+    assert_eq!(app.deliver_enqueued().await, 2);
+    assert!(app.failures().is_empty(), "{:?}", app.failures());
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_through_a_queue() {
+    use pikku::{call::Context, http::HttpRequest};
+    let app = TestApp::start(app()).await;
+    let mut request = HttpRequest::new(Method::POST, "/orders");
+    request.headers.append("content-type", b"application/json").unwrap();
+    request.body = br#"{"id":7}"#.as_slice().into();
+    let context = Context { id: "1".to_owned(), trace: Some(TRACE.to_owned()), ..Context::default() };
+    assert_eq!(app.engine().http(request, context).await.status.as_u16(), 204);
+    assert_eq!(app.sent::<OrderPlaced>()[0].attributes["traceparent"], TRACE);
+    app.deliver_enqueued().await;
+    assert!(TRACES.lock().unwrap().contains(&Some(TRACE.to_owned())));
+    // One that carries none has that of its own invocation, which the test harness has not.
+    app.queue_message("orders-placed", QueueMessage { body: r#"{"id":7}"#.to_owned(), ..QueueMessage::default() })
+        .await
+        .unwrap();
+    assert_eq!(TRACES.lock().unwrap().last(), Some(&None));
+}
+
+#[tokio::test]
+async fn a_unit_test_makes_its_own_queue() {
+    let (placed, ledger) = (TestQueue::<OrderPlaced>::new(), TestQueue::<Entry>::new());
+    place_order(&placed, &ledger, OrderPlaced { id: 1 }).await.unwrap();
+    assert_eq!(placed.sent()[0].message, OrderPlaced { id: 1 });
+    assert_eq!(ledger.sent()[0].group.as_deref(), Some("a"));
+    let more = [OrderPlaced { id: 2 }, OrderPlaced { id: 3 }];
+    placed.send_all(&more).await.unwrap();
+    placed.send_drafts(more.iter().map(|order| placed.message(order).group("g"))).await.unwrap();
+    let sent = placed.sent();
+    assert_eq!(sent.iter().map(|sent| sent.message.id).collect::<Vec<_>>(), [1, 2, 3, 2, 3]);
+    assert!(sent[3..].iter().all(|sent| sent.group.as_deref() == Some("g")));
+}
+
+#[test]
+fn asking_for_a_queue_grants_it() {
+    let manifest = serde_json::to_value(manifest_of(app())).unwrap();
+    let services = manifest["services"].as_array().unwrap();
+    let placed = services.iter().find(|service| service["name"] == "Queue<OrderPlaced>").unwrap();
+    assert_eq!(placed["lifetime"], "per_call");
+    assert_eq!(placed["needs"], json!([{"action": "send_to_queue", "name": "orders-placed"}]));
+    assert_eq!(placed["message"]["properties"]["id"]["type"], "integer");
+    assert!(placed["type_name"].as_str().unwrap().ends_with("Queue<sending::OrderPlaced>"), "{placed}");
+    let function = manifest["functions"].as_array().unwrap().iter().find(|f| f["name"] == "place_order").unwrap();
+    assert_eq!(function["services"], json!(["Queue<OrderPlaced>", "Queue<Entry>"]));
+}

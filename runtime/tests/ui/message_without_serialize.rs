@@ -1,0 +1,7 @@
+#[derive(schemars::JsonSchema, pikku::Message)]
+#[pikku(queue = "orders-placed")]
+pub struct OrderPlaced {
+    id: u64,
+}
+
+fn main() {}
