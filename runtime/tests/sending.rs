@@ -34,7 +34,7 @@ enum OrderError {
     NotHandedOn(SendError),
 }
 
-#[pikku::function]
+#[pikku::function(public)]
 async fn place_order(placed: &Queue<OrderPlaced>, ledger: &Queue<Entry>, order: OrderPlaced) -> Result<(), OrderError> {
     placed.send(&order).await.map_err(OrderError::NotHandedOn)?;
     let booked = Entry::Booked(5);
