@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod limits;
 mod message;
+mod outbox;
 #[cfg(feature = "schedules")]
 mod schedule;
 mod spec;
@@ -24,6 +25,9 @@ pub use message::{
     Attributes, Body, DeadLetter, Delivery, Enqueued, NewMessage, Outcome, QueueStats, Receipt, Settled, Settlement,
     Which,
 };
+#[cfg(feature = "sqlite")]
+pub use outbox::SqliteOutbox;
+pub use outbox::{Moved, OutboxRelay, OutboxRow, OutboxStore, Refused};
 #[cfg(feature = "schedules")]
 pub use schedule::{Calendar, Due, Misfire, Overlap, ScheduleSpec, ScheduledRun, Scheduler, Tick, Told};
 pub use spec::{Backoff, Guarantee, QueueSpec, Shortfall};

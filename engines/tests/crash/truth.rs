@@ -27,6 +27,7 @@ pub(crate) struct Truth {
     messages: HashMap<String, Message>,
     /// The last id that was over, of each FIFO group.
     last: HashMap<u64, u64>,
+    orders: usize,
     wrong: Vec<String>,
 }
 
@@ -78,9 +79,10 @@ impl Truth {
         Ok(())
     }
 
-    /// Judges, once nothing is left in the queues.
-    pub(crate) fn judge(&mut self) -> Result<(), String> {
+    /// Judges, once nothing is left in the queues. The orders are those that are in the app's own database.
+    pub(crate) fn judge(&mut self, orders: &HashSet<u32>) -> Result<(), String> {
         let mut ticks = Vec::new();
+        let mut told = HashSet::new();
         for (name, message) in &self.messages {
             let over = message.handled || message.dead;
             if message.sent && !over {
@@ -99,7 +101,15 @@ impl Truth {
             if let Some(tick) = name.strip_prefix("tick-") {
                 ticks.push(tick.parse::<usize>().map_err(|error| error.to_string())?);
             }
+            if let Some(order) = name.strip_prefix("order-") {
+                told.insert(order.parse::<u32>().map_err(|error| error.to_string())?);
+            }
         }
+        if told != *orders {
+            let (untold, unplaced) = (orders.difference(&told).count(), told.difference(orders).count());
+            self.wrong.push(format!("{untold} orders were placed and not told of, {unplaced} the other way round"));
+        }
+        self.orders = orders.len();
         ticks.sort_unstable();
         if ticks.iter().copied().ne(1..=ticks.len()) {
             self.wrong.push("the ticks of the schedule have gaps".to_owned());
@@ -120,12 +130,13 @@ impl fmt::Display for Truth {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} messages acknowledged, {} cut off while they were sent, {} delivered more than once, {} dead letters; \
-             {} wrong",
+            "{} messages acknowledged, {} cut off while they were sent, {} delivered more than once, {} dead letters, \
+             {} orders; {} wrong",
             self.count(|message| message.sent),
-            self.count(|message| !message.sent),
+            self.count(|message| !message.sent && message.taken == 0),
             self.count(|message| message.taken > 1),
             self.count(|message| message.dead),
+            self.orders,
             self.wrong.len(),
         )
     }

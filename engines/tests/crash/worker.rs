@@ -2,18 +2,19 @@
 //!
 //! It says what it does in lines of one write each, which a pipe keeps whole:
 //! `send N`, `sent N ID`, `take N ID RECEIVES`, `handle N`, `done N ID RECEIVES`, `fail N`, `bury N`, `buried N`, `fired N`,
-//! and at the end `dead N`.
+//! and at the end `dead N`. Ticks of a schedule are called `tick-N`, messages of an outbox `order-N`.
 
 use pikku_engines::{
-    Backoff, Body, Delivery, EngineError, Fired, Firing, NewMessage, Outcome, QueueEngine, QueueSpec, ScheduleStore,
-    Settled, Settlement, SqliteEngine, Time,
+    Backoff, Body, Delivery, EngineError, Fired, Firing, NewMessage, OutboxRelay, Outcome, QueueEngine, QueueSpec,
+    ScheduleStore, Settled, Settlement, SqliteEngine, SqliteOutbox, SystemClock, Time,
 };
-use std::{env, fmt::Display, io::Write as _, path::Path, process::ExitCode, time::Duration};
+use std::{env, fmt::Display, io::Write as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 const PLAIN: &str = "plain";
 const FIFO: &str = "fifo";
 const SCHEDULE: &str = "schedule.tick";
-const QUEUES: [&str; 3] = [PLAIN, FIFO, SCHEDULE];
+const ORDERS: &str = "orders";
+const QUEUES: [&str; 4] = [PLAIN, FIFO, SCHEDULE, ORDERS];
 /// The groups of the FIFO queue.
 pub(crate) const GROUPS: u64 = 5;
 
@@ -44,14 +45,22 @@ async fn run(store: &Path) -> Result<(), String> {
     };
     let queues = QUEUES.map(queue);
     patient(|| engine.declare(&queues)).await?;
+    let app = store.with_file_name("app.db");
+    let outbox = patient(|| async { SqliteOutbox::open(&app) }).await?;
+    let relay = OutboxRelay::new(Arc::new(outbox), Arc::new(engine.clone()), Arc::new(SystemClock));
     if env::var("PIKKU_CRASH_MODE").as_deref() == Ok("drain") {
+        while patient(|| relay.step()).await?.sent > 0 {}
         return drain(&engine).await;
     }
+    let mut app = open_app(&app).map_err(|error| error.to_string())?;
     let send = async { forever(async || send(&engine).await).await };
     let handle =
         async |queue| forever(async || handle(&engine, queue, Duration::from_millis(20)).await.map(drop)).await;
     let fire = async { forever(async || fire(&engine).await).await };
-    tokio::try_join!(send, handle(PLAIN), handle(FIFO), handle(SCHEDULE), fire).map(drop)
+    let order = async { forever(async || order(&mut app).await).await };
+    let relay = async { forever(async || patient(|| relay.step()).await.map(drop)).await };
+    let handle = async { tokio::try_join!(handle(PLAIN), handle(FIFO), handle(SCHEDULE), handle(ORDERS)) };
+    tokio::try_join!(send, handle, fire, order, relay).map(drop)
 }
 
 async fn forever(mut step: impl AsyncFnMut() -> Result<(), String>) -> Result<(), String> {
@@ -108,17 +117,47 @@ async fn handle(engine: &SqliteEngine, queue: &str, wait: Duration) -> Result<us
     Ok(deliveries.len())
 }
 
-/// The number of a message, that of a tick marked as such.
+/// The app's own database, with its table of orders.
+pub(crate) fn open_app(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
+    let app = rusqlite::Connection::open(path)?;
+    app.busy_timeout(Duration::from_secs(30))?;
+    app.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
+    app.execute_batch("CREATE TABLE IF NOT EXISTS orders (number INTEGER)")?;
+    SqliteOutbox::create(&app)?;
+    Ok(app)
+}
+
+/// Places an order and tells of it in one transaction, or does neither.
+async fn order(app: &mut rusqlite::Connection) -> Result<(), String> {
+    let number = fastrand::u32(..);
+    let mut place = || -> rusqlite::Result<()> {
+        let transaction = app.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        transaction.execute("INSERT INTO orders VALUES (?1)", [number])?;
+        SqliteOutbox::add(&transaction, &NewMessage::new(ORDERS, number.to_string()))
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        if fastrand::u8(..4) == 0 { transaction.rollback() } else { transaction.commit() }
+    };
+    place().map_err(|error| error.to_string())?;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    Ok(())
+}
+
+/// The number of a message, that of a tick or of an order marked as such.
 fn name(delivery: &Delivery) -> Result<String, String> {
     let Body::Text(number) = &delivery.body else { return Err("a text was sent".to_owned()) };
-    Ok(if delivery.queue == SCHEDULE { format!("tick-{number}") } else { number.clone() })
+    Ok(match delivery.queue.as_str() {
+        SCHEDULE => format!("tick-{number}"),
+        ORDERS => format!("order-{number}"),
+        _ => number.clone(),
+    })
 }
 
 async fn settle(engine: &SqliteEngine, queue: &str, delivery: &Delivery) -> Result<(), String> {
     let name = name(delivery)?;
-    let number: u64 = name.trim_start_matches("tick-").parse().map_err(|error| format!("{name}: {error}"))?;
+    let digits = name.trim_start_matches(|first: char| !first.is_ascii_digit());
+    let number: u64 = digits.parse().map_err(|error| format!("{name}: {error}"))?;
     let outcome = match number % 50 {
-        49 if queue != SCHEDULE => Outcome::Dead { reason: "49".to_owned() },
+        49 if name == digits => Outcome::Dead { reason: "49".to_owned() },
         48 if delivery.receives < 3 => Outcome::Retry { delay: None, reason: "48".to_owned() },
         _ => Outcome::Done,
     };
