@@ -11,6 +11,8 @@ mod error;
 mod limits;
 mod message;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "schedules")]
 mod schedule;
 mod spec;
@@ -28,6 +30,8 @@ pub use message::{
 #[cfg(feature = "sqlite")]
 pub use outbox::SqliteOutbox;
 pub use outbox::{Moved, OutboxRelay, OutboxRow, OutboxStore, Refused};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresEngine, PostgresSettings};
 #[cfg(feature = "schedules")]
 pub use schedule::{Calendar, Due, Misfire, Overlap, ScheduleSpec, ScheduledRun, Scheduler, Tick, Told};
 pub use spec::{Backoff, Guarantee, QueueSpec, Shortfall};

@@ -1,0 +1,141 @@
+//! Servers that a test starts on a free port with a store of its own, and stops.
+
+use std::{
+    env, fs,
+    net::{TcpListener, TcpStream},
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether a test goes without a server that is not installed. In CI none does.
+pub(crate) fn is_missing(server: &str) -> bool {
+    assert!(env::var_os("CI").is_none(), "{server} is not installed: run `cargo xtask tools`");
+    eprintln!("skipped: {server} is not installed; `cargo xtask tools` installs it");
+    true
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// Waits until something listens.
+pub(crate) fn wait_for(port: u16, server: &mut Child, log: &Path) {
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        let ended = server.try_wait().expect("its state");
+        let said = || fs::read_to_string(log).unwrap_or_default();
+        assert!(ended.is_none(), "the server ended: {ended:?}\n{}", said());
+        assert!(begun.elapsed() < PATIENCE, "the server does not listen\n{}", said());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A PostgreSQL with an empty database, as a user that is not root, which it refuses.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    dir: TempDir,
+    bin: PathBuf,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl Postgres {
+    /// Starts one; nothing where it is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(bin) = newest_postgres() else {
+            is_missing("PostgreSQL");
+            return None;
+        };
+        let dir = TempDir::new().expect("a folder");
+        if let Some((user, group)) = unprivileged() {
+            chown(dir.path(), Some(user), Some(group)).expect("the folder is given to another user");
+        }
+        let mut postgres = Self { dir, bin, port: free_port(), server: None };
+        let mut init = postgres.command("initdb");
+        init.args(["-D", "data", "-U", "pikku", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+        let made = init.output().expect("initdb starts");
+        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        postgres.go_on();
+        Some(postgres)
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://pikku@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Stops it in the middle of what it does: its next start is a recovery.
+    pub(crate) fn crash(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        let stopped = self.command("pg_ctl").args(["stop", "-D", "data", "-m", "immediate", "-s"]).status();
+        if !stopped.is_ok_and(|status| status.success()) {
+            server.kill().expect("it is killed");
+        }
+        server.wait().expect("it ends");
+    }
+
+    /// Starts it with what it has.
+    pub(crate) fn go_on(&mut self) {
+        let log = self.dir.path().join("log");
+        let mut command = self.command("postgres");
+        command.args(["-D", "data", "-k", ".", "-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
+        command.args(["-c", "fsync=off", "-c", "max_connections=60", "-c", "shared_buffers=16MB"]);
+        command.stderr(fs::File::create(&log).expect("a log"));
+        let mut server = command.spawn().expect("PostgreSQL starts");
+        wait_for(self.port, &mut server, &log);
+        self.server = Some(server);
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        command.current_dir(self.dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).env("LC_ALL", "C");
+        if let Some((user, group)) = unprivileged() {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.crash();
+    }
+}
+
+/// The programs of the newest PostgreSQL, where Debian puts them or on the search path.
+fn newest_postgres() -> Option<PathBuf> {
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut versions: Vec<(u32, PathBuf)> = debian
+        .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path.join("bin"))))
+        .filter(|(_, bin)| bin.join("initdb").is_file() && bin.join("postgres").is_file())
+        .collect();
+    versions.sort();
+    versions.pop().map(|(_, bin)| bin).or_else(|| on_path("postgres")?.parent().map(Path::to_path_buf))
+}
+
+/// A program on the search path.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// Whom servers run as where this process is root's.
+fn unprivileged() -> Option<(u32, u32)> {
+    let id = |arguments: &[&str]| -> Option<u32> {
+        let output = Command::new("id").args(arguments).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    };
+    if id(&["-u"])? != 0 {
+        return None;
+    }
+    Some((id(&["-u", "postgres"]).unwrap_or(65534), id(&["-g", "postgres"]).unwrap_or(65534)))
+}
