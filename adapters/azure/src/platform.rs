@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// A worker process of the Functions host: Linux, one tokio thread, and a log that is standard error, a JSON object a line.
+/// A worker process of the Functions host: Linux, one tokio thread, and a log of JSON objects, one a line.
 #[derive(Debug)]
 pub(crate) struct Azure {
     /// What puts messages in queues, in a bundle that does.
@@ -60,9 +60,13 @@ const NOT_DECLARED: &str = "no service of this bundle declares that it sends to 
 fn write(line: &LogLine<'_>) {
     let Ok(mut text) = serde_json::to_vec(line) else { return };
     text.push(b'\n');
-    // One write a line, so that lines of concurrent calls do not mix. A log that cannot be written to is no reason to
-    // fail a call, and there is nowhere else to say it.
-    let _ = std::io::stderr().write_all(&text);
+    // The host takes standard output for information and standard error for errors, and for a warning what has `warn` in it
+    // (`ParseErrorMessageAndLog` of its `WorkerProcess`). One write a line, so that lines of concurrent calls do not mix. A
+    // log that cannot be written to is no reason to fail a call, and there is nowhere else to say it.
+    let _ = match line.level {
+        Level::Info => std::io::stdout().write_all(&text),
+        Level::Warn | Level::Error => std::io::stderr().write_all(&text),
+    };
 }
 
 /// A line about the adapter itself.

@@ -20,7 +20,7 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// The version that the host says it has.
 const VERSION: &str = "4.1040.100.2";
@@ -281,6 +281,7 @@ impl LocalAzure {
             if message.dequeue_count >= self.host.max_dequeue_count {
                 return Ok(Settled { attempts, end: poison });
             }
+            again(&attempts).await;
             message.dequeue_count += 1;
         }
     }
@@ -306,6 +307,7 @@ impl LocalAzure {
             if message.delivery_count >= MAX_DELIVERY_COUNT {
                 return Ok(Settled { attempts, end: End::Poison("$deadletterqueue".to_owned()) });
             }
+            again(&attempts).await;
             message.delivery_count += 1;
         }
     }
@@ -469,6 +471,15 @@ impl LocalAzure {
             return Ok(function);
         }
         Err(InvokeError::WrongTrigger { name: name.to_owned(), has: function.trigger.clone() })
+    }
+}
+
+/// Before a message is taken again. The host notices that a handler has ended before it has asked for messages anew, which it
+/// does every 100 ms at most (`QueuesOptions`, polling algorithm of the storage extension).
+async fn again(attempts: &[Invocation]) {
+    let unanswered = attempts.last().is_some_and(|last| matches!(last.outcome, Outcome::Failed { status: None, .. }));
+    if unanswered {
+        sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -101,7 +101,8 @@ pub(crate) fn decoded(json: &RawValue) -> String {
 }
 
 /// What the host says of a message, as far as it can be believed: the members of a JSON body replace the host's own of the
-/// same names (`ApplyBindingData` of the host's `Utility`: all but arrays and `null`), so those are unknown.
+/// same names (`ApplyBindingData` of the host's `Utility`: all but arrays and `null`). So a value that the body has under
+/// that name too is nobody's, unless it is another.
 #[derive(Debug)]
 pub(crate) struct Metadata<'a> {
     members: &'a Members<'a>,
@@ -110,17 +111,13 @@ pub(crate) struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     pub(crate) fn of(members: &'a Members<'a>, body: &str) -> Self {
-        let replaced = if body.trim_start().starts_with('{') {
-            let own: Members<'_> = serde_json::from_str(body).unwrap_or_default();
-            own.0
-                .iter()
-                .filter(|(_, value)| !value.get().starts_with('['))
-                .map(|(name, _)| name.0.clone().into_owned())
-                .collect()
-        } else {
-            Vec::new()
+        let body = if body.trim_start().starts_with('{') { body } else { "{}" };
+        let own: Members<'_> = serde_json::from_str(body).unwrap_or_default();
+        let replaces = |(name, value): &(Text<'_>, &RawValue)| {
+            !value.get().starts_with('[') && members.get(name).is_some_and(|known| may_be(known, value))
         };
-        Self { members, replaced }
+        let replaced = own.0.iter().filter(|member| replaces(member)).map(|(name, _)| name.0.clone().into_owned());
+        Self { members, replaced: replaced.collect() }
     }
 
     /// What the host says by that name.
@@ -133,12 +130,33 @@ impl<'a> Metadata<'a> {
         self.get(name).map(decoded).filter(|text| !text.is_empty())
     }
 
-    /// The names that only the body has said something by, among those.
+    /// Those of these names that the body has replaced.
     pub(crate) fn replaced(&self, names: &[&str]) -> Option<String> {
-        let all: Vec<&str> =
-            names.iter().copied().filter(|name| self.get(name).is_none() && self.members.get(name).is_some()).collect();
+        let is_replaced = |name: &&&str| self.replaced.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let all: Vec<&str> = names.iter().filter(is_replaced).copied().collect();
         if all.is_empty() { None } else { Some(all.join(", ")) }
     }
+}
+
+/// Whether the host may have written a member of a body so: numbers and dates it writes in forms of its own.
+fn may_be(known: &RawValue, of_body: &RawValue) -> bool {
+    if of_body.get().starts_with('{') {
+        let value = |json: &RawValue| serde_json::from_str::<serde_json::Value>(json.get()).ok();
+        return value(known) == value(of_body);
+    }
+    let (known, of_body) = (decoded(known), string(of_body).unwrap_or_else(|| of_body.get().to_owned()));
+    let number = |text: &str| text.parse::<f64>().ok();
+    known.eq_ignore_ascii_case(&of_body)
+        || is_date(&of_body)
+        || number(&known).is_some_and(|known| number(&of_body) == Some(known))
+}
+
+/// Whether Json.NET, by which the host reads and writes JSON, makes a date of a string: it begins as one of ISO 8601 with a
+/// time, or is one of Microsoft's own (`DateTimeUtils.TryParseDateTime`).
+pub(crate) fn is_date(text: &str) -> bool {
+    let octets = text.as_bytes();
+    let iso = (19..=40).contains(&octets.len()) && octets[0].is_ascii_digit() && octets[10] == b'T';
+    iso || (text.starts_with("/Date(") && text.ends_with(")/"))
 }
 
 #[cfg(test)]
@@ -167,15 +185,25 @@ mod tests {
 
     #[test]
     fn what_a_body_says_is_not_what_the_host_says() {
-        let json = r#"{"Id":"\"x\"","DequeueCount":"3","sys":{},"PopReceipt":null,"InsertionTime":"t"}"#;
+        let json = r#"{"Id":"\"x\"","DequeueCount":"3","SequenceNumber":"7","sys":{},"PopReceipt":null,"InsertionTime":"t",
+            "ExpirationTime":"\"10/12/2023 20:13:49\"","Properties":{"a":1},"Label":"\"True\""}"#;
         let members: Members<'_> = serde_json::from_str(json).unwrap();
-        let metadata = Metadata::of(&members, r#"{"id":"x","InsertionTime":[1]}"#);
-        assert_eq!((metadata.text("Id"), metadata.text("PopReceipt")), (None, None));
-        assert_eq!(
-            (metadata.text("DequeueCount").as_deref(), metadata.text("insertiontime").as_deref()),
-            (Some("3"), Some("t"))
-        );
-        assert_eq!(metadata.replaced(&["Id", "DequeueCount"]).as_deref(), Some("Id"));
-        assert_eq!(Metadata::of(&members, "{broken").text("Id").as_deref(), Some("x"));
+        let of = |body: &str, name: &str| Metadata::of(&members, body).text(name);
+        for (body, name) in [
+            (r#"{"id":"x"}"#, "Id"),
+            (r#"{"DequeueCount":3.0}"#, "DequeueCount"),
+            (r#"{"dequeuecount":"3"}"#, "DequeueCount"),
+            (r#"{"ExpirationTime":"2023-10-12T20:13:49Z"}"#, "ExpirationTime"),
+            (r#"{"Properties":{ "a":1}}"#, "Properties"),
+            (r#"{"Label":true}"#, "Label"),
+        ] {
+            assert_eq!(of(body, name), None, "{body}");
+            assert_eq!(Metadata::of(&members, body).replaced(&["None", name]).as_deref(), Some(name));
+        }
+        // What the body says otherwise, it has not replaced.
+        assert_eq!(of(r#"{"id":"y"}"#, "Id").as_deref(), Some("x"));
+        assert_eq!(of(r#"{"InsertionTime":["t"],"Id":null}"#, "InsertionTime").as_deref(), Some("t"));
+        assert_eq!(of("{broken", "Id").as_deref(), Some("x"));
+        assert_eq!(of("{}", "PopReceipt"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What an invocation is answered with: `HttpScriptInvocationResult` of the host.
 
+use super::members::is_date;
 use crate::platform::log_of;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{Problem, Response, StatusCode, http::Headers, platform::Level};
@@ -75,15 +76,6 @@ fn output(status: u16, headers: &Headers, body: &str) -> Vec<u8> {
 fn written(answer: &Answer<'_>) -> Vec<u8> {
     // Strings in objects: writing them cannot fail.
     serde_json::to_vec(answer).unwrap_or_default()
-}
-
-/// Whether Json.NET, by which the host reads answers, makes a date of a string: it begins as one of ISO 8601 with a time, or
-/// is one of Microsoft's own (`DateTimeUtils.TryParseDateTime`).
-fn is_date(text: &str) -> bool {
-    let octets = text.as_bytes();
-    let digit = |at: usize| octets.get(at).is_some_and(u8::is_ascii_digit);
-    let iso = (19..=40).contains(&octets.len()) && digit(0) && octets[10] == b'T';
-    iso || (text.starts_with("/Date(") && text.ends_with(")/"))
 }
 
 /// Headers with one value each: values of one name are joined by commas (RFC 9110, section 5.3). Cookies cannot be joined,

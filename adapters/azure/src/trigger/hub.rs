@@ -22,7 +22,9 @@ pub(super) fn read(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
         texts
             .iter()
             .enumerate()
-            .map(|(at, text)| record(invoked, decoded(text).into_bytes(), Some(at)))
+            .map(|(at, text)| {
+                record(invoked, string(text).unwrap_or_else(|| text.get().to_owned()).into_bytes(), Some(at))
+            })
             .collect::<Result<Vec<_>, _>>()?
     } else {
         vec![record(invoked, octets(invoked).unwrap_or_else(|| body.into_bytes()), None)?]

@@ -40,18 +40,17 @@ const OF_SERVICE_BUS: [&str; 16] = [
 pub(super) fn of_queue(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
     let target = invoked.target(&Arrival::Queue(invoked.function))?;
     let body = invoked.body();
-    // The names are asked of the whole, for what a body has replaced is still there by its name.
-    let storage =
-        ["DequeueCount", "PopReceipt", "InsertionTime"].iter().any(|name| invoked.metadata.get(name).is_some())
-            && invoked.metadata.get("LockToken").is_none();
-    let message = if storage { of_storage(invoked, body) } else { of_service_bus(invoked, body) };
+    let metadata = Metadata::of(invoked.metadata, &body);
+    // By what only the host can have said.
+    let storage = OF_STORAGE.iter().any(|name| metadata.get(name).is_some());
+    say_replaced(invoked, &metadata, if storage { &OF_STORAGE } else { &OF_SERVICE_BUS });
+    let message = if storage { of_storage(invoked, &metadata, body) } else { of_service_bus(invoked, &metadata, body) };
     let tried = Tried { message: message.id.clone(), count: message.receive_count, storage };
     let service = if storage { "azure-storage-queue" } else { "azure-service-bus" };
     Ok(Deliveries { service, of: vec![Delivery { target, trigger: message.into(), tried: Some(tried) }] })
 }
 
-fn of_storage(invoked: &Invoked<'_>, body: String) -> QueueMessage {
-    let metadata = believed(invoked, &body, &OF_STORAGE);
+fn of_storage(invoked: &Invoked<'_>, metadata: &Metadata<'_>, body: String) -> QueueMessage {
     QueueMessage {
         queue: invoked.source.to_owned(),
         queue_id: invoked.source.to_owned(),
@@ -59,14 +58,13 @@ fn of_storage(invoked: &Invoked<'_>, body: String) -> QueueMessage {
         receipt_handle: metadata.text("PopReceipt").unwrap_or_default(),
         receive_count: metadata.text("DequeueCount").and_then(|count| count.parse().ok()).unwrap_or(1),
         sent_at_ms: metadata.text("InsertionTime").as_deref().and_then(epoch_ms),
-        attributes: attributes(&metadata, &OF_STORAGE),
+        attributes: attributes(metadata, &OF_STORAGE),
         body,
         ..QueueMessage::default()
     }
 }
 
-fn of_service_bus(invoked: &Invoked<'_>, body: String) -> QueueMessage {
-    let metadata = believed(invoked, &body, &OF_SERVICE_BUS);
+fn of_service_bus(invoked: &Invoked<'_>, metadata: &Metadata<'_>, body: String) -> QueueMessage {
     let group_id = metadata.text("SessionId");
     QueueMessage {
         queue: invoked.source.to_owned(),
@@ -78,8 +76,8 @@ fn of_service_bus(invoked: &Invoked<'_>, body: String) -> QueueMessage {
         fifo: group_id.is_some(),
         deduplication_id: metadata.text("MessageId"),
         sequence_number: metadata.text("SequenceNumber"),
-        message_attributes: properties(&metadata),
-        attributes: attributes(&metadata, &OF_SERVICE_BUS),
+        message_attributes: properties(metadata),
+        attributes: attributes(metadata, &OF_SERVICE_BUS),
         group_id,
         body,
         ..QueueMessage::default()
@@ -90,7 +88,8 @@ fn of_service_bus(invoked: &Invoked<'_>, body: String) -> QueueMessage {
 pub(super) fn of_topic(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
     let target = invoked.target(&Arrival::Topic(invoked.function))?;
     let body = invoked.body();
-    let metadata = believed(invoked, &body, &OF_SERVICE_BUS);
+    let metadata = Metadata::of(invoked.metadata, &body);
+    say_replaced(invoked, &metadata, &OF_SERVICE_BUS);
     let count = metadata.text("DeliveryCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let message = TopicMessage {
         topic: invoked.source.to_owned(),
@@ -105,14 +104,12 @@ pub(super) fn of_topic(invoked: &Invoked<'_>) -> Result<Deliveries, Failure> {
     Ok(Deliveries { service: "azure-service-bus", of: vec![Delivery { target, trigger: message.into(), tried }] })
 }
 
-/// What the host says of the message. What a member of the body hides is said once in the log.
-fn believed<'a>(invoked: &Invoked<'a>, body: &str, names: &[&str]) -> Metadata<'a> {
-    let metadata = Metadata::of(invoked.metadata, body);
+/// What a member of the body hides is said in the log.
+fn say_replaced(invoked: &Invoked<'_>, metadata: &Metadata<'_>, names: &[&str]) {
     if let Some(replaced) = metadata.replaced(names) {
         let message = "members of a message's body have taken the place of the host's metadata, which is unknown now";
         log_of(Level::Warn, invoked.id, invoked.function, message, Some(&replaced));
     }
-    metadata
 }
 
 fn attributes(metadata: &Metadata<'_>, names: &[&str]) -> BTreeMap<String, String> {
