@@ -36,11 +36,13 @@ Examples:
   cargo pikku package --target lambda --profile fast --json > packaged.json
   cargo pikku package --target lambda --profile small --lto thin
   cargo pikku package --target cloudflare
+  cargo pikku package --target azure
   cargo pikku package --target server
 
 The bundles are written to target/pikku/<target>, with <group>.proof.json, manifest.json and report.json; for Lambda
 <group>/bootstrap, <group>.zip and template.yaml, for Cloudflare <group>/ with worker.mjs, glue.mjs, bundle.wasm and
-wrangler.jsonc, which `wrangler deploy` takes as it is; for a server one program of all groups, named after the app, with
+wrangler.jsonc, which `wrangler deploy` takes as it is; for Azure <group>/ with handler, host.json and a function.json for each
+function, the same as <group>.zip, and main.bicep; for a server one program of all groups, named after the app, with
 Dockerfile, <app>.service and <app>.env.")]
     Package(PackageArgs),
     /// Run a group's bundle locally on one event
@@ -102,17 +104,18 @@ pub(crate) struct PackageArgs {
     /// Only this group; may be repeated
     #[arg(short, long = "group", value_name = "GROUP")]
     pub(crate) groups: Vec<String>,
-    /// The processor to build for (Lambda, server) [default: x86_64]
+    /// The processor to build for (Lambda, server; Azure has x86_64 alone) [default: x86_64]
     #[arg(long, value_enum)]
     pub(crate) arch: Option<Arch>,
-    /// The C library (Lambda, server): GLIBC as on the platform (gnu, through zig where it is found), or a static one (musl)
+    /// The C library (Lambda, Azure, server): GLIBC as on the platform (gnu, through zig where it is found), or a static one (musl)
     /// [default: gnu where it can be linked]
     #[arg(long, value_enum)]
     pub(crate) libc: Option<Libc>,
     /// Build Rust's standard library from its source (Cloudflare)
     #[arg(long)]
     pub(crate) build_std: bool,
-    /// What to optimise for [default: balanced for Lambda, small for Cloudflare, fast for a server]
+    /// What to optimise for [default: balanced for Lambda and Azure, small for Cloudflare, fast for a
+    /// server]
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
     /// What is optimised across crates while a bundle is linked
@@ -148,6 +151,8 @@ pub(crate) enum Platform {
     Lambda,
     /// Cloudflare Workers
     Cloudflare,
+    /// Azure Functions, custom handlers on the Flex Consumption plan
+    Azure,
     /// A plain server: one program of all groups
     Server,
 }
@@ -158,6 +163,7 @@ impl Platform {
         match self {
             Self::Lambda => "lambda",
             Self::Cloudflare => "cloudflare",
+            Self::Azure => "azure",
             Self::Server => "server",
         }
     }

@@ -33,7 +33,8 @@ impl fmt::Display for ScheduleProblem {
                 write!(f, "its {field} `{text}` is none of: {range}, lists, ranges and steps of them")
             }
             Self::BothDays => f.write_str(
-                "it restricts both the day of the month and the day of the week, and EventBridge takes only one of them",
+                "it restricts both the day of the month and the day of the week, which means either, and the platform cannot say \
+                 that",
             ),
             Self::UnclearDays => f.write_str(
                 "it restricts both the day of the month and the day of the week, one of them by a step of `*`, which is read \

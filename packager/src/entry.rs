@@ -23,6 +23,8 @@ pub(crate) enum Adapter {
         /// How long one call may take.
         timeout_ms: u32,
     },
+    /// A custom handler of Azure Functions.
+    Azure,
     /// A program that is a server.
     Server {
         /// The app's groups that are in it, under the name of the app.
@@ -49,7 +51,7 @@ pub(crate) fn add(
     let cargo = cargo_manifest(project, &name, &contracts, &adapter, sends(manifest, group));
     let source = source(project, manifest, group, &adapter);
     let file = match adapter {
-        Adapter::Lambda | Adapter::Server { .. } => "src/main.rs",
+        Adapter::Lambda | Adapter::Azure | Adapter::Server { .. } => "src/main.rs",
         Adapter::Cloudflare { .. } => "src/lib.rs",
     };
     let module = format!("//! The contracts of the bundle's functions.\n{}", contracts.source);
@@ -75,6 +77,7 @@ fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter:
     text.push_str(&match adapter {
         Adapter::Lambda => runtime_dependency(project, RuntimeCrate::Lambda, if sends { &["sqs"] } else { &[] }),
         Adapter::Cloudflare { .. } => runtime_dependency(project, RuntimeCrate::Cloudflare, &[]),
+        Adapter::Azure => runtime_dependency(project, RuntimeCrate::Azure, &[]),
         Adapter::Server { .. } => runtime_dependency(project, RuntimeCrate::Server, &[]),
     });
     if contracts.uses_validators {
@@ -109,6 +112,7 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapt
     let app = format!("{}::<Bundle>()", project.app);
     let run = match adapter {
         Adapter::Lambda => format!("fn main() -> std::process::ExitCode {{\n    pikku_lambda::run({app})\n}}"),
+        Adapter::Azure => format!("fn main() -> std::process::ExitCode {{\n    pikku_azure::run({app})\n}}"),
         Adapter::Server { .. } => format!("fn main() -> std::process::ExitCode {{\n    pikku_server::run({app})\n}}"),
         Adapter::Cloudflare { timeout_ms } => {
             format!("pikku_cloudflare::worker!(Bundle, {app}, timeout_ms = {timeout_ms});")
@@ -116,7 +120,7 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapt
     };
     let groups = match adapter {
         Adapter::Server { groups } => groups.clone(),
-        Adapter::Lambda | Adapter::Cloudflare { .. } => vec![group.name.clone()],
+        Adapter::Lambda | Adapter::Cloudflare { .. } | Adapter::Azure => vec![group.name.clone()],
     };
     format!(
         "//! The bundle `{group}`.\n

@@ -1,7 +1,8 @@
 //! Bundles for AWS Lambda: a program and a zip per group, and the template beside them.
 
 use crate::{
-    archive, budget,
+    archive::{self, Entry},
+    budget,
     cli::{Arch, PackageArgs},
     entry::Adapter,
     error::{Error, Finding},
@@ -73,7 +74,8 @@ fn init_budget_ms(settings: &Settings, group: &str) -> u32 {
 fn bundle(plan: &Plan, group: &Group, built: Built) -> Result<Packaged, Error> {
     let name = group.name.clone();
     let (bootstrap, proof) = plan.native(group, &built)?;
-    let zip = archive::zip(&bootstrap)?;
+    let entry = Entry { path: "bootstrap".to_owned(), bytes: bootstrap.clone(), executable: true };
+    let zip = archive::zip(&[entry])?;
     let bytes = bootstrap.len() as u64;
     let limit = budget::limit(&plan.project.settings.lambda.budget, &name);
     let crates = report::by_size(&proof);

@@ -3,10 +3,11 @@
 //! A run goes through these modules in order: `cli` is what was typed, `project` what Cargo knows of the app,
 //! `introspect` asks the app for its manifest, `check` finds what is wrong with it, `entry` and `contracts` write
 //! the bundles' entry crates into a `workspace`, `build` compiles them all at once, `lambda` (with `elf`, `archive` and
-//! `template`), `cloudflare` or `server` makes the bundles of the programs, with a `proof`, and `report` says what came of it.
+//! `template`), `cloudflare`, `azure` or `server` makes the bundles of the programs, with a `proof`, and `report` says what came of it.
 //! `package` is that order.
 
 mod archive;
+mod azure;
 mod budget;
 mod build;
 mod check;

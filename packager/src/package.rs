@@ -2,10 +2,10 @@
 //! module of the target.
 
 use crate::{
-    budget,
+    azure, budget,
     build::{Cargo, Progress},
     check::check,
-    cli::{Lto, PackageArgs, Platform, Profile},
+    cli::{Arch, Lto, PackageArgs, Platform, Profile},
     cloudflare, elf,
     entry::{self, Adapter},
     error::Error,
@@ -74,6 +74,9 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
     let misplaced = match args.target {
         Platform::Lambda | Platform::Server => args.build_std.then_some("--build-std"),
         Platform::Cloudflare => args.arch.map(|_| "--arch").or(args.libc.map(|_| "--libc")),
+        // Its plan has no other processors.
+        Platform::Azure if args.arch == Some(Arch::Arm64) => Some("--arch arm64"),
+        Platform::Azure => args.build_std.then_some("--build-std"),
     };
     if let Some(option) = misplaced {
         return Err(Error::Option { option, platform: args.target.name() });
@@ -81,6 +84,7 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
     match args.target {
         Platform::Lambda => lambda::package(args, talk),
         Platform::Cloudflare => cloudflare::package(args, talk),
+        Platform::Azure => azure::package(args, talk),
         Platform::Server => server::package(args, talk),
     }
 }

@@ -56,13 +56,13 @@ impl Profile {
     /// they count for more there; those of a server are started once.
     pub(crate) fn default_of(platform: Platform) -> Self {
         match platform {
-            Platform::Lambda => Self::Balanced,
+            Platform::Lambda | Platform::Azure => Self::Balanced,
             Platform::Cloudflare => Self::Small,
             Platform::Server => Self::Fast,
         }
     }
 
-    /// A panic unwinds on Lambda and on a server: one bad event must not cost the process, and with it a cold start or every
+    /// A panic unwinds on Lambda, on Azure and on a server: one bad event must not cost the process, and with it a cold start or every
     /// other request. Stable Rust cannot
     /// unwind on wasm, where the JavaScript around the bundle starts a new instance.
     fn settings(self, lto: Lto, platform: Platform) -> Settings {
@@ -72,7 +72,7 @@ impl Profile {
             Self::Fast => "3",
         };
         let panic = match platform {
-            Platform::Lambda | Platform::Server => "unwind",
+            Platform::Lambda | Platform::Azure | Platform::Server => "unwind",
             Platform::Cloudflare => "abort",
         };
         Settings { opt_level, lto: lto.name(), codegen_units: 1, panic }

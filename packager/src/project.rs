@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) lambda: LambdaSettings,
     /// What concerns Cloudflare Workers.
     pub(crate) cloudflare: CloudflareSettings,
+    /// What concerns Azure Functions.
+    pub(crate) azure: AzureSettings,
     /// What concerns the plain server.
     pub(crate) server: ServerSettings,
 }
@@ -134,6 +136,39 @@ pub(crate) struct CloudflareSettings {
 pub(crate) struct WorkerSettings {
     pub(crate) timeout_ms: Option<u32>,
     pub(crate) cpu_ms: Option<u32>,
+}
+
+/// `[package.metadata.pikku.azure]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AzureSettings {
+    /// The app's name in those of its function apps; the package's otherwise.
+    pub(crate) name: Option<String>,
+    /// How long a call may take.
+    pub(crate) timeout_s: Option<u32>,
+    /// The memory of an instance in MB.
+    pub(crate) memory_mb: Option<u32>,
+    /// The most instances of a function app.
+    pub(crate) max_instances: Option<u32>,
+    /// How many days logs are kept.
+    pub(crate) log_retention_days: Option<u32>,
+    /// The queues that are Service Bus's, by logical name; those that keep the order of messages are so anyhow.
+    pub(crate) service_bus: Vec<String>,
+    /// The most bytes of a program: by group, or for all under `default`.
+    pub(crate) budget: BTreeMap<String, Bytes>,
+    /// The values of variables.
+    pub(crate) vars: BTreeMap<String, String>,
+    /// The settings of single groups.
+    pub(crate) groups: BTreeMap<String, FunctionAppSettings>,
+}
+
+/// `[package.metadata.pikku.azure.groups.<group>]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FunctionAppSettings {
+    pub(crate) timeout_s: Option<u32>,
+    pub(crate) memory_mb: Option<u32>,
+    pub(crate) max_instances: Option<u32>,
 }
 
 /// A number of bytes: a number, or text such as `1.2 MB` or `600 kB` (decimal units, as elsewhere in reports).

@@ -40,7 +40,7 @@ pub(crate) struct GroupReport {
     /// What is deployed.
     #[serde(flatten)]
     pub(crate) artefact: Artefact,
-    /// The most bytes it may have: of the bootstrap on Lambda, of the gzipped whole on Cloudflare.
+    /// The most bytes it may have: of the program on Lambda and Azure, of the gzipped whole on Cloudflare.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) budget_bytes: Option<u64>,
     /// The functions in it.
@@ -72,6 +72,19 @@ pub(crate) enum Artefact {
         sha256: String,
         /// The SHA-256 of the zip.
         zip_sha256: String,
+    },
+    /// A custom handler in a zip, with what the Functions host reads of it.
+    Azure {
+        /// The bytes of the program.
+        bytes: u64,
+        /// The bytes of the zip.
+        zip_bytes: u64,
+        /// The SHA-256 of the program.
+        sha256: String,
+        /// The SHA-256 of the zip.
+        zip_sha256: String,
+        /// The names of the functions that the host calls, which are those of their folders.
+        host_functions: Vec<String>,
     },
     /// A program of several groups.
     Server {
@@ -192,9 +205,10 @@ impl GroupReport {
         notes: Vec<String>,
     ) -> Self {
         let bytes = match &artefact {
-            Artefact::Lambda { bytes, .. } | Artefact::Cloudflare { bytes, .. } | Artefact::Server { bytes, .. } => {
-                *bytes
-            }
+            Artefact::Lambda { bytes, .. }
+            | Artefact::Azure { bytes, .. }
+            | Artefact::Cloudflare { bytes, .. }
+            | Artefact::Server { bytes, .. } => *bytes,
         };
         Self {
             group: group.name.clone(),
@@ -213,7 +227,8 @@ impl GroupReport {
         let mut row = vec![self.group.clone(), self.functions.len().to_string(), self.services.len().to_string()];
         let budget = self.budget_bytes.map_or_else(|| "-".to_owned(), bytes);
         let hash = match &self.artefact {
-            Artefact::Lambda { bytes: size, zip_bytes, sha256, .. } => {
+            Artefact::Lambda { bytes: size, zip_bytes, sha256, .. }
+            | Artefact::Azure { bytes: size, zip_bytes, sha256, .. } => {
                 row.extend([bytes(*size), bytes(*zip_bytes), budget]);
                 sha256
             }

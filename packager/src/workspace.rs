@@ -33,6 +33,8 @@ pub(crate) enum RuntimeCrate {
     Lambda,
     /// The adapter to Cloudflare Workers.
     Cloudflare,
+    /// The adapter to Azure Functions.
+    Azure,
     /// The plain server.
     Server,
 }
@@ -43,6 +45,7 @@ impl RuntimeCrate {
             Self::Runtime => "pikku",
             Self::Lambda => "pikku-lambda",
             Self::Cloudflare => "pikku-cloudflare",
+            Self::Azure => "pikku-azure",
             Self::Server => "pikku-server",
         }
     }
@@ -53,6 +56,7 @@ impl RuntimeCrate {
             Self::Runtime => "",
             Self::Lambda => "../adapters/lambda",
             Self::Cloudflare => "../adapters/cloudflare",
+            Self::Azure => "../adapters/azure",
             Self::Server => "../adapters/server",
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! | variable | what |
 //! |---|---|
-//! | `PIKKU_BUNDLES` | a folder for each of `shop`, `echo`, `fixture` and `scenarios`, as `cargo pikku package` writes it; in `cloudflare` and `server`, the same for Workers and servers |
+//! | `PIKKU_BUNDLES` | a folder for each of `shop`, `echo`, `fixture` and `scenarios`, as `cargo pikku package` writes it; in `cloudflare`, `azure` and `server`, the same for Workers, function apps and servers |
 //! | `PIKKU_PACKAGER` | the `cargo-pikku` program |
 //! | `PIKKU_TOOLS` | the judges: `venv/bin/{sam,cfn-lint,ministack,python}`, `venv-moto/bin/{moto_server,python}`, `venv-zig/bin/cargo-zigbuild`, `aws-lambda-rie`, `npm/node_modules` |
 
@@ -19,7 +19,8 @@ mod sqs;
 
 pub use answer::Answer;
 pub use place::{
-    bundle, bundles, copy_folder, package, packager, path_with_zig, path_without_zig, repository, server, tool, worker,
+    azure, azure_bundles, bundle, bundles, copy_folder, package, packager, path_with_zig, path_without_zig, repository,
+    server, tool, worker,
 };
 pub use sqs::Sqs;
 

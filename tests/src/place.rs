@@ -24,6 +24,16 @@ pub fn worker(example: &str, group: &str) -> PathBuf {
     existing(variable("PIKKU_BUNDLES").join("cloudflare").join(example).join(group))
 }
 
+/// The bundle of a group for Azure Functions: a zip, as it is deployed.
+pub fn azure(example: &str, group: &str) -> PathBuf {
+    existing(azure_bundles(example).join(format!("{group}.zip")))
+}
+
+/// The folder of an example's bundles for Azure Functions.
+pub fn azure_bundles(example: &str) -> PathBuf {
+    existing(variable("PIKKU_BUNDLES").join("azure").join(example))
+}
+
 /// The program of an example's server.
 pub fn server(example: &str) -> PathBuf {
     existing(variable("PIKKU_BUNDLES").join("server").join(example).join(example))

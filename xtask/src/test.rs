@@ -22,6 +22,11 @@ const WORKERS: [((&str, &str), &[&str]); 4] = [
     (("scenarios", "tests/scenarios/app"), &["everywhere"]),
 ];
 
+/// The apps that the whole-system tests run as custom handlers of Azure Functions, each with its folder and the groups that
+/// are wanted; none for all of them.
+const AZURE: [((&str, &str), &[&str]); 3] =
+    [(SHOP, &["catalog"]), (("echo", "examples/echo"), &[]), (("scenarios", "tests/scenarios/app"), &["everywhere"])];
+
 /// The apps that the whole-system tests run as servers, each with its folder.
 const SERVERS: [(&str, &str); 2] = [("echo", "examples/echo"), ("scenarios", "tests/scenarios/app")];
 
@@ -34,8 +39,11 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     for app in APPS {
         package(places, steps, app)?;
     }
+    for (app, groups) in AZURE {
+        package_groups(places, steps, "azure", app, groups)?;
+    }
     for (app, groups) in WORKERS {
-        package_workers(places, steps, app, groups)?;
+        package_groups(places, steps, "cloudflare", app, groups)?;
     }
     for app in SERVERS {
         package_server(places, steps, app)?;
@@ -50,17 +58,18 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
             .limit(900)
             .run()
     })?;
-    for (platform, kinds) in CORPUS {
-        steps.run(&format!("event corpus of {platform}"), || corpus(places, platform, kinds))?;
+    for (platform, kinds, more) in CORPUS {
+        steps.run(&format!("event corpus of {platform}"), || corpus(places, platform, kinds, more))?;
     }
     Ok(())
 }
 
-/// The platforms of the corpus whose bundles show what they see on standard output, each with the arguments that choose
-/// its events. What Workers take from queues and schedules is a test of its own.
-const CORPUS: [(&str, &[&str]); 2] = [
-    ("lambda", &["--platform", "aws-lambda"]),
-    ("cloudflare", &["--platform", "cloudflare-workers", "--kind", "fetch"]),
+/// The platforms of the corpus, each with the arguments that choose its events, and those that hand one over. What Workers
+/// take from queues and schedules is a test of its own, for they show it elsewhere.
+const CORPUS: [(&str, &[&str], &[&str]); 3] = [
+    ("lambda", &["--platform", "aws-lambda"], &[]),
+    ("azure", &["--platform", "azure-functions"], &["--as", "{kind}"]),
+    ("cloudflare", &["--platform", "cloudflare-workers", "--kind", "fetch"], &[]),
 ];
 
 /// A cargo command on this workspace that finds the tools and the bundles.
@@ -92,21 +101,22 @@ pub(crate) fn package(places: &Places, steps: &mut Steps, (name, folder): (&str,
     })
 }
 
-/// Packages groups of an app for Cloudflare into the folder of bundles.
-fn package_workers(
+/// Packages groups of an app for a target into the folder of bundles.
+fn package_groups(
     places: &Places,
     steps: &mut Steps,
+    target: &str,
     (name, folder): (&str, &str),
     groups: &[&str],
 ) -> Result<(), Failure> {
-    steps.run(&format!("package {folder} for Cloudflare"), || {
+    steps.run(&format!("package {folder} for {target}"), || {
         Program::new(places.packager())
-            .args(["pikku", "package", "--target", "cloudflare"])
+            .args(["pikku", "package", "--target", target])
             .args(groups.iter().flat_map(|group| ["--group", group]))
             .arg("--manifest-path")
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
-            .arg(places.bundles.join("cloudflare").join(name))
+            .arg(places.bundles.join(target).join(name))
             .env("CARGO_TARGET_DIR", &places.target)
             .limit(1800)
             .run()
@@ -138,7 +148,7 @@ fn workspace_tests(places: &Places) -> Result<(), Failure> {
 }
 
 /// The corpus of platform events lies beside the repository where there is one.
-fn corpus(places: &Places, target: &str, chosen: &[&str]) -> Result<(), Failure> {
+fn corpus(places: &Places, target: &str, chosen: &[&str], more: &[&str]) -> Result<(), Failure> {
     let shared = places.root.join("../shared");
     let (checker, corpus) = (shared.join("corpus-check.py"), shared.join("corpus"));
     if !(checker.is_file() && corpus.is_dir()) {
@@ -153,6 +163,7 @@ fn corpus(places: &Places, target: &str, chosen: &[&str]) -> Result<(), Failure>
         .arg(places.packager())
         .args(invocation(target, &bundles(places, target, "echo"), "echo"))
         .args(["--event", "{event}"])
+        .args(more)
         .env("PIKKU_MINIFLARE", places.tools.join("npm/node_modules"))
         .limit(900)
         .run()

@@ -6,6 +6,7 @@
 //! console, after the word `ECHO`. It is the measure of an adapter: what a platform sent and what is shown must be the
 //! same.
 
+mod azure;
 pub mod log;
 pub mod message;
 pub mod record;

@@ -1,6 +1,7 @@
 //! Messages, runs and events.
 
 use crate::{
+    azure,
     log::{EchoLog, service_of, unexpected},
     time::rfc3339,
 };
@@ -23,6 +24,9 @@ fn attributes(attributes: &BTreeMap<String, MessageAttribute>) -> Value {
 #[pikku::function]
 pub async fn show_queue_message(call: &Call, log: &EchoLog) -> Result<(), Problem> {
     let message = call.queue().ok_or_else(|| unexpected(call))?;
+    if let Some(origin) = call.origin() {
+        return log.show(&azure::message(origin, message));
+    }
     match &message.content_type {
         Some(form) => log.show(&of_a_form(message, form)),
         None => log.show(&of_sqs(message)),
@@ -88,6 +92,9 @@ pub async fn show_notification(call: &Call, log: &EchoLog) -> Result<(), Problem
 #[pikku::function]
 pub async fn show_schedule(call: &Call, log: &EchoLog) -> Result<(), Problem> {
     let run = call.schedule().ok_or_else(|| unexpected(call))?;
+    if let Some(origin) = call.origin() {
+        return log.show(&azure::run(origin, run));
+    }
     if run.origin == "cloudflare" {
         return log.show(&json!({
             "source": "cloudflare-cron",
@@ -110,6 +117,9 @@ pub async fn show_schedule(call: &Call, log: &EchoLog) -> Result<(), Problem> {
 #[pikku::function]
 pub async fn show_event(call: &Call, log: &EchoLog) -> Result<(), Problem> {
     let event = call.event().ok_or_else(|| unexpected(call))?;
+    if let Some(origin) = call.origin() {
+        return log.show(&azure::event(origin, event));
+    }
     log.show(&json!({
         "source": event.source,
         "detail_type": event.detail_type,

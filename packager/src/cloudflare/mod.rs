@@ -22,7 +22,7 @@ mod wasm_bindgen;
 mod wrangler;
 
 pub(crate) use names::{binding, physical};
-pub(crate) use schedule::to_trigger;
+pub(crate) use schedule::{is_utc, to_trigger};
 
 use crate::{
     budget,

@@ -87,6 +87,13 @@ impl Bundles {
         Ok(LocalWorkers::bundle(self.dir.join(group)))
     }
 
+    /// The bundle of a group for the local Functions host: its folder, or its zip where there is only that.
+    pub(super) fn azure(&self, group: &str) -> Result<PathBuf, InvokeError> {
+        self.has(group)?;
+        let folder = self.dir.join(group);
+        Ok(if folder.join("host.json").is_file() { folder } else { self.dir.join(format!("{group}.zip")) })
+    }
+
     /// The program of the server that a group is in.
     pub(super) fn server(&self, group: &str) -> Result<PathBuf, InvokeError> {
         self.has(group)?;
@@ -154,7 +161,8 @@ impl Bundles {
                 }
                 let zip = path.extension() == Some(OsStr::new("zip")) && path.is_file();
                 let name = if zip { path.file_stem() } else { path.file_name() };
-                let bundle = zip || path.join("bootstrap").is_file();
+                let program = if self.platform == Platform::Azure { "host.json" } else { "bootstrap" };
+                let bundle = zip || path.join(program).is_file();
                 name.filter(|_| bundle).and_then(OsStr::to_str).map(str::to_owned)
             })
             .collect()

@@ -1,6 +1,7 @@
 //! Why nothing was invoked. That the function failed is no error here but its answer.
 
 use crate::error::Exit;
+use pikku_local_azure::{InvokeError as HostError, StartError as HostStartError};
 use pikku_local_lambda::StartError;
 use pikku_local_server::StartError as ServerStartError;
 use pikku_local_workers::{CallError, RequestError, StartError as WorkerStartError};
@@ -75,6 +76,10 @@ pub(crate) enum InvokeError {
     Worker(WorkerStartError),
     /// The server cannot be started here.
     Server(ServerStartError),
+    /// The custom handler cannot be started here.
+    Handler(HostStartError),
+    /// The Functions host did not hand the event over.
+    Host(HostError),
     /// The Worker's response did not come.
     Request(RequestError),
     /// The Worker did not get the event.
@@ -111,9 +116,13 @@ impl InvokeError {
             | Self::Runtime { .. }
             | Self::State { .. } => Exit::Io,
             Self::Worker(WorkerStartError::NoNode { .. } | WorkerStartError::NoMiniflare { .. }) => Exit::Tool,
-            Self::Worker(_) | Self::Server(_) | Self::Request(_) | Self::Call(_) | Self::NoAnswer { .. } => {
-                Exit::Platform
-            }
+            Self::Worker(_)
+            | Self::Server(_)
+            | Self::Handler(_)
+            | Self::Host(_)
+            | Self::Request(_)
+            | Self::Call(_)
+            | Self::NoAnswer { .. } => Exit::Platform,
             Self::Bundle(StartError::ForeignArchitecture { .. }) => Exit::Tool,
             Self::Bundle(StartError::Zip { .. } | StartError::NoBootstrap { .. }) => Exit::Platform,
             Self::Bundle(_) => Exit::Io,
@@ -135,7 +144,8 @@ impl InvokeError {
             Self::Worker(WorkerStartError::NoNode { .. } | WorkerStartError::NoMiniflare { .. }) => "PK7009",
             Self::Worker(_) => "PK7010",
             Self::Server(_) => "PK7012",
-            Self::Request(_) | Self::Call(_) | Self::NoAnswer { .. } => "PK7011",
+            Self::Handler(_) => "PK7013",
+            Self::Request(_) | Self::Call(_) | Self::Host(_) | Self::NoAnswer { .. } => "PK7011",
             Self::Print { .. } | Self::Runtime { .. } | Self::State { .. } => "PK6001",
         }
     }
@@ -157,6 +167,9 @@ impl InvokeError {
             }
             Self::Worker(why) => return why.hint(),
             Self::Server(_) => "what the server logged says why; `cargo pikku explain` takes its code".to_owned(),
+            Self::Handler(_) => {
+                "run `cargo pikku package --target azure` again, or see what the handler logged".to_owned()
+            }
             Self::NoAnswer { .. } => "give it more time with --timeout".to_owned(),
             Self::UnknownGroup { known, .. } => format!("the groups there are: {}", known.join(", ")),
             Self::UnknownExample { known, .. } if known.is_empty() => "the group has no wirings".to_owned(),
@@ -173,6 +186,7 @@ impl InvokeError {
             | Self::Runtime { .. }
             | Self::State { .. }
             | Self::Request(_)
+            | Self::Host(_)
             | Self::Call(_) => return None,
         })
     }
@@ -196,6 +210,8 @@ impl fmt::Display for InvokeError {
             Self::State { path, .. } => write!(f, "could not use {}", path.display()),
             Self::Worker(why) => why.fmt(f),
             Self::Server(why) => why.fmt(f),
+            Self::Handler(why) => why.fmt(f),
+            Self::Host(why) => why.fmt(f),
             Self::Request(why) => why.fmt(f),
             Self::Call(why) => write!(f, "the Worker did not get the event: {why}"),
             Self::NoAnswer { limit } => write!(f, "there was no answer within {} s", limit.as_secs_f64()),
@@ -214,6 +230,7 @@ impl std::error::Error for InvokeError {
             | Self::Runtime { source } => Some(source),
             Self::Worker(why) => why.source(),
             Self::Server(why) => why.source(),
+            Self::Handler(why) => why.source(),
             Self::Request(why) => why.source(),
             // It stands in the message itself; its own source does not.
             Self::Bundle(why) => why.source(),
@@ -231,6 +248,18 @@ impl From<StartError> for InvokeError {
 impl From<ServerStartError> for InvokeError {
     fn from(why: ServerStartError) -> Self {
         Self::Server(why)
+    }
+}
+
+impl From<HostStartError> for InvokeError {
+    fn from(why: HostStartError) -> Self {
+        Self::Handler(why)
+    }
+}
+
+impl From<HostError> for InvokeError {
+    fn from(why: HostError) -> Self {
+        Self::Host(why)
     }
 }
 

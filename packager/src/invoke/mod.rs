@@ -4,6 +4,7 @@
 //! answer or a report of its error, and everything else on stderr. Nothing is built, and Cargo is asked only where the
 //! bundles are not to be found without it, so that a call costs little more than the bundle's own start.
 
+mod azure;
 mod bundles;
 mod error;
 mod lambda;
@@ -14,8 +15,9 @@ mod worker_examples;
 mod workers;
 
 use crate::cli::Platform;
-use clap::Args;
+use clap::{Args, ValueEnum};
 pub(crate) use error::InvokeError;
+use pikku_local_azure::Trigger;
 use std::{
     io::{self, IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -38,6 +40,9 @@ Examples:
   cargo pikku invoke --target cloudflare --group orders --queue orders-placed -d '{\"order\":7}' -d '{\"order\":8}'
   cargo pikku invoke --target cloudflare --group reports --cron '0 3 * * *'
   cargo pikku invoke --target server --group orders /orders/7
+  cargo pikku invoke --target azure --group orders /orders/7
+  cargo pikku invoke --target azure --group orders --queue orders-placed -d '{\"order\":7}'
+  cargo pikku invoke --target azure --group orders --event payload.json --as queue
 
 The answer goes to stdout with exit code 0, a report of an error with exit code 1; logs go to stderr.
 Package the group first: the bundle that `cargo pikku package` wrote is what runs. Workers run in workerd, which comes with
@@ -58,18 +63,21 @@ pub(crate) struct InvokeArgs {
     pub(crate) group: String,
     #[command(flatten)]
     pub(crate) event: EventArgs,
-    /// The method of the request [default: POST with -d, else GET] (Cloudflare, server)
+    /// The method of the request [default: POST with -d, else GET] (Cloudflare, Azure, server)
     #[arg(short = 'X', long = "request", value_name = "METHOD", conflicts_with_all = NO_REQUEST)]
     pub(crate) method: Option<String>,
-    /// A header of the request; may be repeated (Cloudflare, server)
+    /// A header of the request; may be repeated (Cloudflare, Azure, server)
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header,
           conflicts_with_all = NO_REQUEST)]
     pub(crate) headers: Vec<(String, String)>,
     /// The body of the request, or a message of the queue (JSON, else text); @FILE for that of a file; repeated, the body's
-    /// parts or the batch's messages (Cloudflare, server)
+    /// parts or the batch's messages (Cloudflare, Azure, server)
     #[arg(short = 'd', long = "data", value_name = "DATA",
           conflicts_with_all = ["event", "cron", "example", "list_examples"])]
     pub(crate) data: Vec<String>,
+    /// Deliver the event to the group's function of that trigger, whatever function it names (Azure)
+    #[arg(long = "as", value_enum, value_name = "TRIGGER", requires = "event")]
+    pub(crate) deliver_as: Option<DeliverAs>,
     /// Print the example instead of sending it
     #[arg(long, conflicts_with_all = ["event", "list_examples", "url", "queue", "cron"])]
     pub(crate) print: bool,
@@ -97,13 +105,13 @@ pub(crate) struct InvokeArgs {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct EventArgs {
-    /// The path of a request, or its whole URL (Cloudflare, server)
+    /// The path of a request, or its whole URL (Cloudflare, Azure, server)
     #[arg(value_name = "PATH|URL")]
     pub(crate) url: Option<String>,
-    /// A batch of this queue, with a message for each -d (Cloudflare)
+    /// Messages of this queue, one for each -d: a batch, or on Azure one after the other (Cloudflare, Azure)
     #[arg(long, value_name = "QUEUE", requires = "data")]
     pub(crate) queue: Option<String>,
-    /// The schedule of this expression (Cloudflare)
+    /// The schedule of this expression (Cloudflare, Azure)
     #[arg(long, visible_alias = "scheduled", value_name = "EXPRESSION")]
     pub(crate) cron: Option<String>,
     /// The file whose bytes are the event; - for stdin
@@ -142,11 +150,45 @@ fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// What sets a function of Azure off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeliverAs {
+    /// An HTTP trigger
+    Http,
+    /// A storage queue's
+    Queue,
+    /// A timer
+    Timer,
+    /// Event Grid's
+    EventGrid,
+    /// Service Bus's
+    ServiceBus,
+    /// Event Hubs'
+    EventHub,
+}
+
+impl DeliverAs {
+    fn trigger(self) -> Trigger {
+        match self {
+            Self::Http => Trigger::Http,
+            Self::Queue => Trigger::Queue,
+            Self::Timer => Trigger::Timer,
+            Self::EventGrid => Trigger::EventGrid,
+            Self::ServiceBus => Trigger::ServiceBus,
+            Self::EventHub => Trigger::EventHub,
+        }
+    }
+}
+
 /// Runs `invoke`.
 pub(crate) fn run(args: &InvokeArgs) -> Result<ExitCode, InvokeError> {
+    if args.deliver_as.is_some() && args.target != Platform::Azure {
+        return Err(InvokeError::Option { option: "--as", platform: args.target.name() });
+    }
     match args.target {
         Platform::Lambda => lambda::run(args),
         Platform::Cloudflare => workers::run(args),
+        Platform::Azure => azure::run(args),
         Platform::Server => server::run(args),
     }
 }

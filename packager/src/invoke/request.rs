@@ -6,8 +6,26 @@ use pikku_local_workers::{Request, Response};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
+/// The parts of a request.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) method: String,
+    /// The path with the query, as it is sent.
+    pub(super) target: String,
+    pub(super) authority: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
 /// The request that the command line describes; `data` is what was given with `-d`.
 pub(super) fn request(args: &InvokeArgs, data: &[Vec<u8>]) -> Result<Request, InvokeError> {
+    let Parts { method, target, authority, headers, body } = parts(args, data)?;
+    let request = Request::new(method, target).header("Host", authority).body(body);
+    Ok(headers.into_iter().fold(request, |request, (name, value)| request.header(name, value)))
+}
+
+/// The same in parts.
+pub(super) fn parts(args: &InvokeArgs, data: &[Vec<u8>]) -> Result<Parts, InvokeError> {
     let url = args.event.url.as_deref().unwrap_or("/");
     let (authority, target) = if url.starts_with('/') {
         ("localhost", url.to_owned())
@@ -18,8 +36,13 @@ pub(super) fn request(args: &InvokeArgs, data: &[Vec<u8>]) -> Result<Request, In
     if method.is_empty() || target.contains(['\r', '\n', ' ']) || method.contains(|c: char| !c.is_ascii_graphic()) {
         return Err(InvokeError::Form { reason: format!("`{method} {target}` is no line of a request") });
     }
-    let request = Request::new(method, target).header("Host", authority).body(data.join(&b'&'));
-    Ok(args.headers.iter().fold(request, |request, (name, value)| request.header(name, value)))
+    Ok(Parts {
+        method: method.to_owned(),
+        target,
+        authority: authority.to_owned(),
+        headers: args.headers.clone(),
+        body: data.join(&b'&'),
+    })
 }
 
 /// Data from the command line, or from the file that it names.
@@ -32,9 +55,14 @@ pub(super) fn given(data: &str) -> Result<Vec<u8>, InvokeError> {
 
 /// A response in the form that it has on every target.
 pub(super) fn answer(response: &Response) -> Value {
+    view(response.status, &response.headers, &response.body)
+}
+
+/// The same of its parts.
+pub(super) fn view(status: u16, given: &[(String, String)], body: &[u8]) -> Value {
     let mut headers = Map::new();
     let mut cookies = Vec::new();
-    for (name, value) in &response.headers {
+    for (name, value) in given {
         if name == "set-cookie" {
             cookies.push(json!(value));
             continue;
@@ -49,12 +77,11 @@ pub(super) fn answer(response: &Response) -> Value {
             }
         }
     }
-    let (body, encoded) = match std::str::from_utf8(&response.body) {
+    let (body, encoded) = match std::str::from_utf8(body) {
         Ok(text) => (text.to_owned(), false),
-        Err(_) => (BASE64_STANDARD.encode(&response.body), true),
+        Err(_) => (BASE64_STANDARD.encode(body), true),
     };
-    let mut answer =
-        json!({"statusCode": response.status, "headers": headers, "body": body, "isBase64Encoded": encoded});
+    let mut answer = json!({"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": encoded});
     if !cookies.is_empty() {
         answer["cookies"] = cookies.into();
     }

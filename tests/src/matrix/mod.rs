@@ -3,6 +3,7 @@
 //! Scenarios are files, `tests/scenarios/*.yaml`; the app that they call is beside them. What a scenario does not say of an
 //! answer is what the first target answers, so that all agree on all of it.
 
+mod azure;
 mod in_process;
 mod judge;
 mod lambda;
@@ -33,10 +34,11 @@ use std::{
 pub const PRIVATE: &str = "private-5f0c9e3ab1";
 
 /// The targets. The first is what the others are compared with.
-pub const TARGETS: [Entry; 4] = [
+pub const TARGETS: [Entry; 5] = [
     Entry::of::<in_process::InProcess>(),
     Entry::of::<lambda::Lambda>(),
     Entry::of::<workers::Workers>(),
+    Entry::of::<azure::Azure>(),
     Entry::of::<server::Server>(),
 ];
 

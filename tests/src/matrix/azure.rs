@@ -1,0 +1,76 @@
+use super::{
+    PRIVATE,
+    scenario::{Message, Request, Time},
+    target::{Answer, Settled, Target},
+};
+use crate::azure;
+use pikku_local_azure::{
+    Invocation, LocalAzure, Logs, RawInvocation,
+    events::{End, QueueMessage},
+};
+use serde_json::json;
+
+/// The custom handler in the local Functions host. Requests are proxied, all else comes as payloads.
+#[derive(Debug)]
+pub(super) struct Azure(LocalAzure);
+
+impl Target for Azure {
+    const NAME: &'static str = "azure";
+
+    async fn start(group: &str) -> Result<Self, String> {
+        let host = LocalAzure::bundle(azure("scenarios", group))
+            .logs(Logs::Captured)
+            // A failed message is not handed over again: the scenarios say how often it was.
+            .env("AzureFunctionsJobHost__extensions__queues__maxDequeueCount", "1")
+            // Where the queues are, as the deployment says it.
+            .env("Queues", "UseDevelopmentStorage=true")
+            .env(scenarios::PRIVATE_VARIABLE, PRIVATE);
+        let host = host.start().await.map_err(|why| why.to_string())?;
+        match host.refused() {
+            [] => Ok(Self(host)),
+            refused => Err(format!("the host does not take {refused:?}")),
+        }
+    }
+
+    async fn http(&self, request: &Request) -> Result<Answer, String> {
+        let sent = pikku_local_azure::Request::new(&request.method, request.target()).body(request.body.clone());
+        let sent = request.headers.iter().fold(sent, |sent, (name, value)| sent.header(name, value));
+        let response = self.0.http(sent).await.map_err(|why| why.to_string())?;
+        Ok(Answer::new(response.status, response.headers, response.body))
+    }
+
+    async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
+        let mut settled = Vec::with_capacity(messages.len());
+        for Message { body, attempt } in messages {
+            let mut message = QueueMessage::text(body);
+            message.dequeue_count = *attempt;
+            let handled = self.0.queue(&format!("queue-{queue}"), message).await.map_err(|why| why.to_string())?;
+            settled.push(match handled.end {
+                End::Deleted => Settled::Done,
+                _ => Settled::Failed(handled.attempts.iter().map(told).collect()),
+            });
+        }
+        Ok(settled)
+    }
+
+    async fn schedule(&self, schedule: &str, time: &Time) -> Result<Settled, String> {
+        let status = json!({"Last": time.text, "Next": time.text, "LastUpdated": time.text});
+        let timer = json!({"Schedule": {"AdjustForDST": true}, "ScheduleStatus": status, "IsPastDue": false});
+        let function = format!("cron-{schedule}");
+        let sys =
+            json!({"MethodName": function, "UtcNow": time.text, "RandGuid": "00000000-0000-4000-8000-000000000000"});
+        let payload = json!({"Data": {"timer": timer}, "Metadata": {"sys": sys}});
+        // Once: the host's policy would try a failed run again.
+        let raw = RawInvocation::new(&function, payload.to_string());
+        let ran = self.0.invoke(raw, None).await.map_err(|why| why.to_string())?;
+        Ok(if ran.succeeded() { Settled::Done } else { Settled::Failed(told(&ran)) })
+    }
+
+    async fn log(&self) -> Vec<String> {
+        self.0.logs()
+    }
+}
+
+fn told(invocation: &Invocation) -> String {
+    invocation.view().to_string()
+}
