@@ -47,10 +47,14 @@ pub(crate) enum Unit {
     Instructions,
     /// Bytes.
     Bytes,
+    /// Microseconds of CPU time.
+    Microseconds,
     /// Milliseconds of CPU time.
     Milliseconds,
     /// Seconds of CPU time.
     Seconds,
+    /// How many in a second, by the clock on the wall.
+    PerSecond,
 }
 
 /// A subject and its values, one a column.
@@ -103,9 +107,9 @@ impl Unit {
     /// A value as people read it.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
-            Self::Instructions | Self::Bytes => thousands(value.round() as u64),
+            Self::Instructions | Self::Bytes | Self::PerSecond => thousands(value.round() as u64),
             Self::Milliseconds => format!("{value:.2}"),
-            Self::Seconds => format!("{value:.1}"),
+            Self::Microseconds | Self::Seconds => format!("{value:.1}"),
         }
     }
 
@@ -114,8 +118,10 @@ impl Unit {
         match self {
             Self::Instructions => "instructions",
             Self::Bytes => "bytes",
+            Self::Microseconds => "µs of CPU",
             Self::Milliseconds => "ms of CPU",
             Self::Seconds => "s of CPU",
+            Self::PerSecond => "per second",
         }
     }
 }

@@ -26,7 +26,7 @@ use std::{
 };
 
 /// The benchmarks by name, in the order of the page.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "size",
     "start",
     "post",
@@ -38,6 +38,7 @@ const NAMES: [&str; 12] = [
     "workers-size",
     "workers-cpu",
     "workers-package",
+    "queue",
     "profiles",
 ];
 
@@ -121,6 +122,7 @@ fn measure(bench: &Bench, name: &str) -> Result<Table, Failure> {
         "workers-size" => bench.workers_size(),
         "workers-cpu" => bench.workers_cpu(),
         "workers-package" => bench.workers_package(),
+        "queue" => bench.queue(),
         "profiles" => bench.profiles(),
         other => Err(Failure::answer("bench", format!("there is no benchmark `{other}`"))),
     }

@@ -180,6 +180,13 @@ impl Programs {
         Ok(self.peers.get_or_init(|| dir).join(name))
     }
 
+    /// Keeps a cargo command from the network, where that is asked for.
+    pub(crate) fn stay_offline(&self, command: &mut Command) {
+        if self.offline {
+            command.arg("--offline");
+        }
+    }
+
     fn written_profile(&self) -> Result<Settings, Failure> {
         let path = self.work.join("hello/pikku/build/lambda/Cargo.toml");
         let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
