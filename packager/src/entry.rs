@@ -6,7 +6,7 @@ use crate::{
     project::Project,
     workspace::{RuntimeCrate, Workspace, app_dependency, package_table, runtime_dependency},
 };
-use pikku_manifest::{Group, Manifest, Need};
+use pikku_manifest::{Group, Manifest, Need, Wiring, WiringKind};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// The version of `jsonschema` whose macro the contracts are written for; the runtime reports its errors.
@@ -48,7 +48,7 @@ pub(crate) fn add(
     let functions = manifest.functions_of(group);
     let contracts = contracts(functions.iter().copied());
     let name = package_name(&group.name);
-    let cargo = cargo_manifest(project, &name, &contracts, &adapter, sends(manifest, group));
+    let cargo = cargo_manifest(project, &name, &contracts, &adapter, &features(&adapter, manifest, group));
     let source = source(project, manifest, group, &adapter);
     let file = match adapter {
         Adapter::Lambda | Adapter::Azure | Adapter::Server { .. } => "src/main.rs",
@@ -65,7 +65,24 @@ fn sends(manifest: &Manifest, group: &Group) -> bool {
     needs.any(|need| matches!(need, Need::SendToQueue(_)))
 }
 
-fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter: &Adapter, sends: bool) -> String {
+/// Whether a plain server needs a store for the group's queues and schedules.
+pub(crate) fn keeps(manifest: &Manifest, group: &Group) -> bool {
+    let fed = |wiring: &Wiring| matches!(wiring.kind, WiringKind::Queue(_) | WiringKind::Cron(_));
+    sends(manifest, group) || group.wirings.iter().any(fed)
+}
+
+/// What of the adapter a bundle needs, so that it holds no more.
+fn features(adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
+    let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
+    let chosen = match adapter {
+        Adapter::Lambda => vec![("sqs", sends(manifest, group))],
+        Adapter::Server { .. } => vec![("sqlite", keeps(manifest, group)), ("schedules", runs)],
+        _ => vec![],
+    };
+    chosen.into_iter().filter(|(_, needed)| *needed).map(|(name, _)| name).collect()
+}
+
+fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter: &Adapter, chosen: &[&str]) -> String {
     let mut text = package_table(name);
     if let Adapter::Cloudflare { .. } = adapter {
         text.push_str("\n[lib]\ncrate-type = [\"cdylib\"]\n");
@@ -75,10 +92,10 @@ fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter:
     let features: &[&str] = if contracts.uses_validators { &["jsonschema"] } else { &[] };
     text.push_str(&runtime_dependency(project, RuntimeCrate::Runtime, features));
     text.push_str(&match adapter {
-        Adapter::Lambda => runtime_dependency(project, RuntimeCrate::Lambda, if sends { &["sqs"] } else { &[] }),
-        Adapter::Cloudflare { .. } => runtime_dependency(project, RuntimeCrate::Cloudflare, &[]),
-        Adapter::Azure => runtime_dependency(project, RuntimeCrate::Azure, &[]),
-        Adapter::Server { .. } => runtime_dependency(project, RuntimeCrate::Server, &[]),
+        Adapter::Lambda => runtime_dependency(project, RuntimeCrate::Lambda, chosen),
+        Adapter::Cloudflare { .. } => runtime_dependency(project, RuntimeCrate::Cloudflare, chosen),
+        Adapter::Azure => runtime_dependency(project, RuntimeCrate::Azure, chosen),
+        Adapter::Server { .. } => runtime_dependency(project, RuntimeCrate::Server, chosen),
     });
     if contracts.uses_validators {
         let _ = writeln!(

@@ -147,7 +147,7 @@ pub(crate) fn runtime_dependency(project: &Project, krate: RuntimeCrate, feature
         }
         RuntimeSource::Git { url, revision } => format!("git = {url:?}, rev = {revision:?}"),
     };
-    format!("{} = {{ {source}{features} }}\n", krate.name())
+    format!("{} = {{ {source}, default-features = false{features} }}\n", krate.name())
 }
 
 /// A path as a member of the generated workspace writes it: through the link where it leads there.

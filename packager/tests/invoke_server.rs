@@ -25,6 +25,9 @@ fn server() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     eprintln!("{}", json!({"message": format!("listening on http://{address}")}));
+    for (id, outcome) in [("1", "done"), ("2", "failed")] {
+        eprintln!("{}", json!({"message": "handled", "queue": "jobs", "id": id, "receives": 1, "outcome": outcome}));
+    }
     for stream in listener.incoming() {
         let mut stream = stream.expect("a connection");
         let octets = request(&mut stream);
@@ -60,8 +63,13 @@ fn packaged() -> TempDir {
     let report = json!({"report_version": 1, "groups": [{"group": "shop", "groups": ["orders", "catalog"]}]});
     fs::write(folder.path().join("report.json"), report.to_string()).expect("a report");
     let program = std::env::current_exe().expect("the test's own path");
-    let script =
-        format!("#!/bin/sh\nexec '{}' server --exact --nocapture --test-threads=1 >/dev/null\n", program.display());
+    // With arguments it looks after its queues.
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = queues ] && echo '{{\"ids\":[\"1\",\"2\"]}}' && exit 0\n\
+         [ \"$1\" = schedules ] && echo 'no such schedule' >&2 && exit 3\n\
+         exec '{}' server --exact --nocapture --test-threads=1 >/dev/null\n",
+        program.display()
+    );
     fs::write(folder.path().join("shop"), script).expect("a program");
     fs::set_permissions(folder.path().join("shop"), fs::Permissions::from_mode(0o755)).expect("a mode");
     folder
@@ -110,6 +118,15 @@ fn octets_are_sent_as_they_are() {
 }
 
 #[test]
+fn messages_are_acknowledged_or_to_be_tried_again() {
+    let folder = packaged();
+    let output = invoke(&folder, "echoes", &["--group", "orders", "--queue", "jobs", "-d", "{}", "-d", "[]"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), json!({"acknowledged": ["1"], "retried": ["2"]})));
+    // What is sent is kept beside the bundles.
+    assert!(folder.path().join(".state").is_dir());
+}
+
+#[test]
 fn mistakes_have_a_code() {
     let folder = packaged();
     let of = |role: &str, args: &[&str]| {
@@ -121,6 +138,11 @@ fn mistakes_have_a_code() {
     assert!(code == Some(7) && text.contains("error[PK7012]: ") && text.contains("exit code 3"), "{code:?} {text}");
     let (code, text) = of("echoes", &["--group", "shop", "/"]);
     assert!(code == Some(2) && text.contains("error[PK7002]: ") && text.contains("catalog, orders"), "{code:?} {text}");
-    let (code, text) = of("echoes", &["--group", "orders", "--cron", "0 3 * * *"]);
-    assert!(code == Some(2) && text.contains("error[PK1005]: --cron has no meaning"), "{code:?} {text}");
+    let (code, text) = of("echoes", &["--group", "orders", "--memory", "256", "/"]);
+    assert!(code == Some(2) && text.contains("error[PK1005]: --memory has no meaning"), "{code:?} {text}");
+    let (code, text) = of("echoes", &["--group", "orders", "--cron", "nightly"]);
+    assert!(
+        code == Some(7) && text.contains("error[PK7012]: ") && text.contains("no such schedule"),
+        "{code:?} {text}"
+    );
 }

@@ -5,7 +5,7 @@ mod kinds;
 mod registry;
 mod selection;
 
-use crate::{Middleware, service::Plan};
+use crate::{Cron, Middleware, Queue, service::Plan, wiring::Source};
 pub use group::{Group, Groups};
 pub use kinds::Kinds;
 pub(crate) use registry::{Endpoint, Registry, RouteWiring, SourceKind, SourceWiring, Wired};
@@ -46,6 +46,22 @@ impl<S: Selection> App<S> {
             let _ = wire(Groups::new(&mut self));
         }
         self
+    }
+
+    /// The queues that functions of the selection are wired to, by their logical names. Those that take any queue have none.
+    pub fn queues(&self) -> impl Iterator<Item = (&'static str, Queue)> {
+        self.registry.sources.iter().filter_map(|wiring| match wiring.kind {
+            SourceKind::Queue(Source::Named(name), queue) => Some((name, queue)),
+            _ => None,
+        })
+    }
+
+    /// The schedules that functions of the selection are wired to, by their logical names. Those that take any have none.
+    pub fn schedules(&self) -> impl Iterator<Item = (&'static str, Cron)> {
+        self.registry.sources.iter().filter_map(|wiring| match wiring.kind {
+            SourceKind::Cron(Source::Named(name), cron) => Some((name, cron)),
+            _ => None,
+        })
     }
 
     /// Adds a middleware around every call of every transport; the first added is the outermost.

@@ -95,7 +95,7 @@ pub use schemars;
 pub use service::{Message, Need, Service};
 pub use session::Session;
 pub use validation::{Contract, ContractMissing, Decode, Field};
-pub use wiring::{Bucket, Cron, EventPattern, Queue, Stream, Table, Topic, WebSocket};
+pub use wiring::{Bucket, Cron, EventPattern, Misfire, Overlap, Queue, Stream, Table, Topic, WebSocket};
 
 /// What the macros' output names and nobody else should.
 #[doc(hidden)]

@@ -31,14 +31,22 @@ impl Source {
 
 /// How a queue's messages are handed over. Each message of a batch is a call of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Queue {
-    pub(crate) batch: u32,
-    pub(crate) batch_window_s: u32,
-    pub(crate) retries: u32,
-    pub(crate) visibility_timeout_s: Option<u32>,
-    pub(crate) fifo: bool,
-    pub(crate) concurrency: Option<u32>,
-    pub(crate) retry_delay_s: Option<u32>,
+    /// The most messages that are handed over at once.
+    pub batch: u32,
+    /// How many seconds the platform may wait to fill a batch.
+    pub batch_window_s: u32,
+    /// How often a failed message is tried again.
+    pub retries: u32,
+    /// How many seconds a message is hidden while it is worked on.
+    pub visibility_timeout_s: Option<u32>,
+    /// Whether messages of one group are handled in order.
+    pub fifo: bool,
+    /// The most batches that are worked on at the same time.
+    pub concurrency: Option<u32>,
+    /// How many seconds a message waits after its first failure.
+    pub retry_delay_s: Option<u32>,
 }
 
 impl Default for Queue {
@@ -107,19 +115,51 @@ impl Queue {
     }
 }
 
+/// What becomes of runs whose time passed while no instance of the app was there to see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Misfire {
+    /// They are left out.
+    Skip,
+    /// The last of them is made up for.
+    #[default]
+    Once,
+    /// All are made up for, the oldest first, up to a hundred.
+    All,
+}
+
+/// What becomes of a run that is due while an earlier one of the same schedule is not over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// They run side by side.
+    #[default]
+    Allow,
+    /// It waits for the earlier one.
+    Queue,
+    /// It is left out.
+    Skip,
+}
+
 /// A schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cron {
-    pub(crate) expression: &'static str,
+    /// Five fields (POSIX `crontab`); empty for any schedule.
+    pub expression: &'static str,
     pub(crate) name: Option<&'static str>,
-    pub(crate) time_zone: &'static str,
+    /// The IANA time zone of the expression.
+    pub time_zone: &'static str,
+    /// What becomes of runs whose time passed while no instance was there.
+    pub misfire: Misfire,
+    /// What becomes of a run that is due while an earlier one is not over.
+    pub overlap: Overlap,
     pub(crate) any: bool,
 }
 
 impl Cron {
     /// Five fields: minute, hour, day of month, month, day of week (POSIX `crontab`). In UTC, named after the function.
     pub fn new(expression: &'static str) -> Self {
-        Self { expression, name: None, time_zone: "UTC", any: false }
+        let (misfire, overlap) = (Misfire::default(), Overlap::default());
+        Self { expression, name: None, time_zone: "UTC", misfire, overlap, any: false }
     }
 
     /// Any schedule.
@@ -137,6 +177,22 @@ impl Cron {
     #[must_use]
     pub fn time_zone(self, zone: &'static str) -> Self {
         Self { time_zone: zone, ..self }
+    }
+
+    /// What becomes of runs whose time passed while no instance of the app was there: [`Misfire::Once`] unless it is said.
+    ///
+    /// It is the plain server's to decide. EventBridge runs what it missed within a day, Cloudflare and Azure do as they do.
+    #[must_use]
+    pub fn misfire(self, misfire: Misfire) -> Self {
+        Self { misfire, ..self }
+    }
+
+    /// What becomes of a run that is due while an earlier one is not over: [`Overlap::Allow`] unless it is said.
+    ///
+    /// It is the plain server's to decide; the other platforms let them run side by side.
+    #[must_use]
+    pub fn overlap(self, overlap: Overlap) -> Self {
+        Self { overlap, ..self }
     }
 }
 

@@ -30,7 +30,7 @@ enum Entry {
 #[derive(Debug, pikku::Error)]
 enum OrderError {
     /// It could not be handed on.
-    #[pikku(status = 503)]
+    #[pikku(status = 503, detail = "{0}")]
     NotHandedOn(SendError),
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, AppService, ClientAddress, Limits,
-    health::Health,
+    health::{Health, Readiness},
     pulse::{Beat, Pulse, Seen},
     request::forwarded,
 };
@@ -51,6 +51,16 @@ impl Connections {
         let http = http(service.limits(), Tracked(tasks.clone()));
         let (stopping, ended) = (CancellationToken::new(), CancellationToken::new());
         Self { service, health, proxies, http, tasks, stopping, ended }
+    }
+
+    fn readiness(&self) -> Readiness {
+        if self.stopping.is_cancelled() {
+            Readiness::Stopping
+        } else if self.service.are_queues_available() {
+            Readiness::Ready
+        } else {
+            Readiness::QueuesAway
+        }
     }
 
     /// Answers what comes over a connection, until it ends.
@@ -128,8 +138,7 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
         let client = forwarded(request.headers(), shared.proxies).unwrap_or(client);
         request.extensions_mut().insert(client);
         Box::pin(async move {
-            let stopping = shared.stopping.is_cancelled();
-            let health = shared.health.answer(request.method(), request.uri().path(), stopping);
+            let health = shared.health.answer(request.method(), request.uri().path(), shared.readiness());
             let response = match health {
                 Some(response) => response,
                 None => shared.service.clone().answer(request).await,

@@ -24,6 +24,9 @@ pub enum ServeError {
     },
     /// The app could not start.
     App(StartError),
+    /// The store of the queues cannot be used.
+    #[cfg(feature = "engines")]
+    Queues(pikku_engines::EngineError),
     /// The system refuses what every server needs.
     Process {
         /// What could not be done.
@@ -57,16 +60,23 @@ impl ServeError {
             Self::Address { .. } => "PK8002",
             Self::Setting { .. } => "PK8003",
             Self::App(_) => "PK8004",
+            #[cfg(feature = "engines")]
+            Self::Queues(why) => why.code(),
             Self::Process { .. } => "PK8005",
         }
     }
 
-    /// The exit code of a program that ends because of it: 2 for a wrong setting, 3 for an app that cannot start, 8 for
-    /// what the system refuses.
+    /// The exit code of a program that ends because of it: 2 for a wrong setting, 3 for an app that cannot start and a store
+    /// that has to be mended, 8 for what the system refuses and a store that may come back.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Setting { .. } => 2,
             Self::App(_) => 3,
+            // What is there as it is today is there tomorrow.
+            #[cfg(feature = "engines")]
+            Self::Queues(why) if !why.is_retryable() => 3,
+            #[cfg(feature = "engines")]
+            Self::Queues(_) => 8,
             Self::Address { .. } | Self::Process { .. } => 8,
         }
     }
@@ -82,6 +92,8 @@ impl ServeError {
                  take a privilege"
             }
             Self::Setting { .. } => "set the variable to what it takes, or take it away",
+            #[cfg(feature = "engines")]
+            Self::Queues(why) => why.hint(),
             Self::App(_) => "mend what the message names; the same would stop the app on every platform",
             Self::Process { .. } => "see the limits of the process (`ulimit -a`) and of its container",
         }
@@ -97,6 +109,8 @@ impl fmt::Display for ServeError {
             Self::Address { address, .. } => write!(formatter, "the server cannot listen at {address}"),
             Self::Setting { name, value, reason } => write!(formatter, "{name} is `{value}`: {reason}"),
             Self::App(_) => formatter.write_str("the app could not start"),
+            #[cfg(feature = "engines")]
+            Self::Queues(why) => write!(formatter, "the queues cannot be used: {why}"),
             Self::Process { what, .. } => write!(formatter, "could not {what}"),
         }
     }
@@ -117,6 +131,9 @@ impl Error for ServeError {
         match self {
             Self::Address { source, .. } | Self::Process { source, .. } => Some(source),
             Self::App(why) => Some(why),
+            // Its reason is in the text already.
+            #[cfg(feature = "engines")]
+            Self::Queues(why) => why.source(),
             Self::Setting { .. } => None,
         }
     }

@@ -4,12 +4,22 @@ use crate::{Answer, AppService};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
+/// Whether the server takes requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Ready,
+    /// It was asked to stop.
+    Stopping,
+    /// The store of its queues cannot be used now.
+    QueuesAway,
+}
+
 /// The paths that are answered here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Health {
     /// 200 as long as the process answers.
     pub(crate) live: Option<String>,
-    /// 200 until the server is asked to stop, then 503.
+    /// 200 until the server is asked to stop, then 503; 503 as well while the store of its queues cannot be used.
     pub(crate) ready: Option<String>,
 }
 
@@ -25,12 +35,15 @@ impl Health {
     }
 
     /// The answer to a request for one of the paths.
-    pub(crate) fn answer(&self, method: &Method, path: &str, stopping: bool) -> Option<Response<Answer>> {
+    pub(crate) fn answer(&self, method: &Method, path: &str, readiness: Readiness) -> Option<Response<Answer>> {
         let is = |known: &Option<String>| known.as_deref() == Some(path);
         let (status, text) = match () {
             () if is(&self.live) => (StatusCode::OK, "{\"status\":\"alive\"}"),
-            () if is(&self.ready) && stopping => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"stopping\"}"),
-            () if is(&self.ready) => (StatusCode::OK, "{\"status\":\"ready\"}"),
+            () if is(&self.ready) => match readiness {
+                Readiness::Ready => (StatusCode::OK, "{\"status\":\"ready\"}"),
+                Readiness::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"stopping\"}"),
+                Readiness::QueuesAway => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"queues unavailable\"}"),
+            },
             () => return None,
         };
         let (status, text) = match *method {

@@ -37,7 +37,21 @@
 //! | the request's time | its deadline |
 //! | a client that goes away | its end: the function is dropped where it waits |
 //!
-//! Queues, schedules and other sources have no engine here yet: [`serve`] says at start which ones nothing feeds.
+//! # Queues and schedules
+//!
+//! What functions send is kept in a store, and what is in the store comes back as calls: at least once, with the retries,
+//! delays and order that the wiring says, dead letters after the last retry, and schedules that run once over all instances
+//! of the app on one store. `PIKKU_QUEUES` names the store; without it that is the file `pikku.db` in the working folder
+//! (the feature `sqlite`). [`serve`] and [`Server`] take what is in it; [`AppService`] alone only sends.
+//!
+//! A message's call has the id of the message and a deadline of its own, 15 minutes unless it is set. It is acknowledged when
+//! the function has returned. Topics, buckets, tables, streams and event buses are fed by nothing here: [`serve`] names
+//! those at start.
+//!
+//! | feature | |
+//! |---|---|
+//! | `sqlite` | queues in a file, on one machine; on by default |
+//! | `schedules` | schedules, which take a store; on by default |
 
 mod answer;
 mod connection;
@@ -48,6 +62,8 @@ mod limits;
 mod log;
 mod platform;
 mod pulse;
+#[cfg_attr(not(feature = "engines"), path = "queues/absent.rs")]
+mod queues;
 mod request;
 mod run;
 mod server;

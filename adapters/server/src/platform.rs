@@ -1,15 +1,19 @@
+use crate::queues::Store;
 use pikku::{
     BoxError, BoxFuture, Platform,
     platform::{Level, LogLine, OutgoingMessage},
 };
 use std::{
-    future::ready,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A process with tokio, whose log is whatever listens to `tracing`.
 #[derive(Debug)]
-pub(crate) struct Process;
+pub(crate) struct Process {
+    /// Where messages go.
+    pub(crate) queues: Arc<Store>,
+}
 
 impl Platform for Process {
     fn now_ms(&self) -> u64 {
@@ -25,8 +29,11 @@ impl Platform for Process {
     }
 
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
-        let reason = format!("the plain server has no queues yet, so `{}` takes no message", message.queue);
-        Box::pin(ready(Err(reason.into())))
+        Box::pin(async move { self.queues.send(&[message]).await })
+    }
+
+    fn send_all<'a>(&'a self, messages: &'a [OutgoingMessage<'a>]) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move { self.queues.send(messages).await })
     }
 
     fn log(&self, line: &LogLine<'_>) {

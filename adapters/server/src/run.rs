@@ -1,11 +1,16 @@
-use crate::{ServeError, serve};
+use crate::{ServeError, queues, serve};
 use pikku::{App, Selection};
 use std::{error::Error, process::ExitCode};
 
 /// Serves an app as a whole program: the `main` of a packaged bundle, on all processors.
 ///
+/// With arguments it does not serve: `--help` says what it does instead, such as showing the dead letters of a queue.
+///
 /// The exit code is 0 after a graceful end, and otherwise that of the [`ServeError`], which is in the log.
 pub fn run<S: Selection>(app: App<S>) -> ExitCode {
+    if let Some(done) = queues::administer(&app, std::env::args_os().skip(1)) {
+        return done;
+    }
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match executor {
         Ok(executor) => {
@@ -24,4 +29,11 @@ pub fn run<S: Selection>(app: App<S>) -> ExitCode {
         eprintln!("error: {error:?}");
     }
     ExitCode::from(error.exit_code())
+}
+
+/// The name of the program, as it was started.
+pub(crate) fn program() -> String {
+    let path = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = path.as_deref().and_then(std::path::Path::file_name);
+    name.map_or_else(|| "server".to_owned(), |name| name.to_string_lossy().into_owned())
 }

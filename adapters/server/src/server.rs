@@ -4,16 +4,20 @@ use crate::{
     AppService, Limits, ServeError,
     connection::Connections,
     log,
+    queues::{Feeds, Store, Work},
     settings::Settings,
     stop::{Signals, Stop},
 };
-use pikku::{App, Selection};
+use pikku::{App, Kinds, Selection};
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
 };
+
+/// What the store of the queues feeds.
+const FED: Kinds = Kinds::QUEUE.with(Kinds::CRON);
 
 /// How long to wait when the process has no more files for connections.
 const EXHAUSTED: Duration = Duration::from_secs(1);
@@ -41,12 +45,20 @@ pub struct Server<S> {
     app: App<S>,
     settings: Settings,
     stop: Option<Stop>,
+    #[cfg(feature = "engines")]
+    engine: Option<Arc<dyn pikku_engines::QueueEngine>>,
 }
 
 impl<S: Selection> Server<S> {
     /// A server of that app: on `127.0.0.1:8080`, with the default limits, alive at `/healthz` and ready at `/readyz`.
     pub fn new(app: App<S>) -> Self {
-        Self { app, settings: Settings::default(), stop: None }
+        Self {
+            app,
+            settings: Settings::default(),
+            stop: None,
+            #[cfg(feature = "engines")]
+            engine: None,
+        }
     }
 
     /// Takes settings from the environment:
@@ -92,6 +104,39 @@ impl<S: Selection> Server<S> {
         self
     }
 
+    /// Keeps queues and schedules in the store of that address, such as `sqlite:pikku.db`.
+    pub fn queues(mut self, address: impl ToString) -> Self {
+        self.settings.queues.store = address.to_string();
+        self
+    }
+
+    /// Keeps queues and schedules in a store that is open already.
+    #[cfg(feature = "engines")]
+    pub fn engine(mut self, engine: Arc<dyn pikku_engines::QueueEngine>) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
+    /// Whether it takes messages and runs schedules, which it does unless this says otherwise: an instance that does not can
+    /// still send.
+    pub fn consumes(mut self, consumes: bool) -> Self {
+        self.settings.queues.consumes = consumes;
+        self
+    }
+
+    /// So many calls of one queue at a time in this instance: 16 unless it is said. The wiring's concurrency is over all
+    /// instances.
+    pub fn queue_calls(mut self, calls: usize) -> Self {
+        self.settings.queues.calls = calls;
+        self
+    }
+
+    /// How long a message or a run of a schedule may take: 15 minutes unless it is said.
+    pub fn message_time(mut self, time: Duration) -> Self {
+        self.settings.queues.message_time = time;
+        self
+    }
+
     /// Stops when this completes, instead of at a signal.
     pub fn until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
         self.stop = Some(Stop::Given(Box::pin(stop)));
@@ -104,8 +149,9 @@ impl<S: Selection> Server<S> {
     ///
     /// Why it could not begin.
     pub async fn bind(self) -> Result<Bound, ServeError> {
-        let Self { app, settings, stop } = self;
-        let Settings { address, limits, health, proxies } = settings;
+        let store = Arc::new(self.store());
+        let Self { app, settings, stop, .. } = self;
+        let Settings { address, limits, health, proxies, queues } = settings;
         let failed = |source| ServeError::address(&address, source);
         // Before the services are built, for which a second process on one port would have no use.
         let listener = TcpListener::bind(&address).await.map_err(failed)?;
@@ -114,14 +160,36 @@ impl<S: Selection> Server<S> {
             Some(stop) => stop,
             None => Stop::Signals(Signals::listen().map_err(ServeError::process("listen to signals"))?),
         };
-        let service = AppService::start(app, limits).await.map_err(ServeError::App)?;
-        let health = health.beside(&service);
-        let idle: Vec<&str> = service.engine().source_ids().collect();
-        if !idle.is_empty() {
-            let sources = idle.join(", ");
-            tracing::warn!("nothing feeds these sources here, as the plain server has no engine for them: {sources}");
+        let feeds = if const { S::KINDS.has_any(FED) } { Feeds::of(&app) } else { Feeds::default() };
+        // A selection that does not say what it holds may send nothing: its store is opened with the first message.
+        if !feeds.is_empty() || (S::SENDS && S::FUNCTIONS.is_some()) {
+            store.open().await?;
         }
-        Ok(Bound { listener, address, connections: Arc::new(Connections::new(service, health, proxies)), stop })
+        let service = AppService::start_with(app, limits, Arc::clone(&store)).await.map_err(ServeError::App)?;
+        let work = match feeds.is_empty() || !queues.consumes {
+            true => None,
+            false => Some(Work::prepare(&service, &store, &feeds, &queues).await?),
+        };
+        let health = health.beside(&service);
+        let unfed: Vec<&str> = service.engine().source_ids().filter(|id| !feeds.has(id)).collect();
+        if !unfed.is_empty() {
+            tracing::warn!("nothing feeds these sources on a plain server: {}", unfed.join(", "));
+        }
+        let connections = Arc::new(Connections::new(service, health, proxies));
+        Ok(Bound { listener, address, connections, work, stop })
+    }
+
+    /// The store of the queues.
+    #[cfg(feature = "engines")]
+    fn store(&self) -> Store {
+        self.engine
+            .as_ref()
+            .map_or_else(|| Store::at(&self.settings.queues.store), |engine| Store::of(Arc::clone(engine)))
+    }
+
+    #[cfg(not(feature = "engines"))]
+    fn store(&self) -> Store {
+        Store::at(&self.settings.queues.store)
     }
 
     /// Serves until it is stopped.
@@ -142,6 +210,8 @@ pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
     connections: Arc<Connections>,
+    /// What takes messages and runs schedules.
+    work: Option<Work>,
     stop: Stop,
 }
 
@@ -151,11 +221,14 @@ impl Bound {
         self.address
     }
 
-    /// Serves until it is stopped. Then it takes no more connections, finishes requests and the work after their answers
-    /// for as long as [`Limits::drain_time`] says, and closes the services.
+    /// Serves until it is stopped. Then it takes no more connections and messages, finishes requests, the work after their
+    /// answers and messages for as long as [`Limits::drain_time`] says, and closes the services.
     pub async fn serve(self) {
-        let Self { listener, address, connections, mut stop } = self;
+        let Self { listener, address, connections, mut work, mut stop } = self;
         tracing::info!("listening on http://{address}");
+        if let Some(work) = &mut work {
+            work.begin();
+        }
         let asked = tokio::select! {
             asked = stop.asked() => asked,
             never = accept(&listener, &connections) => match never {},
@@ -164,9 +237,15 @@ impl Bound {
         drop(listener);
         connections.stopping.cancel();
         connections.tasks.close();
+        if let Some(work) = &work {
+            work.stop();
+        }
         let limit = connections.service.limits().drain_time;
         let finished = async {
             connections.tasks.wait().await;
+            if let Some(work) = &work {
+                work.finish().await;
+            }
             connections.service.finish_work().await;
         };
         let finished = tokio::select! {
@@ -176,8 +255,15 @@ impl Bound {
         if !finished {
             tracing::warn!("not everything was done when the time to stop was over; what is left is ended");
             connections.ended.cancel();
+            let given_up = async {
+                connections.tasks.wait().await;
+                if let Some(work) = &work {
+                    work.end();
+                    work.finish().await;
+                }
+            };
             // Calls are dropped where they wait; one that does not wait is not waited for.
-            let _ = timeout(LAST, connections.tasks.wait()).await;
+            let _ = timeout(LAST, given_up).await;
         }
         if timeout(LAST, connections.service.engine().close()).await.is_err() {
             tracing::error!("the services took too long to close");

@@ -4,7 +4,9 @@ use crate::{
     Answer, Limits,
     intake::{Intake, Taken},
     platform::Process,
+    queues::Store,
     request::{self, REQUEST_ID},
+    settings::QueueSettings,
 };
 use http::{HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body;
@@ -58,6 +60,7 @@ pub struct AppService(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     engine: Engine,
+    queues: Arc<Store>,
     limits: Arc<Limits>,
     intake: Intake,
     /// For the requests at a time.
@@ -70,6 +73,9 @@ struct Shared {
 impl AppService {
     /// Starts an app: checks its wirings and builds its services.
     ///
+    /// What it sends goes to the store that `PIKKU_QUEUES` names, which is opened with the first message. What is in the store
+    /// it does not take, and it runs no schedules: a [`Server`](crate::Server) does.
+    ///
     /// # Errors
     ///
     /// What stops it from starting.
@@ -78,12 +84,22 @@ impl AppService {
     ///
     /// Outside of a tokio runtime with timers.
     pub async fn start<S: Selection>(app: App<S>, limits: Limits) -> Result<Self, StartError> {
-        let engine = Engine::start(app, Arc::new(Process)).await?;
+        let address = std::env::var("PIKKU_QUEUES").unwrap_or_else(|_| QueueSettings::default().store);
+        Self::start_with(app, limits, Arc::new(Store::at(&address))).await
+    }
+
+    /// Starts an app whose messages go to that store.
+    pub(crate) async fn start_with<S: Selection>(
+        app: App<S>,
+        limits: Limits,
+        queues: Arc<Store>,
+    ) -> Result<Self, StartError> {
+        let engine = Engine::start(app, Arc::new(Process { queues: Arc::clone(&queues) })).await?;
         let limits = Arc::new(limits);
         let intake = Intake::new(Arc::clone(&limits));
         let places = Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS));
         let (work, executor) = (TaskTracker::new(), Handle::current());
-        Ok(Self(Arc::new(Shared { engine, limits, intake, places, work, executor })))
+        Ok(Self(Arc::new(Shared { engine, limits, intake, places, work, executor, queues })))
     }
 
     /// Waits for the work after answers, then closes the services, each before those it needs. For when no more requests
@@ -97,6 +113,11 @@ impl AppService {
     pub(crate) async fn finish_work(&self) {
         self.0.work.close();
         self.0.work.wait().await;
+    }
+
+    /// Whether the store of the queues could be used when it last was.
+    pub(crate) fn are_queues_available(&self) -> bool {
+        self.0.queues.is_available()
     }
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {

@@ -14,6 +14,32 @@ pub(crate) struct Settings {
     pub(crate) health: Health,
     /// How many proxies stand before the server, each of which adds the address it sees to `X-Forwarded-For`.
     pub(crate) proxies: usize,
+    pub(crate) queues: QueueSettings,
+}
+
+/// How a server takes what is in its queues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "engines"), expect(dead_code, reason = "a server without engines takes nothing"))]
+pub(crate) struct QueueSettings {
+    /// The address of the store.
+    pub(crate) store: String,
+    /// Whether messages are taken and schedules run, or messages only sent.
+    pub(crate) consumes: bool,
+    /// The most calls of a queue at a time.
+    pub(crate) calls: usize,
+    /// How long a message or a run may take.
+    pub(crate) message_time: Duration,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self {
+            store: "sqlite:pikku.db".to_owned(),
+            consumes: true,
+            calls: 16,
+            message_time: Duration::from_secs(15 * 60),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -24,6 +50,7 @@ impl Default for Settings {
             limits: Limits::default(),
             health: Health { live: path("/healthz"), ready: path("/readyz") },
             proxies: 0,
+            queues: QueueSettings::default(),
         }
     }
 }
@@ -31,7 +58,7 @@ impl Default for Settings {
 impl Settings {
     /// Takes what the variables say. `get` gives the value of a variable.
     pub(crate) fn read(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), ServeError> {
-        let Self { address, limits, health, proxies } = self;
+        let Self { address, limits, health, proxies, queues } = self;
         if let Some(given) = get("PIKKU_ADDRESS") {
             *address = given;
         } else if let Some(port) = number::<u16>(&get, "PORT", 0)? {
@@ -42,6 +69,7 @@ impl Settings {
             ("PIKKU_HEAD_TIME", &mut limits.head_time),
             ("PIKKU_IDLE_TIME", &mut limits.idle_time),
             ("PIKKU_DRAIN_TIME", &mut limits.drain_time),
+            ("PIKKU_MESSAGE_TIME", &mut queues.message_time),
         ];
         for (name, time) in times {
             *time = seconds(&get, name)?.unwrap_or(*time);
@@ -54,9 +82,19 @@ impl Settings {
             ("PIKKU_HEADERS_LIMIT", 1, &mut limits.headers),
             ("PIKKU_CONNECTIONS", 1, &mut limits.connections),
             ("PIKKU_PROXIES", 0, proxies),
+            ("PIKKU_QUEUE_CALLS", 1, &mut queues.calls),
         ];
         for (name, least, count) in counts {
             *count = number(&get, name, least)?.unwrap_or(*count);
+        }
+        if let Some(given) = get("PIKKU_QUEUES") {
+            queues.store = given;
+        }
+        match get("PIKKU_CONSUME").as_deref() {
+            None => {}
+            Some("yes") => queues.consumes = true,
+            Some("no") => queues.consumes = false,
+            Some(other) => return Err(ServeError::setting("PIKKU_CONSUME", other, "it is neither `yes` nor `no`")),
         }
         for (name, path) in [("PIKKU_HEALTH_PATH", &mut health.live), ("PIKKU_READY_PATH", &mut health.ready)] {
             let Some(given) = get(name) else { continue };
@@ -131,6 +169,8 @@ mod tests {
             ("PIKKU_BODY_LIMIT", "10MB"),
             ("PIKKU_HEAD_LIMIT", "100"),
             ("PIKKU_CONNECTIONS", "0"),
+            ("PIKKU_CONSUME", "maybe"),
+            ("PIKKU_QUEUE_CALLS", "0"),
             ("PIKKU_READY_PATH", "ready"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
@@ -144,7 +184,7 @@ mod tests {
         let source = include_str!("settings.rs").split("mod tests").next().unwrap_or_default();
         let mut quoted: Vec<&str> = source.split('"').filter(|text| text.starts_with("PIKKU_")).collect();
         quoted.push("PORT");
-        assert_eq!(quoted.len(), 15);
+        assert_eq!(quoted.len(), 19);
         let page = include_str!("docs/settings.md");
         assert!(quoted.iter().all(|name| page.contains(&format!("| `{name}` |"))), "{quoted:?}");
     }

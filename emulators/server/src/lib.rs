@@ -8,4 +8,4 @@ mod program;
 
 pub use error::StartError;
 pub use pikku_local_workers::{Request, RequestError, Response, Streamed};
-pub use program::{Builder, LocalServer};
+pub use program::{Builder, Handled, LocalServer};

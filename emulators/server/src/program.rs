@@ -32,6 +32,7 @@ pub struct Builder {
     variables: Vec<(OsString, OsString)>,
     limit: Duration,
     shown: bool,
+    handled: bool,
 }
 
 impl Builder {
@@ -39,6 +40,20 @@ impl Builder {
     pub fn variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// Has it say what becomes of each message, so that [`LocalServer::handled`] can tell.
+    pub fn telling_of_messages(self) -> Self {
+        Self { handled: true, ..self }
+    }
+
+    /// The program in its environment.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        // A port of the environment it is started in is not its own.
+        command.env_remove("PORT").env("PIKKU_ADDRESS", "127.0.0.1:0");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Passes its log on to this process's standard error as well.
@@ -57,17 +72,19 @@ impl Builder {
     ///
     /// It does not start, with what it logged.
     pub async fn start(self) -> Result<LocalServer, StartError> {
-        let mut command = Command::new(&self.program);
-        // A port of the environment it is started in is not its own.
-        command.env_remove("PORT").env("PIKKU_ADDRESS", "127.0.0.1:0").envs(self.variables);
+        let mut command = self.command();
         command.stdin(Stdio::null()).stdout(Stdio::inherit()).stderr(Stdio::piped()).kill_on_drop(true);
         let failed = |source| StartError::Program { program: self.program.clone(), source };
+        // What becomes of messages is said in more detail than a person wants to read.
+        if self.handled {
+            command.env("RUST_LOG", "info,pikku_server::queues=debug");
+        }
         let mut child = command.spawn().map_err(failed)?;
         let log = Log::default();
         let (tell, told) = oneshot::channel();
         let reader = child.stderr.take().map(|stderr| tokio::spawn(read(stderr, log.clone(), tell, self.shown)));
         match timeout(self.limit, told).await {
-            Ok(Ok(address)) => Ok(LocalServer { child, address, log, reader }),
+            Ok(Ok(address)) => Ok(LocalServer { child, address, log, reader, program: self }),
             // Its log has ended, so it has.
             Ok(Err(_)) => {
                 let ended = child.wait().await.map_err(failed)?;
@@ -85,12 +102,30 @@ pub struct LocalServer {
     address: SocketAddr,
     log: Log,
     reader: Option<JoinHandle<()>>,
+    program: Builder,
+}
+
+/// What a delivery of a message, or of a run of a schedule, came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handled {
+    /// The id of the message.
+    pub id: String,
+    /// How often it had been delivered, this time included.
+    pub receives: u64,
+    /// Whether its function ended well.
+    pub done: bool,
 }
 
 impl LocalServer {
     /// The server that is this program, as `cargo pikku package --target server` writes it.
     pub fn program(program: impl Into<PathBuf>) -> Builder {
-        Builder { program: program.into(), variables: Vec::new(), limit: Duration::from_secs(60), shown: false }
+        Builder {
+            program: program.into(),
+            variables: Vec::new(),
+            limit: Duration::from_secs(60),
+            shown: false,
+            handled: false,
+        }
     }
 
     /// Where it listens.
@@ -106,6 +141,26 @@ impl LocalServer {
     /// What it has logged so far, line by line.
     pub fn logs(&self) -> Vec<String> {
         self.log.lines().clone()
+    }
+
+    /// Runs its program once more in the same environment, with arguments: a command that looks after its queues. What it
+    /// prints.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started, or fails.
+    pub async fn administer(&self, arguments: &[&str]) -> io::Result<String> {
+        let output = self.program.command().args(arguments).stdin(Stdio::null()).output().await?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+
+    /// The deliveries of a queue that are over, in the order of their ends. For a server that was started as
+    /// [`Builder::telling_of_messages`].
+    pub fn handled(&self, queue: &str) -> Vec<Handled> {
+        self.log.lines().iter().filter_map(|line| handled(line, queue)).collect()
     }
 
     /// Sends a request over a connection of its own; the whole response.
@@ -201,6 +256,15 @@ async fn read(stderr: ChildStderr, log: Log, tell: oneshot::Sender<SocketAddr>, 
     }
 }
 
+/// What a line of the log tells of a delivery.
+fn handled(line: &str, queue: &str) -> Option<Handled> {
+    // Most lines are of something else.
+    let line: Value = serde_json::from_str(line).ok().filter(|_| line.contains(queue))?;
+    let text = |name: &str| line[name].as_str();
+    (text("message") == Some("handled") && text("queue") == Some(queue)).then_some(())?;
+    Some(Handled { id: text("id")?.to_owned(), receives: line["receives"].as_u64()?, done: text("outcome")? == "done" })
+}
+
 /// The address in a line of the log.
 fn address(line: &str) -> Option<SocketAddr> {
     let line: Value = serde_json::from_str(line).ok()?;
@@ -229,6 +293,22 @@ mod tests {
         server.terminate().unwrap();
         assert_eq!(server.ended().await.unwrap().code(), Some(7));
         assert_eq!(server.logs(), ["no JSON", line]);
+    }
+
+    #[tokio::test]
+    async fn deliveries_are_told_from_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = r#"{"message":"listening on http://127.0.0.1:4711"}"#;
+        let told = r#"{"message":"handled","queue":"jobs","id":"7","receives":2,"outcome":"failed"}"#;
+        let other = told.replace("jobs", "other");
+        let text = format!(
+            "[ \"$1\" = queues ] && echo of the queues $PIKKU_QUEUES && exit 0; [ -n \"$1\" ] && echo no >&2 && exit 2
+             echo '{told}' >&2; echo '{other}' >&2; echo '{line}' >&2; sleep 60"
+        );
+        let server = script(&folder, &text).variable("PIKKU_QUEUES", "x").telling_of_messages().start().await.unwrap();
+        assert_eq!(server.handled("jobs"), [Handled { id: "7".to_owned(), receives: 2, done: false }]);
+        assert_eq!(server.administer(&["queues"]).await.unwrap(), "of the queues x\n");
+        assert_eq!(server.administer(&["other"]).await.unwrap_err().to_string(), "no");
     }
 
     #[tokio::test]

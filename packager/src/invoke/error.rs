@@ -35,6 +35,11 @@ pub(crate) enum InvokeError {
         /// The target it was given for.
         platform: &'static str,
     },
+    /// The server's own program does not take what is for its queues.
+    Queue {
+        /// What it said.
+        reason: String,
+    },
     /// The event has not the form of one.
     Form {
         /// What is wrong.
@@ -120,6 +125,7 @@ impl InvokeError {
             | Self::Server(_)
             | Self::Handler(_)
             | Self::Host(_)
+            | Self::Queue { .. }
             | Self::Request(_)
             | Self::Call(_)
             | Self::NoAnswer { .. } => Exit::Platform,
@@ -143,7 +149,7 @@ impl InvokeError {
             Self::Form { .. } => "PK7008",
             Self::Worker(WorkerStartError::NoNode { .. } | WorkerStartError::NoMiniflare { .. }) => "PK7009",
             Self::Worker(_) => "PK7010",
-            Self::Server(_) => "PK7012",
+            Self::Server(_) | Self::Queue { .. } => "PK7012",
             Self::Handler(_) => "PK7013",
             Self::Request(_) | Self::Call(_) | Self::Host(_) | Self::NoAnswer { .. } => "PK7011",
             Self::Print { .. } | Self::Runtime { .. } | Self::State { .. } => "PK6001",
@@ -166,6 +172,10 @@ impl InvokeError {
                     .to_owned()
             }
             Self::Worker(why) => return why.hint(),
+            Self::Queue { .. } => {
+                "`--queue` and `--cron` take names of the app: those of its wirings, and of functions for schedules"
+                    .to_owned()
+            }
             Self::Server(_) => "what the server logged says why; `cargo pikku explain` takes its code".to_owned(),
             Self::Handler(_) => {
                 "run `cargo pikku package --target azure` again, or see what the handler logged".to_owned()
@@ -212,6 +222,7 @@ impl fmt::Display for InvokeError {
             Self::Server(why) => why.fmt(f),
             Self::Handler(why) => why.fmt(f),
             Self::Host(why) => why.fmt(f),
+            Self::Queue { reason } => write!(f, "the server's queues do not take the event: {reason}"),
             Self::Request(why) => why.fmt(f),
             Self::Call(why) => write!(f, "the Worker did not get the event: {why}"),
             Self::NoAnswer { limit } => write!(f, "there was no answer within {} s", limit.as_secs_f64()),

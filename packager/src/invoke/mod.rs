@@ -40,6 +40,8 @@ Examples:
   cargo pikku invoke --target cloudflare --group orders --queue orders-placed -d '{\"order\":7}' -d '{\"order\":8}'
   cargo pikku invoke --target cloudflare --group reports --cron '0 3 * * *'
   cargo pikku invoke --target server --group orders /orders/7
+  cargo pikku invoke --target server --group orders --queue orders-placed -d '{\"order\":7}'
+  cargo pikku invoke --target server --group reports --cron nightly_report
   cargo pikku invoke --target azure --group orders /orders/7
   cargo pikku invoke --target azure --group orders --queue orders-placed -d '{\"order\":7}'
   cargo pikku invoke --target azure --group orders --event payload.json --as queue
@@ -93,7 +95,8 @@ pub(crate) struct InvokeArgs {
     /// Set a variable of the function's environment, beside those it inherits; may be repeated
     #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
-    /// Where databases, stores and buckets are kept [default: .state beside the bundles] (Cloudflare)
+    /// Where databases, stores and buckets are kept [default: .state beside the bundles] (Cloudflare,
+    /// server)
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Do not say on stderr how long it took
@@ -108,10 +111,10 @@ pub(crate) struct EventArgs {
     /// The path of a request, or its whole URL (Cloudflare, Azure, server)
     #[arg(value_name = "PATH|URL")]
     pub(crate) url: Option<String>,
-    /// Messages of this queue, one for each -d: a batch, or on Azure one after the other (Cloudflare, Azure)
+    /// Messages of this queue, one for each -d: a batch, or on Azure one after the other (Cloudflare, Azure, server)
     #[arg(long, value_name = "QUEUE", requires = "data")]
     pub(crate) queue: Option<String>,
-    /// The schedule of this expression (Cloudflare, Azure)
+    /// The schedule of this expression (Cloudflare, Azure), or of this name (server)
     #[arg(long, visible_alias = "scheduled", value_name = "EXPRESSION")]
     pub(crate) cron: Option<String>,
     /// The file whose bytes are the event; - for stdin

@@ -2,6 +2,7 @@
 
 use crate::{
     cloudflare::binding,
+    entry::keeps,
     package::{File, Plan},
 };
 use pikku_manifest::{Group, Manifest, Need};
@@ -9,6 +10,9 @@ use std::collections::BTreeSet;
 
 /// Where a server listens unless it is told otherwise.
 const PORT: u16 = 8080;
+
+/// The folder that the images' user may write to.
+const HOME: &str = "/home/nonroot";
 
 /// What the files say.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(super) struct Deployment {
     processor: &'static str,
     /// Whether the program needs no C library.
     is_static: bool,
+    /// Whether queues and schedules are kept in a file.
+    keeps: bool,
     /// The variables that services read, each with what it is.
     variables: BTreeSet<(String, &'static str)>,
 }
@@ -31,6 +37,7 @@ impl Deployment {
             port: plan.project.settings.server.port.unwrap_or(PORT),
             processor: if plan.toolchain.arch == "arm64" { "arm64" } else { "amd64" },
             is_static: plan.toolchain.triple.ends_with("musl"),
+            keeps: keeps(&plan.manifest, whole),
             variables: variables(&plan.manifest, whole),
         }
     }
@@ -47,14 +54,19 @@ impl Deployment {
     fn dockerfile(&self) -> String {
         let Self { app, port, processor, .. } = self;
         let base = if self.is_static { "static-debian12" } else { "cc-debian12" };
+        // The one folder of the image that its user may write to; a volume keeps what is in it, and whose it is.
+        let (mount, volume) = match self.keeps {
+            true => (format!(" -v {app}:{HOME}"), format!("ENV PIKKU_QUEUES=sqlite:{HOME}/pikku.db\nVOLUME {HOME}\n")),
+            false => (String::new(), String::new()),
+        };
         format!(
             "# Written by `cargo pikku package`. In this folder:
 #   docker build -t {app} .
-#   docker run --rm --env-file {app}.env -p {port}:{port} --stop-timeout 40 {app}
+#   docker run --rm --env-file {app}.env -p {port}:{port}{mount} --stop-timeout 40 {app}
 FROM --platform=linux/{processor} gcr.io/distroless/{base}:nonroot
 COPY {app} /app/{app}
 ENV PIKKU_ADDRESS=0.0.0.0:{port}
-EXPOSE {port}
+{volume}EXPOSE {port}
 USER nonroot
 STOPSIGNAL SIGTERM
 ENTRYPOINT [\"/app/{app}\"]
@@ -66,12 +78,19 @@ ENTRYPOINT [\"/app/{app}\"]
     /// tried again.
     fn unit(&self) -> String {
         let Self { app, port, .. } = self;
+        let (look, store) = match self.keeps {
+            true => (
+                format!("\n# What is in its queues: PIKKU_QUEUES=sqlite:/var/lib/{app}/pikku.db {app} queues"),
+                format!("\nEnvironment=PIKKU_QUEUES=sqlite:%S/{app}/pikku.db"),
+            ),
+            false => (String::new(), String::new()),
+        };
         format!(
             "# Written by `cargo pikku package`. As root, in this folder:
 #   install -Dm755 {app} /usr/local/bin/{app}
 #   install -Dm600 {app}.env /etc/{app}/environment
 #   install -Dm644 {app}.service /etc/systemd/system/{app}.service
-#   systemctl daemon-reload && systemctl enable --now {app}
+#   systemctl daemon-reload && systemctl enable --now {app}{look}
 [Unit]
 Description={app}
 Wants=network-online.target
@@ -80,9 +99,10 @@ After=network-online.target
 [Service]
 Type=exec
 ExecStart=/usr/local/bin/{app}
-Environment=PIKKU_ADDRESS=127.0.0.1:{port}
+Environment=PIKKU_ADDRESS=127.0.0.1:{port}{store}
 EnvironmentFile=-/etc/{app}/environment
 StateDirectory={app}
+StateDirectoryMode=0700
 WorkingDirectory=%S/{app}
 Restart=on-failure
 RestartSec=1
@@ -155,14 +175,17 @@ mod tests {
 
     fn deployment() -> Deployment {
         let variables = [("API_KEY".to_owned(), "a secret that a service reads")].into();
-        Deployment { app: "shop".to_owned(), port: 9000, processor: "arm64", is_static: true, variables }
+        Deployment { app: "shop".to_owned(), port: 9000, processor: "arm64", is_static: true, keeps: true, variables }
     }
 
     #[test]
     fn what_is_written() {
-        let [dockerfile, unit, environment] =
-            deployment().files().map(|file| String::from_utf8(file.bytes).unwrap() + "---\n");
+        let text = |files: [File; 3]| files.map(|file| String::from_utf8(file.bytes).unwrap() + "---\n");
+        let [dockerfile, unit, environment] = text(deployment().files());
         insta::assert_snapshot!(dockerfile + &unit + &environment);
+        // What keeps nothing has no place to keep it.
+        let [dockerfile, unit, _] = text(Deployment { keeps: false, ..deployment() }.files());
+        assert!(!(dockerfile + &unit).contains("PIKKU_QUEUES"));
     }
 
     /// systemd's own reader finds nothing wrong, where there is one; the program itself is not there.

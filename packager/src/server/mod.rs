@@ -5,7 +5,7 @@ mod deploy;
 use crate::{
     budget,
     cli::{Arch, PackageArgs},
-    entry::Adapter,
+    entry::{Adapter, keeps},
     error::Error,
     output::Talk,
     package::{Built, File, Packaged, Plan, json, sha256},
@@ -13,7 +13,10 @@ use crate::{
     toolchain::Machine,
 };
 use deploy::Deployment;
-use pikku_manifest::{Group, Manifest, WiringKind};
+use pikku_manifest::{Group, Source, Wiring, WiringKind};
+
+/// The store of a server that is told of no other.
+const STORE: &str = "sqlite:pikku.db";
 
 /// Packages an app as a server.
 pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> {
@@ -23,8 +26,13 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
         Ok(crate::toolchain::Toolchain { cpu: None, ..toolchain })
     })?;
     let whole = whole(&plan);
-    let notes = unfed(&plan.manifest, &whole);
+    let mut notes = notes(&whole);
     notes.iter().for_each(|note| talk.warning(note));
+    if keeps(&plan.manifest, &whole) {
+        notes.push(format!(
+            "queues and schedules are kept in the store that PIKKU_QUEUES names, {STORE} unless it is set"
+        ));
+    }
     let adapter = |_: &Group| Adapter::Server { groups: plan.groups.clone() };
     let (_, mut built) = plan.build(&plan.manifest, &[&whole], talk, adapter)?;
     let mut built = built.pop().ok_or_else(|| Error::bug("no server was built"))?;
@@ -40,23 +48,20 @@ fn whole(plan: &Plan) -> Group {
     Group { name: plan.project.package.clone(), wirings }
 }
 
-/// What is in the program and has nothing to feed it, for the author.
-fn unfed(manifest: &Manifest, whole: &Group) -> Vec<String> {
-    let wirings = whole.wirings.iter().filter(|wiring| !matches!(wiring.kind, WiringKind::Http(_)));
-    let unfed: Vec<String> = wirings.map(|wiring| format!("{} (`{}`)", wiring.id, wiring.function)).collect();
+/// What the author should know of the app's sources: those that nothing feeds on a server.
+fn notes(whole: &Group) -> Vec<String> {
+    let fed = |wiring: &&Wiring| match &wiring.kind {
+        WiringKind::Http(_) => true,
+        // A store has queues and schedules by name, and none that are any.
+        WiringKind::Queue(_) | WiringKind::Cron(_) => matches!(wiring.kind.source(), Some(Source::Named(_))),
+        _ => false,
+    };
+    let unfed = whole.wirings.iter().filter(|wiring| !fed(wiring));
+    let unfed: Vec<String> = unfed.map(|wiring| format!("{} (`{}`)", wiring.id, wiring.function)).collect();
     let mut notes = Vec::new();
     if !unfed.is_empty() {
-        notes.push(format!("these sources feed nothing on a server yet: {}", unfed.join(", ")));
+        notes.push(format!("these sources feed nothing on a server: {}", unfed.join(", ")));
     }
-    let needs =
-        manifest.services_of(whole).into_iter().flat_map(|service| service.needs.iter().map(move |n| (service, n)));
-    let sends = needs.filter_map(|(service, need)| match need {
-        pikku_manifest::Need::SendToQueue(queue) => Some((service, queue)),
-        _ => None,
-    });
-    notes.extend(sends.map(|(service, queue)| {
-        format!("the server has no queue `{queue}` yet: what `{}` sends there fails", service.name)
-    }));
     notes
 }
 
@@ -78,32 +83,25 @@ fn bundle(plan: &Plan, whole: &Group, built: Built) -> Result<Packaged, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn what_nothing_feeds_is_named() {
         let place = json!({"file": "src/lib.rs", "line": 1});
-        let function = json!({"name": "place", "module": "shop", "location": place, "errors": [], "services": ["Mail"],
-                              "session": "none"});
-        let manifest: Manifest = serde_json::from_value(json!({
-            "manifest_version": 1,
-            "groups": [{"name": "orders", "wirings": [
-                {"id": "http:POST /orders", "function": "place", "location": place,
-                 "http": {"method": "POST", "path": "/orders"}},
-                {"id": "cron:nightly", "function": "place", "location": place,
-                 "cron": {"source": {"named": "nightly"}, "expression": "0 3 * * *", "time_zone": "UTC"}},
-            ]}],
-            "functions": [function],
-            "services": [{"name": "Mail", "type_name": "shop::Mail", "lifetime": "singleton", "depends_on": [],
-                "needs": [{"action": "send_to_queue", "name": "mails"}], "closes": false}],
-        }))
+        let wiring =
+            |id: &str, kind: &str, of: Value| json!({"id": id, "function": "place", "location": place, kind: of});
+        let queue =
+            |source: Value| json!({"source": source, "batch": 1, "batch_window_s": 0, "retries": 3, "fifo": false});
+        let whole: Group = serde_json::from_value(json!({"name": "orders", "wirings": [
+            wiring("http:POST /orders", "http", json!({"method": "POST", "path": "/orders"})),
+            wiring("queue:placed", "queue", queue(json!({"named": "placed"}))),
+            wiring("queue:*", "queue", queue(json!("any"))),
+            wiring("topic:news", "topic", json!({"source": {"named": "news"}})),
+            wiring("cron:nightly", "cron",
+                json!({"source": {"named": "nightly"}, "expression": "0 3 * * *", "time_zone": "UTC"})),
+        ]}))
         .unwrap();
-        assert_eq!(
-            unfed(&manifest, &manifest.groups[0]),
-            [
-                "these sources feed nothing on a server yet: cron:nightly (`place`)",
-                "the server has no queue `mails` yet: what `Mail` sends there fails"
-            ]
-        );
+        assert_eq!(notes(&whole), ["these sources feed nothing on a server: queue:* (`place`), topic:news (`place`)"]);
+        assert!(notes(&Group { name: "orders".to_owned(), wirings: vec![whole.wirings[1].clone()] }).is_empty());
     }
 }

@@ -1,0 +1,372 @@
+//! Queues and schedules of a server, on a database file: what becomes of messages, whatever happens.
+#![cfg(all(feature = "sqlite", feature = "schedules"))]
+
+use pikku::{
+    All, App, Call, Cron, Group, Problem, Queue as Wiring,
+    http::post,
+    service::{Queue, SendError},
+};
+use pikku_engines::{QueueEngine, SqliteEngine, Which};
+use pikku_server::{ServeError, Server};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+/// What functions have seen: the word of the test, the number of the message and how often it was delivered.
+static SEEN: Mutex<Vec<(String, u32, u32)>> = Mutex::new(Vec::new());
+static TRACES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static AT_A_TIME: AtomicU32 = AtomicU32::new(0);
+static MOST_AT_A_TIME: AtomicU32 = AtomicU32::new(0);
+
+/// A message, and how its function ends.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "jobs")]
+struct Job {
+    word: String,
+    #[schemars(range(max = 1000))]
+    number: u32,
+    #[serde(default)]
+    ms: u64,
+    #[serde(default)]
+    fails: u32,
+    #[serde(default)]
+    panics: bool,
+}
+
+/// What is sent over HTTP goes to the queue.
+#[derive(Debug, pikku::Error)]
+enum SendFailed {
+    /// The queue did not take it.
+    #[pikku(status = 503, detail = "{0}")]
+    NotTaken(SendError),
+}
+
+#[pikku::function(public)]
+async fn send(jobs: &Queue<Job>, job: Job) -> Result<(), SendFailed> {
+    jobs.message(&job).send().await.map_err(SendFailed::NotTaken)
+}
+
+async fn do_job(call: &Call, job: Job) -> Result<(), Problem> {
+    let message = call.queue().expect("a message");
+    TRACES.lock().unwrap().extend(call.trace().map(str::to_owned));
+    SEEN.lock().unwrap().push((job.word.clone(), job.number, message.receive_count));
+    let now = AT_A_TIME.fetch_add(1, Ordering::SeqCst) + 1;
+    MOST_AT_A_TIME.fetch_max(now, Ordering::SeqCst);
+    sleep(Duration::from_millis(job.ms)).await;
+    AT_A_TIME.fetch_sub(1, Ordering::SeqCst);
+    assert!(!job.panics, "asked to panic: private");
+    if message.receive_count <= job.fails {
+        return Err(Problem::internal("the private reason"));
+    }
+    if job.ms > 0 {
+        SEEN.lock().unwrap().push((job.word, job.number, 100));
+    }
+    Ok(())
+}
+
+#[pikku::function]
+async fn work(call: &Call, job: Job) -> Result<(), Problem> {
+    do_job(call, job).await
+}
+
+#[pikku::function]
+async fn work_in_order(call: &Call, job: Job) -> Result<(), Problem> {
+    do_job(call, job).await
+}
+
+#[pikku::function]
+async fn each_minute(call: &Call) -> Result<(), Problem> {
+    let run = call.schedule().expect("a run");
+    SEEN.lock().unwrap().push((run.origin.clone(), 0, 0));
+    Ok(())
+}
+
+#[derive(Group)]
+struct Jobs;
+
+fn app() -> App<All> {
+    App::new().group::<Jobs>(|g| {
+        g.http::<send>(post("/jobs"))
+            .queue::<work>("jobs", Wiring::batch(10).retries(2).retry_delay_s(0).visibility_timeout_s(1))
+            .queue::<work_in_order>("in-order", Wiring::batch(10).retries(1).retry_delay_s(0).fifo())
+            .cron::<each_minute>(Cron::new("* * * * *"))
+    })
+}
+
+fn seen(word: &str) -> Vec<(u32, u32)> {
+    SEEN.lock().unwrap().iter().filter(|(known, ..)| known == word).map(|&(_, number, count)| (number, count)).collect()
+}
+
+/// A server on a file, until it is stopped.
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(file: &Path, settings: impl FnOnce(Server<All>) -> Server<All>) -> Self {
+        Self::try_start(file, settings).await.unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    async fn try_start(file: &Path, settings: impl FnOnce(Server<All>) -> Server<All>) -> Result<Self, ServeError> {
+        let (stop, asked) = oneshot::channel();
+        let server = Server::new(app()).address("127.0.0.1:0").queues(format!("sqlite:{}", file.display()));
+        let until = async move { asked.await.unwrap_or_default() };
+        let bound = settings(server).until(until).bind().await?;
+        let address = bound.address();
+        Ok(Self { address, stop: Some(stop), task: tokio::spawn(bound.serve()) })
+    }
+
+    async fn request(&self, request: String) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    async fn post(&self, job: &Value) -> String {
+        let body = job.to_string();
+        self.request(format!(
+            "POST /jobs HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-type: application/json\r\ntraceparent: {TRACE}\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await
+    }
+
+    async fn stop(mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        timeout(Duration::from_secs(30), self.task).await.expect("it ends").unwrap();
+    }
+}
+
+fn file() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pikku.db");
+    (folder, file)
+}
+
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = timeout(Duration::from_secs(20), async {
+        while !is_so().await {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waiting.await.is_ok(), "{what}");
+}
+
+async fn enqueue(engine: &SqliteEngine, queue: &str, jobs: &[Value]) {
+    let messages: Vec<_> = jobs.iter().map(|job| pikku_engines::NewMessage::new(queue, job.to_string())).collect();
+    engine.enqueue(&messages).await.unwrap();
+}
+
+async fn is_empty(engine: &SqliteEngine, queue: &str) -> bool {
+    let stats = engine.stats(queue).await.unwrap();
+    (stats.ready, stats.waiting, stats.in_flight) == (0, 0, 0)
+}
+
+#[tokio::test]
+async fn what_a_request_sends_comes_back_as_a_call() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server).await;
+    let answer = server.post(&json!({"word": "sent", "number": 1})).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    until("it is delivered", async || seen("sent") == [(1, 1)]).await;
+    assert!(TRACES.lock().unwrap().iter().any(|trace| trace == TRACE));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_failure_is_tried_again_and_then_a_dead_letter_with_its_problem() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    enqueue(
+        &engine,
+        "jobs",
+        &[
+            json!({"word": "retried", "number": 1, "fails": 2}),
+            json!({"word": "retried", "number": 2, "fails": 9}),
+            json!({"word": "retried", "number": 3, "panics": true}),
+            json!({"word": "retried", "number": 4}),
+            json!({"word": "retried", "number": 5000}),
+            json!({"order": "of an older version"}),
+        ],
+    )
+    .await;
+    until("four are dead", async || engine.stats("jobs").await.unwrap().dead == 4 && is_empty(&engine, "jobs").await)
+        .await;
+    let mut all = seen("retried");
+    all.sort_unstable();
+    assert_eq!(all, [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (3, 3), (4, 1)]);
+    let letters = engine.dead_letters("jobs", None, 10).await.unwrap();
+    let problem = |index: usize| serde_json::from_str::<Value>(&letters[index].reason).unwrap();
+    assert_eq!((problem(0)["code"].as_str(), problem(0)["status"].as_u64()), (Some("internal"), Some(500)));
+    assert_eq!(problem(1)["code"], "internal");
+    assert!(letters.iter().all(|letter| letter.receives == 3 && !letter.reason.contains("private")), "{letters:?}");
+    // What another version of the app has sent is kept, with what is wrong about it.
+    assert_eq!(
+        (&problem(2)["code"], &problem(2)["errors"][0]["pointer"]),
+        (&json!("invalid_input"), &json!("/number"))
+    );
+    assert_eq!((problem(3)["code"].as_str(), problem(3)["status"].as_u64()), (Some("invalid_input"), Some(422)));
+    assert_eq!(letters[3].body.as_bytes(), br#"{"order":"of an older version"}"#);
+    // It is put right, and redriven.
+    assert_eq!(engine.redrive("jobs", Which::One(letters[0].id.clone())).await.unwrap(), 1);
+    until("it is delivered anew", async || seen("retried").iter().filter(|(number, _)| *number == 2).count() >= 6)
+        .await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_stays_hidden_while_its_function_runs() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    // Twice as long as the visibility timeout.
+    enqueue(&engine, "jobs", &[json!({"word": "long", "number": 1, "ms": 2200})]).await;
+    until("it is done", async || seen("long").contains(&(1, 100)) && is_empty(&engine, "jobs").await).await;
+    assert_eq!(seen("long"), [(1, 1), (1, 100)]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_end_finishes_what_runs_and_gives_back_the_rest() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    enqueue(&engine, "jobs", &[json!({"word": "finished", "number": 1, "ms": 600})]).await;
+    until("it runs", async || seen("finished") == [(1, 1)]).await;
+    server.stop().await;
+    assert_eq!(seen("finished"), [(1, 1), (1, 100)]);
+    // One that takes longer than an end may is given up, and there again at once, as if it had not been delivered.
+    let short = pikku_server::Limits { drain_time: Duration::from_millis(100), ..pikku_server::Limits::default() };
+    let server = Running::start(&file, |server| server.limits(short)).await;
+    enqueue(&engine, "jobs", &[json!({"word": "given up", "number": 1, "ms": 60_000})]).await;
+    until("it runs", async || seen("given up") == [(1, 1)]).await;
+    server.stop().await;
+    let back = engine.receive("jobs", 1, Duration::ZERO).await.unwrap();
+    assert_eq!((back.len(), back[0].receives), (1, 1));
+}
+
+#[tokio::test]
+async fn a_call_has_a_deadline_of_its_own() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server.message_time(Duration::from_millis(100))).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    enqueue(&engine, "jobs", &[json!({"word": "late", "number": 1, "ms": 60_000})]).await;
+    until("it is dead", async || engine.stats("jobs").await.unwrap().dead == 1).await;
+    let letters = engine.dead_letters("jobs", None, 10).await.unwrap();
+    assert!(letters[0].reason.contains("deadline_exceeded"), "{letters:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_is_handled_in_order_whatever_fails() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    let job = |number: u32, fails: u32| {
+        let body = json!({"word": "ordered", "number": number, "fails": fails}).to_string();
+        pikku_engines::NewMessage::new("in-order", body).group("a")
+    };
+    engine.enqueue(&[job(1, 1), job(2, 0), job(3, 0)]).await.unwrap();
+    until("all are done", async || seen("ordered").len() == 4 && is_empty(&engine, "in-order").await).await;
+    assert_eq!(seen("ordered"), [(1, 1), (1, 2), (2, 1), (3, 1)]);
+    server.stop().await;
+}
+
+/// Two instances on one file: without crashes each message is handled once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_instances_share_the_work() {
+    let (_folder, file) = file();
+    let first = Running::start(&file, |server| server).await;
+    let second = Running::start(&file, |server| server).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    let jobs: Vec<Value> = (0..200).map(|number| json!({"word": "shared", "number": number})).collect();
+    for jobs in jobs.chunks(20) {
+        enqueue(&engine, "jobs", jobs).await;
+    }
+    until("all are done", async || seen("shared").len() >= 200 && is_empty(&engine, "jobs").await).await;
+    let mut all = seen("shared");
+    all.sort_unstable();
+    assert_eq!(all, (0..200).map(|number| (number, 1)).collect::<Vec<_>>());
+    first.stop().await;
+    second.stop().await;
+}
+
+/// What is due was due an hour ago; each minute is made up for once, by whichever instance is first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_runs_once_over_all_instances() {
+    let (_folder, file) = file();
+    // The schedule has been seen an hour ago.
+    let engine: Arc<dyn QueueEngine> = Arc::new(SqliteEngine::open(&file).unwrap());
+    let now = std::time::SystemTime::now() - Duration::from_secs(3600);
+    let clock = pikku_engines::ManualClock::at(now.into());
+    let spec = pikku_engines::ScheduleSpec::new("each_minute", "* * * * *");
+    let earlier = pikku_engines::Scheduler::new(Arc::clone(&engine), Arc::new(clock), vec![spec]).unwrap();
+    engine.declare(&earlier.queues()).await.unwrap();
+    earlier.tick().await.unwrap();
+    let first = Running::start(&file, |server| server).await;
+    let second = Running::start(&file, |server| server).await;
+    until("it ran", async || !seen("pikku").is_empty()).await;
+    sleep(Duration::from_millis(300)).await;
+    // The one that is made up for, and one more where a minute has just begun.
+    assert!(seen("pikku").len() <= 2, "{:?}", seen("pikku"));
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_does_not_consume_sends() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server.consumes(false)).await;
+    let answer = server.post(&json!({"word": "kept", "number": 1})).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    sleep(Duration::from_millis(200)).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    assert_eq!((engine.stats("jobs").await.unwrap().ready, seen("kept").len()), (1, 0));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_used_says_so_at_start() {
+    let (folder, file) = file();
+    std::fs::write(&file, "no database at all, but a text that is long enough to be read as a header of one").unwrap();
+    let error = Running::try_start(&file, |server| server).await.err().unwrap();
+    assert_eq!((error.code(), error.exit_code()), ("PK8104", 3));
+    assert!(error.to_string().contains("pikku.db") && format!("{error:?}").contains("hint: "), "{error:?}");
+    let nowhere = folder.path().join("absent").join("pikku.db");
+    let error = Running::try_start(&nowhere, |server| server).await.err().unwrap();
+    assert_eq!(error.code(), "PK8101", "{error:?}");
+    for (address, said) in [
+        ("sqlite:", "it names no file"),
+        ("redis://user:secret@host", "it begins with none of `sqlite:`"),
+        ("", "it begins with none of"),
+    ] {
+        let error = Server::new(app()).address("127.0.0.1:0").queues(address).bind().await.unwrap_err();
+        assert_eq!((error.code(), error.exit_code()), ("PK8003", 2));
+        assert!(error.to_string().contains(said) && !error.to_string().contains("secret"), "{error}");
+    }
+}
