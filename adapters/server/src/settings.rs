@@ -19,7 +19,6 @@ pub(crate) struct Settings {
 
 /// How a server takes what is in its queues.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "engines"), expect(dead_code, reason = "a server without engines takes nothing"))]
 pub(crate) struct QueueSettings {
     /// The address of the store.
     pub(crate) store: String,

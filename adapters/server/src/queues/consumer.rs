@@ -83,7 +83,7 @@ impl Work {
         settings: &QueueSettings,
     ) -> Result<Self, ServeError> {
         let engine = Arc::clone(store.engine().await?);
-        let mut specs = feeds.specs();
+        let specs = feeds.specs();
         let mut sources = Vec::new();
         for ((name, queue), spec) in feeds.queues.iter().zip(&specs) {
             let target = target(service, &Arrival::Queue(name))?;
@@ -92,6 +92,8 @@ impl Work {
         }
         #[cfg(feature = "schedules")]
         let scheduler = super::scheduler::scheduler(&engine, feeds)?;
+        #[cfg(feature = "schedules")]
+        let mut specs = specs;
         #[cfg(feature = "schedules")]
         for ((name, _), spec) in feeds.schedules.iter().zip(scheduler.iter().flat_map(|known| known.queues())) {
             let target = target(service, &Arrival::Schedule(name))?;
