@@ -338,6 +338,33 @@ async fn a_schedule_runs_once_over_all_instances() {
     second.stop().await;
 }
 
+/// An order and its message are there together or not at all.
+#[tokio::test]
+async fn what_a_transaction_commits_is_sent_and_nothing_else() {
+    use pikku::Message as _;
+    use pikku_engines::{NewMessage, SqliteOutbox};
+    let (folder, file) = file();
+    let database = folder.path().join("app.db");
+    let mut connection = rusqlite::Connection::open(&database).unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    SqliteOutbox::create(&connection).unwrap();
+    let server = Running::start(&file, |server| server.outbox(Arc::new(SqliteOutbox::open(&database).unwrap()))).await;
+    let mut place = |number: u32, commits: bool| {
+        let transaction = connection.transaction().unwrap();
+        let job = Job { word: "outbox".to_owned(), number, ..Job::default() };
+        SqliteOutbox::add(&transaction, &NewMessage::new(Job::QUEUE, serde_json::to_string(&job).unwrap())).unwrap();
+        if commits { transaction.commit().unwrap() } else { transaction.rollback().unwrap() }
+    };
+    place(1, true);
+    place(2, false);
+    place(3, true);
+    until("both are delivered", async || seen("outbox").len() == 2).await;
+    server.stop().await;
+    let mut all = seen("outbox");
+    all.sort_unstable();
+    assert_eq!(all, [(1, 1), (3, 1)]);
+}
+
 #[tokio::test]
 async fn an_instance_that_does_not_consume_sends() {
     let (_folder, file) = file();

@@ -209,8 +209,30 @@ impl LocalServer {
     ///
     /// It has ended already.
     pub fn terminate(&self) -> io::Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Has it stand still where it is: SIGSTOP.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Has it go on: SIGCONT.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(kill_process(id.ok_or(io::ErrorKind::NotFound)?, Signal::TERM)?)
+        Ok(kill_process(id.ok_or(io::ErrorKind::NotFound)?, signal)?)
     }
 
     /// Waits until it has ended, and its log with it.

@@ -1,6 +1,6 @@
 //! Deliveries become calls, and what calls come to becomes settlements.
 
-use super::{Feeds, Store, store::Opened};
+use super::{Feeds, Outbox, Store, store::Opened};
 use crate::{AppService, ServeError, settings::QueueSettings};
 use pikku::{
     Bytes, Problem,
@@ -35,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Work {
     shared: Arc<Shared>,
     sources: Vec<Arc<Source>>,
+    outboxes: Vec<Outbox>,
     #[cfg(feature = "schedules")]
     scheduler: Option<pikku_engines::Scheduler>,
 }
@@ -81,7 +82,11 @@ impl Work {
         store: &Arc<Store>,
         feeds: &Feeds,
         settings: &QueueSettings,
+        mut outboxes: Vec<Outbox>,
     ) -> Result<Self, ServeError> {
+        for address in &settings.outboxes {
+            outboxes.push(super::outbox::open(address).await?);
+        }
         let engine = Arc::clone(store.engine().await?);
         let specs = feeds.specs();
         let mut sources = Vec::new();
@@ -115,6 +120,7 @@ impl Work {
         Ok(Self {
             shared: Arc::new(shared),
             sources: sources.into_iter().map(Arc::new).collect(),
+            outboxes,
             #[cfg(feature = "schedules")]
             scheduler,
         })
@@ -128,6 +134,12 @@ impl Work {
         #[cfg(feature = "schedules")]
         if let Some(scheduler) = self.scheduler.take() {
             self.shared.tasks.spawn(Arc::clone(&self.shared).schedule(scheduler));
+        }
+        for outbox in self.outboxes.drain(..) {
+            self.shared.tasks.spawn(Arc::clone(&self.shared).relay(outbox, Arc::clone(&self.shared.engine)));
+        }
+        if self.sources.is_empty() {
+            return;
         }
         let queues: Vec<&str> = self.sources.iter().map(|source| source.queue.as_str()).collect();
         tracing::info!("taking what is in the queues {} of {}", queues.join(", "), self.shared.engine.name());
