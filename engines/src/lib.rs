@@ -10,6 +10,8 @@ mod engine;
 mod error;
 mod limits;
 mod message;
+#[cfg(feature = "nats")]
+mod nats;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -27,6 +29,8 @@ pub use message::{
     Attributes, Body, DeadLetter, Delivery, Enqueued, NewMessage, Outcome, QueueStats, Receipt, Settled, Settlement,
     Which,
 };
+#[cfg(feature = "nats")]
+pub use nats::{NatsEngine, NatsSettings};
 #[cfg(feature = "sqlite")]
 pub use outbox::SqliteOutbox;
 pub use outbox::{Moved, OutboxRelay, OutboxRow, OutboxStore, Refused};

@@ -139,3 +139,56 @@ fn unprivileged() -> Option<(u32, u32)> {
     }
     Some((id(&["-u", "postgres"]).unwrap_or(65534), id(&["-g", "postgres"]).unwrap_or(65534)))
 }
+
+/// A NATS server with JetStream.
+#[derive(Debug)]
+pub(crate) struct Nats {
+    dir: TempDir,
+    program: PathBuf,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl Nats {
+    /// Starts one; nothing where it is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(program) = on_path("nats-server") else {
+            is_missing("nats-server");
+            return None;
+        };
+        let mut nats = Self { dir: TempDir::new().expect("a folder"), program, port: free_port(), server: None };
+        nats.go_on();
+        Some(nats)
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it.
+    pub(crate) fn crash(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        server.kill().expect("it is killed");
+        server.wait().expect("it ends");
+    }
+
+    /// Starts it with what it has.
+    pub(crate) fn go_on(&mut self) {
+        let log = self.dir.path().join("log");
+        let mut command = Command::new(&self.program);
+        command
+            .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"])
+            .arg(self.dir.path().join("store"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).expect("a log"));
+        let mut server = command.spawn().expect("NATS starts");
+        wait_for(self.port, &mut server, &log);
+        self.server = Some(server);
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.crash();
+    }
+}
