@@ -12,6 +12,7 @@ mod limits;
 mod message;
 #[cfg(feature = "nats")]
 mod nats;
+mod open;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -31,6 +32,7 @@ pub use message::{
 };
 #[cfg(feature = "nats")]
 pub use nats::{NatsEngine, NatsSettings};
+pub use open::open;
 #[cfg(feature = "sqlite")]
 pub use outbox::SqliteOutbox;
 pub use outbox::{Moved, OutboxRelay, OutboxRow, OutboxStore, Refused};
