@@ -14,7 +14,7 @@ fn named(name: &str) -> Source {
 
 fn wiring(id: &str, function: &str, kind: WiringKind) -> Wiring {
     let location = Location { file: "src/lib.rs".to_owned(), line: 7 };
-    Wiring { id: id.to_owned(), function: function.to_owned(), kind, location }
+    Wiring { id: id.to_owned(), function: function.to_owned(), kind, location, layers: Vec::new() }
 }
 
 fn http(method: Option<&str>, path: &str) -> Wiring {
@@ -112,6 +112,7 @@ fn manifest(groups: Vec<Group>) -> Manifest {
             errors: vec![],
             services: vec![],
             session: SessionMode::None,
+            access: pikku_manifest::Access::default(),
         })
         .collect();
     Manifest { manifest_version: MANIFEST_VERSION, groups, functions, services: vec![], faults: vec![] }

@@ -1,4 +1,4 @@
-use crate::Location;
+use crate::{Layer, Location};
 use serde::{Deserialize, Serialize};
 
 /// One way a function is reached.
@@ -16,6 +16,9 @@ pub struct Wiring {
     pub kind: WiringKind,
     /// Where it is written.
     pub location: Location,
+    /// What stands around its calls, in the order in which they meet it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
 }
 
 /// What a function is wired to.

@@ -18,6 +18,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) params: &'a [(String, String)],
     /// The fields that headers and cookies give.
     pub(crate) fields: &'a [FieldSource],
+    /// The status of a success, where the route says one.
+    pub(crate) status: Option<u16>,
 }
 
 /// Where the members of an input came from.

@@ -24,6 +24,9 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) endpoint: usize,
+    /// The number of the wiring.
+    pub(super) wiring: usize,
+    pub(super) timeout_ms: Option<u32>,
     pub(super) status: Option<u16>,
     pub(super) fields: Vec<crate::http::FieldSource>,
 }
@@ -55,7 +58,7 @@ impl Router {
     pub(super) fn new(wirings: Vec<RouteWiring>) -> Result<Self, RouteConflict> {
         let mut paths = matchit::Router::new();
         let mut entries: Vec<Entry> = Vec::new();
-        for RouteWiring { route, endpoint } in wirings {
+        for (wiring, RouteWiring { route, endpoint, .. }) in wirings.into_iter().enumerate() {
             let refuse = |reason: String| RouteConflict { route: describe(&route), reason };
             if !route.path.starts_with('/') {
                 return Err(refuse("does not begin with `/`".into()));
@@ -73,7 +76,13 @@ impl Router {
                 },
             };
             let entry = &mut entries[entry];
-            let found = Found { endpoint, status: route.status, fields: route.fields.clone() };
+            let found = Found {
+                endpoint,
+                wiring,
+                timeout_ms: route.timeout_ms,
+                status: route.status,
+                fields: route.fields.clone(),
+            };
             match &route.method {
                 Some(method) if entry.methods.iter().any(|(known, _)| known == method) => {
                     return Err(refuse("is wired twice".into()));
@@ -138,7 +147,8 @@ mod tests {
     use crate::http::{any, get, post};
 
     fn router(routes: &[Route]) -> Router {
-        let wirings = routes.iter().cloned().enumerate().map(|(endpoint, route)| RouteWiring { route, endpoint });
+        let wirings =
+            routes.iter().cloned().enumerate().map(|(endpoint, route)| RouteWiring { route, endpoint, group: 0 });
         Router::new(wirings.collect()).unwrap()
     }
 
@@ -177,7 +187,7 @@ mod tests {
     #[test]
     fn conflicts_name_the_route() {
         let conflict = |routes: [Route; 2]| {
-            let wirings = routes.into_iter().map(|route| RouteWiring { route, endpoint: 0 });
+            let wirings = routes.into_iter().map(|route| RouteWiring { route, endpoint: 0, group: 0 });
             Router::new(wirings.collect()).unwrap_err().to_string()
         };
         assert_eq!(conflict([get("/a"), get("/a")]), "the route `GET /a` is wired twice");

@@ -49,6 +49,21 @@ impl Headers {
         self.0.push((name.as_str().to_owned().into(), value.as_bytes().to_vec().into()));
     }
 
+    /// Adds these. Of those that are not lists, one that is there already stands.
+    pub(crate) fn add(&mut self, others: Self) {
+        const LISTS: [&str; 5] = ["link", "server-timing", "set-cookie", "vary", "www-authenticate"];
+        for (name, value) in others.0 {
+            if LISTS.contains(&&*name) || !self.contains(&name) {
+                self.0.push((name, value));
+            }
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Removes every one of that name, whatever its case.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));

@@ -51,7 +51,7 @@ pub trait Message: Serialize + JsonSchema + Send + Sync + 'static {
 /// # }
 /// # impl From<SendError> for OrderError { fn from(error: SendError) -> Self { Self::NotHandedOn(error) } }
 /// /// Places an order.
-/// #[pikku::function]
+/// #[pikku::function(public)]
 /// pub async fn place_order(placed: &Queue<OrderPlaced>) -> Result<(), OrderError> {
 ///     placed.send(&OrderPlaced { id: 1 }).await?;
 ///     placed.message(&OrderPlaced { id: 2 }).delay(Duration::from_secs(60)).send().await?;
