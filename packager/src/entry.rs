@@ -125,6 +125,10 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapt
             module_name(&function.name)
         );
     }
+    // What a function attaches to itself comes with it.
+    let layers = group.wirings.iter().flat_map(|wiring| &wiring.layers).filter(|layer| layer.at != "function");
+    let layers: BTreeSet<&str> = layers.map(|layer| layer.name.as_str()).collect();
+    let layers: Vec<&str> = layers.into_iter().collect();
     let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
     let app = format!("{}::<Bundle>()", project.app);
     let run = match adapter {
@@ -152,6 +156,7 @@ impl pikku::Selection for Bundle {{
     const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
     const CLOSES: bool = {closes};
     const SENDS: bool = {sends};
+    const LAYERS: Option<&'static [&'static str]> = Some(&{layers:?});
 
     fn contract<F: pikku::Function>() -> Result<pikku::Contract, pikku::ContractMissing> {{
         match F::NAME {{

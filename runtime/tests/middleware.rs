@@ -90,8 +90,7 @@ async fn outcome_noted(journal: &Journal, call: &Call, next: Next<'_>) -> Outcom
 }
 
 #[pikku::middleware]
-async fn closed(_journal: &Journal, next: Next<'_>) -> Outcome {
-    drop(next);
+async fn closed(_journal: &Journal, _next: Next<'_>) -> Outcome {
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "closed", "closed for today"))
 }
 

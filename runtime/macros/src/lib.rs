@@ -10,8 +10,8 @@ mod function;
 #[cfg(test)]
 mod golden;
 mod group;
-mod message;
 mod layer;
+mod message;
 mod options;
 mod service;
 mod text;

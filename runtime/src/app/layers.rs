@@ -49,10 +49,11 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy)]
 pub(crate) struct Source {
     pub(crate) challenge: &'static str,
-    pub(crate) authenticate: for<'a> fn(&'a Scope<'a>) -> BoxFuture<'a, Result<Option<Claims>, AuthError>>,
+    pub(crate) authenticate: Authenticate,
     pub(crate) settle: Option<Settle>,
 }
 
+type Authenticate = for<'a> fn(&'a Scope<'a>) -> BoxFuture<'a, Result<Option<Claims>, AuthError>>;
 type Settle = for<'a> fn(&'a Scope<'a>, &'a SessionChange) -> BoxFuture<'a, Result<(), Problem>>;
 
 /// A middleware, erased.
