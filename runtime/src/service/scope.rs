@@ -35,11 +35,6 @@ impl<'a> Scope<'a> {
         self.call
     }
 
-    /// What the app runs on.
-    pub(super) fn platform(&self) -> &Arc<dyn Platform> {
-        self.container.platform()
-    }
-
     /// A singleton.
     pub fn singleton<T: Construct>(&self) -> Handle<'_, T> {
         Handle::Shared(self.container.get())
