@@ -93,7 +93,7 @@ impl Access {
         } else if self.session == SessionMode::Required {
             demands.push("a session".to_owned());
         }
-        demands.extend(self.permissions.iter().map(|permission| format!("{} ({})", permission.name, permission.at)));
+        demands.extend(self.permissions.iter().map(|permission| format!("{} [{}]", permission.name, permission.at)));
         match (demands.is_empty(), self.outside) {
             (true, true) => "anyone".to_owned(),
             (true, false) => "what feeds it".to_owned(),
@@ -128,7 +128,7 @@ pub(crate) fn routes_table(routes: &[Route]) -> String {
                 LayerKind::Middleware => "middleware",
                 LayerKind::Permission => "permission",
             };
-            let line = format!("  {}. {kind} {} ({})", depth + 1, attached.name, attached.at);
+            let line = format!("  {}. {kind} {} [{}]", depth + 1, attached.name, attached.at);
             rows.push(vec![String::new(), line, String::new()]);
         }
     }
