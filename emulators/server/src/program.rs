@@ -3,6 +3,7 @@ use bytes::Bytes;
 use pikku_local_workers::{Request, RequestError, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 use std::{
     ffi::OsString,
     io,
@@ -23,6 +24,9 @@ use tokio::{
 
 /// How the line of the log begins that says where a server listens.
 const LISTENING: &str = "listening on http://";
+
+/// The variable that names the store of the queues.
+const QUEUES: &str = "PIKKU_QUEUES";
 
 /// A server to be started.
 #[derive(Clone, Debug)]
@@ -47,6 +51,19 @@ impl Builder {
         Self { handled: true, ..self }
     }
 
+    /// Queues in a file of its own, unless a variable names another store: what other servers have sent is not for this one.
+    fn own_queues(&mut self) -> io::Result<Option<TempDir>> {
+        let given = self.variables.iter().any(|(name, _)| name == QUEUES) || std::env::var_os(QUEUES).is_some();
+        if given {
+            return Ok(None);
+        }
+        let folder = tempfile::tempdir()?;
+        let mut address = OsString::from("sqlite:");
+        address.push(folder.path().join("pikku.db"));
+        self.variables.push((QUEUES.into(), address));
+        Ok(Some(folder))
+    }
+
     /// The program in its environment.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -66,12 +83,13 @@ impl Builder {
         Self { limit, ..self }
     }
 
-    /// Starts it on a free port, unless a variable gives it another.
+    /// Starts it on a free port, unless a variable gives it another, and with queues of its own, which are gone when it is.
     ///
     /// # Errors
     ///
     /// It does not start, with what it logged.
-    pub async fn start(self) -> Result<LocalServer, StartError> {
+    pub async fn start(mut self) -> Result<LocalServer, StartError> {
+        let folder = self.own_queues().map_err(|source| StartError::Program { program: self.program.clone(), source })?;
         let mut command = self.command();
         command.stdin(Stdio::null()).stdout(Stdio::inherit()).stderr(Stdio::piped()).kill_on_drop(true);
         let failed = |source| StartError::Program { program: self.program.clone(), source };
@@ -84,7 +102,7 @@ impl Builder {
         let (tell, told) = oneshot::channel();
         let reader = child.stderr.take().map(|stderr| tokio::spawn(read(stderr, log.clone(), tell, self.shown)));
         match timeout(self.limit, told).await {
-            Ok(Ok(address)) => Ok(LocalServer { child, address, log, reader, program: self }),
+            Ok(Ok(address)) => Ok(LocalServer { child, address, log, reader, program: self, _queues: folder }),
             // Its log has ended, so it has.
             Ok(Err(_)) => {
                 let ended = child.wait().await.map_err(failed)?;
@@ -103,6 +121,8 @@ pub struct LocalServer {
     log: Log,
     reader: Option<JoinHandle<()>>,
     program: Builder,
+    /// The folder of its queues, where they are its own.
+    _queues: Option<TempDir>,
 }
 
 /// What a delivery of a message, or of a run of a schedule, came to.
