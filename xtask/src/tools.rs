@@ -12,6 +12,7 @@
 //! <tools>/venv-zig/bin/cargo-zigbuild          cargo-zigbuild and ziglang, whose C compiler is for every processor
 //! <tools>/aws-lambda-rie                      the emulator that AWS ships inside aws-sam-cli
 //! <tools>/npm/node_modules                     wrangler, which brings miniflare and workerd
+//! <tools>/azurite/node_modules                 azurite: storage queues that check signatures
 //! ```
 
 use std::fs::{self, File};
@@ -29,9 +30,15 @@ const MOTO: &str = include_str!("../tools/moto.txt");
 const ZIG: &str = include_str!("../tools/zig.txt");
 
 /// What npm installs, and the exact release of each package with its hash.
-const NPM: [(&str, &str); 2] = [
+type Npm = [(&'static str, &'static str); 2];
+
+const NPM: Npm = [
     ("package.json", include_str!("../tools/npm/package.json")),
     ("package-lock.json", include_str!("../tools/npm/package-lock.json")),
+];
+const AZURITE: Npm = [
+    ("package.json", include_str!("../tools/azurite/package.json")),
+    ("package-lock.json", include_str!("../tools/azurite/package-lock.json")),
 ];
 
 /// The standard libraries that the tests build for, and how else each can be had.
@@ -62,7 +69,8 @@ pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure>
         tools.venv("venv-moto", MOTO, &["moto_server", "python"])?;
         tools.venv("venv-zig", ZIG, &["cargo-zigbuild", "python-zig"])?;
         tools.link_ministack()?;
-        tools.npm()?;
+        tools.npm("npm", NPM, "miniflare")?;
+        tools.npm("azurite", AZURITE, "azurite")?;
         tools.emulator()
     })
 }
@@ -137,18 +145,18 @@ impl Tools<'_> {
         self.stamp(name, &version)
     }
 
-    /// A folder whose `node_modules` hold exactly what the lock file names. Their install scripts are not run: workerd's
-    /// program lies in a package of its own.
-    fn npm(&self) -> Result<(), Failure> {
-        let (name, asked) = ("npm", NPM.map(|(_, text)| text).concat());
+    /// A folder whose `node_modules` hold exactly what the lock file names, `package` among it. Their install scripts are not
+    /// run: workerd's program lies in a package of its own.
+    fn npm(&self, name: &str, files: Npm, package: &str) -> Result<(), Failure> {
+        let asked = files.map(|(_, text)| text).concat();
         let folder = self.folder.join(name);
-        if folder.join("node_modules/miniflare").exists() && self.is_current(name, &asked) {
+        if folder.join("node_modules").join(package).exists() && self.is_current(name, &asked) {
             return Ok(());
         }
-        say(&format!("installing wrangler and miniflare into {}", folder.display()));
+        say(&format!("installing {package} and what it needs into {}", folder.display()));
         self.forget(name)?;
         fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
-        for (file, text) in NPM {
+        for (file, text) in files {
             let path = folder.join(file);
             fs::write(&path, text).map_err(Failure::file("write", &path))?;
         }
