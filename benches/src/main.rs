@@ -26,7 +26,7 @@ use std::{
 };
 
 /// The benchmarks by name, in the order of the page.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "size",
     "start",
     "post",
@@ -38,6 +38,8 @@ const NAMES: [&str; 13] = [
     "workers-size",
     "workers-cpu",
     "workers-package",
+    "azure-size",
+    "azure-http",
     "queue",
     "profiles",
 ];
@@ -122,6 +124,8 @@ fn measure(bench: &Bench, name: &str) -> Result<Table, Failure> {
         "workers-size" => bench.workers_size(),
         "workers-cpu" => bench.workers_cpu(),
         "workers-package" => bench.workers_package(),
+        "azure-size" => bench.azure_size(),
+        "azure-http" => bench.azure_http(),
         "queue" => bench.queue(),
         "profiles" => bench.profiles(),
         other => Err(Failure::answer("bench", format!("there is no benchmark `{other}`"))),

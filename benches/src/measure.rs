@@ -1,6 +1,7 @@
 //! The benchmarks. Each gives a table.
 
 mod apps;
+mod azure;
 mod queue;
 mod workers;
 

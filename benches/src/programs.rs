@@ -40,12 +40,14 @@ pub(crate) struct Packaged {
 }
 
 /// What to package.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Packaging<'a> {
     /// The folder of the app.
     pub(crate) app: PathBuf,
     /// The group to look at.
     pub(crate) group: &'a str,
+    /// Whether only that group is to be packaged.
+    pub(crate) only: bool,
     /// Features of the app.
     pub(crate) features: &'a str,
     /// The packager's `--profile` and `--lto`, where they are to differ from its default.
@@ -132,6 +134,30 @@ impl Programs {
         let bootstrap = out.join(what.group).join("bootstrap");
         let zip = out.join(format!("{}.zip", what.group));
         Ok(Packaged { bytes: bytes(&bootstrap)?, zip_bytes: bytes(&zip)?, bootstrap, seconds })
+    }
+
+    /// Packages an app for a target, apart from what is built for others; the folder of its bundles.
+    pub(crate) fn package_for(&self, platform: &str, what: &Packaging<'_>) -> Result<PathBuf, Failure> {
+        let target = self.work.join(what.target);
+        let out = target.join(format!("{platform}-{}", what.out));
+        if let Some(programs) = what.app.parent().filter(|dir| dir.ends_with("programs")) {
+            self.lend_lock(programs)?;
+        }
+        let mut command = Command::new(&self.packager);
+        command.args(["pikku", "package", "--target", platform, "--manifest-path"]).arg(what.app.join("Cargo.toml"));
+        command.arg("--out-dir").arg(&out).env("CARGO_TARGET_DIR", &target).env("CARGO_INCREMENTAL", "0");
+        if what.only {
+            command.args(["--group", what.group]);
+        }
+        if let Some((profile, lto)) = what.profile {
+            command.args(["--profile", profile, "--lto", lto]);
+        }
+        if self.offline {
+            command.arg("--offline");
+        }
+        eprintln!("   packaging {}", out.display());
+        succeed(&mut command)?;
+        Ok(out)
     }
 
     /// Packages an app for Cloudflare; the CPU seconds that it took.

