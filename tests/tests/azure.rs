@@ -99,7 +99,8 @@ async fn strings_that_are_base64_arrive_unharmed() {
         let request = json!({"Url": "http://localhost/reversed", "Method": "POST", "Query": {}, "Params": {}, "Body": body,
                              "Headers": {"Content-Type": ["text/plain"], "Content-Length": [body.len().to_string()]}});
         let payload = json!({"Data": {"req": request}, "Metadata": {}}).to_string();
-        let invocation = host.invoke(RawInvocation::new("http", payload), Some(&Trigger::Http)).await.expect("an outcome");
+        let invocation =
+            host.invoke(RawInvocation::new("http", payload), Some(&Trigger::Http)).await.expect("an outcome");
         let response = invocation.response().unwrap_or_else(|| panic!("{:?}", invocation.outcome));
         assert_eq!((response.status, &response.body[..]), (200, text.as_bytes()), "as a payload: {text}");
     }
@@ -112,7 +113,8 @@ async fn a_hundred_megabytes_are_taken_or_refused_and_the_next_call_works() {
     let whole = host.http(request(100 << 20)).await.expect("an answer");
     assert_eq!((whole.status, whole.body.len()), (200, 100 << 20));
     let payload = |octets: usize| {
-        let text = format!("{{\"Data\":{{\"message\":\"{}\"}},\"Metadata\":{{\"DequeueCount\":\"1\"}}}}", "a".repeat(octets));
+        let text =
+            format!("{{\"Data\":{{\"message\":\"{}\"}},\"Metadata\":{{\"DequeueCount\":\"1\"}}}}", "a".repeat(octets));
         RawInvocation::new("queue-jobs", text)
     };
     for octets in [99 << 20, (100 << 20) + 1] {
@@ -168,10 +170,11 @@ fn task(id: &str, takes_ms: u64, fails: bool) -> String {
 #[tokio::test]
 async fn a_message_whose_process_is_killed_is_handed_over_again() {
     let worker = Worker::start().await;
-    let (settled, ()) = tokio::join!(worker.host.queue("queue-work", QueueMessage::text(task("slow", 1500, false))), async {
-        worker.wait_for("begun slow").await;
-        worker.host.signal(Signal::Kill);
-    });
+    let (settled, ()) =
+        tokio::join!(worker.host.queue("queue-work", QueueMessage::text(task("slow", 1500, false))), async {
+            worker.wait_for("begun slow").await;
+            worker.host.signal(Signal::Kill);
+        });
     let settled = settled.expect("an outcome");
     assert_eq!((settled.end, settled.attempts.len()), (End::Deleted, 2), "{:?}", worker.host.logs());
     assert_eq!((worker.count("begun slow"), worker.count("done slow"), worker.host.starts()), (2, 1, 2));
@@ -187,10 +190,11 @@ async fn a_message_whose_process_is_killed_is_handed_over_again() {
 #[tokio::test]
 async fn a_process_that_is_asked_to_end_does_what_it_has_begun() {
     let worker = Worker::start().await;
-    let (settled, ()) = tokio::join!(worker.host.queue("queue-work", QueueMessage::text(task("slow", 1500, false))), async {
-        worker.wait_for("begun slow").await;
-        worker.host.signal(Signal::Terminate);
-    });
+    let (settled, ()) =
+        tokio::join!(worker.host.queue("queue-work", QueueMessage::text(task("slow", 1500, false))), async {
+            worker.wait_for("begun slow").await;
+            worker.host.signal(Signal::Terminate);
+        });
     let settled = settled.expect("an outcome");
     assert_eq!((settled.end, settled.attempts.len()), (End::Deleted, 1), "{:?}", worker.host.logs());
     worker.wait_for("closed").await;
@@ -207,7 +211,11 @@ async fn a_poison_message_is_kept_and_seen() {
     // As often as the wiring says: three tries more.
     assert_eq!((settled.attempts.len(), worker.count("begun bad")), (4, 4));
     let id = &settled.attempts[0].view();
-    assert!(worker.host.logs().iter().any(|line| line.contains("poison") || line.contains("last")), "{id}: {:?}", worker.host.logs());
+    assert!(
+        worker.host.logs().iter().any(|line| line.contains("poison") || line.contains("last")),
+        "{id}: {:?}",
+        worker.host.logs()
+    );
 }
 
 #[tokio::test]
@@ -255,7 +263,10 @@ fn a_port_that_is_taken_ends_the_handler_with_the_reason() {
     let status = handler.0.wait().expect("an end");
     let mut said = String::new();
     handler.0.stderr.take().expect("its log").read_to_string(&mut said).expect("text");
-    assert!(!status.success() && said.contains(&format!("127.0.0.1:{port}")) && said.contains("in use"), "{status}: {said}");
+    assert!(
+        !status.success() && said.contains(&format!("127.0.0.1:{port}")) && said.contains("in use"),
+        "{status}: {said}"
+    );
 }
 
 /// The host asks every 25 ms whether something listens, and others may ask as well; here hundreds ask a handler that does not
@@ -263,7 +274,8 @@ fn a_port_that_is_taken_ends_the_handler_with_the_reason() {
 #[test]
 fn a_handler_that_is_slow_at_first_answers_everybody_who_asked() {
     let folder = tempfile::tempdir().expect("a folder");
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port").port();
+    let port =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port").port();
     let handler = Handler::start(&azure_bundles("fixture").join("work"), port, &folder.path().join("journal"));
     let begun = Instant::now();
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
@@ -299,22 +311,23 @@ fn a_zip_is_what_is_deployed() {
     let listed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(
         listed.lines().collect::<Vec<_>>(),
-        [
-            "handler 0o755",
-            "host.json 0o644",
-            "queue-work/function.json 0o644",
-            "queue-in-order/function.json 0o644",
-        ]
+        ["handler 0o755", "host.json 0o644", "queue-work/function.json 0o644", "queue-in-order/function.json 0o644",]
     );
     let folder = azure_bundles("fixture");
     let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).expect("a report")).expect("JSON");
     assert_eq!(report["groups"][0]["host_functions"], json!(["queue-work", "queue-in-order"]));
-    let proof: Value = serde_json::from_slice(&fs::read(folder.join("work.proof.json")).expect("a proof")).expect("JSON");
+    let proof: Value =
+        serde_json::from_slice(&fs::read(folder.join("work.proof.json")).expect("a proof")).expect("JSON");
     assert_eq!(proof["functions"]["found"], json!(["work", "work_in_order"]));
 }
 
 /// What `cargo pikku invoke` prints, and its exit code.
-fn invoke(example: &str, group: &str, arguments: &[&str], variables: &[(&str, &Path)]) -> (Option<i32>, String, String) {
+fn invoke(
+    example: &str,
+    group: &str,
+    arguments: &[&str],
+    variables: &[(&str, &Path)],
+) -> (Option<i32>, String, String) {
     let output = Command::new(packager())
         .args(["pikku", "invoke", "--target", "azure", "--group", group, "--bundle-dir"])
         .arg(azure_bundles(example))
@@ -370,8 +383,10 @@ fn invoke_speaks_the_hosts_side() {
     let (code, stdout, stderr) = work(&["--event", &file, "--as", "queue"]);
     assert!(code == Some(1) && stdout.contains("\"errorType\"") && stdout.contains("400"), "{stdout}{stderr}");
 
-    let everywhere = |arguments: &[&str]| invoke("scenarios", "everywhere", arguments, &[("PRIVATE_NOTE", Path::new("x"))]);
-    let (code, stdout, stderr) = everywhere(&["-X", "POST", "-H", "content-type: text/plain", "-d", "tset", "/reversed"]);
+    let everywhere =
+        |arguments: &[&str]| invoke("scenarios", "everywhere", arguments, &[("PRIVATE_NOTE", Path::new("x"))]);
+    let (code, stdout, stderr) =
+        everywhere(&["-X", "POST", "-H", "content-type: text/plain", "-d", "tset", "/reversed"]);
     let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|why| panic!("{why}: {stdout}{stderr}"));
     assert_eq!((code, &answer["statusCode"], &answer["body"]), (Some(0), &json!(200), &json!("test")), "{stderr}");
     assert_eq!(answer["isBase64Encoded"], false);

