@@ -22,6 +22,8 @@ pub(crate) struct Project {
     /// The folder that generated workspaces link to: the workspace, or the nearest above that also holds every package
     /// which it takes by path.
     pub(crate) linked_dir: PathBuf,
+    /// The folders of the packages that the app is made of and that may change: its own, and those taken by path.
+    pub(crate) local_dirs: Vec<PathBuf>,
     /// Cargo's target folder.
     pub(crate) target_dir: PathBuf,
     /// Where the runtime comes from.
@@ -246,6 +248,7 @@ impl Project {
             package_dir: folder(package.manifest_path.as_std_path()),
             workspace_dir: metadata.workspace_root.clone().into_std_path_buf(),
             linked_dir: linked_dir(&metadata),
+            local_dirs: local_dirs(&metadata, &package.id),
             target_dir: metadata.target_directory.clone().into_std_path_buf(),
             runtime,
             features: args.features.clone(),
@@ -356,6 +359,25 @@ fn linked_dir(metadata: &Metadata) -> PathBuf {
     }
     let folders = found.iter().map(|package| folder(package.manifest_path.as_std_path()));
     common(metadata.workspace_root.as_std_path(), folders)
+}
+
+/// The folders of a package and of all that it takes by path, directly or not.
+fn local_dirs(metadata: &Metadata, id: &PackageId) -> Vec<PathBuf> {
+    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+    let nodes: BTreeMap<&PackageId, _> = nodes.map(|node| (&node.id, node)).collect();
+    let mut found = vec![id];
+    let mut next = 0;
+    while let Some(node) = found.get(next).and_then(|id| nodes.get(id)) {
+        next += 1;
+        let wanted = node.deps.iter().filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development));
+        let new: Vec<_> = wanted.map(|dep| &dep.pkg).filter(|id| metadata[id].source.is_none()).collect();
+        for id in new {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+    }
+    found.into_iter().map(|id| folder(metadata[id].manifest_path.as_std_path())).collect()
 }
 
 /// The nearest folder at or above the first that holds all others.

@@ -69,4 +69,11 @@ impl<S: Selection> App<S> {
         self.registry.middleware.push(Arc::new(middleware));
         self
     }
+
+    /// Adds a middleware around all that were added already: for what watches an app from outside of it.
+    #[doc(hidden)]
+    pub fn outermost(mut self, middleware: impl Middleware) -> Self {
+        self.registry.middleware.insert(0, Arc::new(middleware));
+        self
+    }
 }

@@ -55,6 +55,8 @@
 
 mod answer;
 mod connection;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod error;
 mod health;
 mod intake;

@@ -21,7 +21,8 @@ pub(crate) fn listen() -> Result<(), ServeError> {
     };
     let lines = fmt::layer().with_writer(stderr);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if stderr().is_terminal() {
-        Box::new(lines.with_ansi(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())))
+        // What writes colours is not in a bundle.
+        Box::new(lines.with_ansi(false))
     } else {
         Box::new(lines.json().flatten_event(true).with_span_list(false))
     };

@@ -44,6 +44,7 @@ pub async fn serve<S: Selection>(app: App<S>) -> Result<(), ServeError> {
 pub struct Server<S> {
     app: App<S>,
     settings: Settings,
+    listener: Option<std::net::TcpListener>,
     stop: Option<Stop>,
     #[cfg(feature = "engines")]
     engine: Option<Arc<dyn pikku_engines::QueueEngine>>,
@@ -55,6 +56,7 @@ impl<S: Selection> Server<S> {
         Self {
             app,
             settings: Settings::default(),
+            listener: None,
             stop: None,
             #[cfg(feature = "engines")]
             engine: None,
@@ -76,6 +78,13 @@ impl<S: Selection> Server<S> {
     /// Listens at this address, such as `0.0.0.0:8080`; port 0 is a free one.
     pub fn address(mut self, address: impl ToString) -> Self {
         self.settings.address = address.to_string();
+        self
+    }
+
+    /// Takes connections from a socket that listens already, such as one that another process has handed over; its address is
+    /// the server's then.
+    pub fn listener(mut self, listener: std::net::TcpListener) -> Self {
+        self.listener = Some(listener);
         self
     }
 
@@ -150,11 +159,16 @@ impl<S: Selection> Server<S> {
     /// Why it could not begin.
     pub async fn bind(self) -> Result<Bound, ServeError> {
         let store = Arc::new(self.store());
-        let Self { app, settings, stop, .. } = self;
+        let Self { app, settings, listener, stop, .. } = self;
         let Settings { address, limits, health, proxies, queues } = settings;
         let failed = |source| ServeError::address(&address, source);
         // Before the services are built, for which a second process on one port would have no use.
-        let listener = TcpListener::bind(&address).await.map_err(failed)?;
+        let listener = match listener {
+            Some(listener) => {
+                listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)).map_err(failed)?
+            }
+            None => TcpListener::bind(&address).await.map_err(failed)?,
+        };
         let address = listener.local_addr().map_err(failed)?;
         let stop = match stop {
             Some(stop) => stop,
@@ -219,6 +233,12 @@ impl Bound {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The app that it serves.
+    #[cfg(feature = "dev")]
+    pub(crate) fn service(&self) -> &AppService {
+        &self.connections.service
     }
 
     /// Serves until it is stopped. Then it takes no more connections and messages, finishes requests, the work after their
