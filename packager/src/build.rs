@@ -8,8 +8,8 @@ use crate::{
     workspace::Workspace,
 };
 use cargo_metadata::Message;
-use rustix::process::{Pid, Signal, kill_process_group};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     collections::{BTreeMap, HashSet},
     ffi::OsString,

@@ -369,7 +369,8 @@ fn local_dirs(metadata: &Metadata, id: &PackageId) -> Vec<PathBuf> {
     let mut next = 0;
     while let Some(node) = found.get(next).and_then(|id| nodes.get(id)) {
         next += 1;
-        let wanted = node.deps.iter().filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development));
+        let wanted =
+            node.deps.iter().filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development));
         let new: Vec<_> = wanted.map(|dep| &dep.pkg).filter(|id| metadata[id].source.is_none()).collect();
         for id in new {
             if !found.contains(&id) {

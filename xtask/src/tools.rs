@@ -38,7 +38,7 @@ const NPM: [(&str, &str); 2] = [
 const TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
 /// A program on the search path, and the Debian package that brings it.
-const PACKAGES: [(&str, &str); 2] = [("qemu-aarch64", "qemu-user"), ("valgrind", "valgrind")];
+const PACKAGES: [(&str, &str); 3] = [("qemu-aarch64", "qemu-user"), ("tmux", "tmux"), ("valgrind", "valgrind")];
 
 /// Installs what is missing.
 pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure> {

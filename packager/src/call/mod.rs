@@ -127,7 +127,8 @@ fn list(manifest: &Manifest) -> String {
         .map(|function| {
             let fields = function.input.as_ref().map(pikku_manifest::fields).unwrap_or_default();
             let fields: Vec<String> = fields.into_iter().map(|field| field.name).collect();
-            let input = if function.input.is_some() && fields.is_empty() { "…".to_owned() } else { fields.join(", ") };
+            let input =
+                if function.input.is_some() && fields.is_empty() { "…".to_owned() } else { fields.join(", ") };
             let description = function.description.lines().next().unwrap_or_default().to_owned();
             vec![function.name.clone(), input, description]
         })

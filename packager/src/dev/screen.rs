@@ -99,7 +99,10 @@ impl Screen {
     /// The app serves, for the first time or after it was gone; or as the one that follows another.
     pub(super) fn serves(&mut self, manifest: &Manifest, reloaded: bool, has_keys: bool) {
         let url = self.url();
-        self.event(if reloaded { "reloaded" } else { "serving" }, json!({"address": url, "wirings": wirings(manifest)}));
+        self.event(
+            if reloaded { "reloaded" } else { "serving" },
+            json!({"address": url, "wirings": wirings(manifest)}),
+        );
         if self.json {
             return;
         }

@@ -299,7 +299,8 @@ impl Session {
     fn ended(&mut self, id: Id, how: &io::Result<ExitStatus>) -> Result<(), Error> {
         self.reloaded(id);
         self.draining.retain(|server| server.id != id);
-        let server = self.next.take_if(|next| next.id == id).or_else(|| self.serving.take_if(|serving| serving.id == id));
+        let server =
+            self.next.take_if(|next| next.id == id).or_else(|| self.serving.take_if(|serving| serving.id == id));
         if let (Some(server), None) = (server, self.stopping) {
             let serves = self.serving.is_some();
             if server.told_why {
@@ -410,9 +411,7 @@ fn signals(events: &mpsc::Sender<Event>) -> Result<(), Error> {
     for (kind, event) in kinds {
         let mut signal = signal(kind).map_err(Error::io("listen to", "signals"))?;
         let events = events.clone();
-        tokio::spawn(async move {
-            while signal.recv().await.is_some() && events.send(event()).await.is_ok() {}
-        });
+        tokio::spawn(async move { while signal.recv().await.is_some() && events.send(event()).await.is_ok() {} });
     }
     Ok(())
 }

@@ -156,7 +156,9 @@ impl Watch {
             found.extend(root.parent().map(Path::to_owned));
         }
         let inputs = self.seen.state().inputs.clone();
-        found.extend(inputs.iter().filter_map(|file| file.parent()).filter(|folder| folder.is_dir()).map(Path::to_owned));
+        found.extend(
+            inputs.iter().filter_map(|file| file.parent()).filter(|folder| folder.is_dir()).map(Path::to_owned),
+        );
         for gone in self.watched.difference(&found) {
             // A folder that is gone is not watched any more.
             let _ = self.watcher.unwatch(gone);
@@ -203,7 +205,11 @@ impl Watch {
             }
             if let Some(first) = changed.first() {
                 let manifest = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "toml" || kind == "lock");
-                return Ok(Changes { first: first.clone(), count: changed.len(), manifests: changed.iter().any(manifest) });
+                return Ok(Changes {
+                    first: first.clone(),
+                    count: changed.len(),
+                    manifests: changed.iter().any(manifest),
+                });
             }
         }
     }
@@ -245,17 +251,14 @@ mod tests {
     use super::*;
 
     fn state(root: &str, inputs: &[&str]) -> State {
-        State {
-            roots: vec![root.into()],
-            inputs: inputs.iter().map(PathBuf::from).collect(),
-            ..State::default()
-        }
+        State { roots: vec![root.into()], inputs: inputs.iter().map(PathBuf::from).collect(), ..State::default() }
     }
 
     #[test]
     fn what_the_app_is_made_of_counts_and_nothing_else() {
         let state = state("/a/hello", &["/a/hello/texts/en.txt", "/a/Cargo.lock"]);
-        for path in ["/a/hello/src/lib.rs", "/a/hello/Cargo.toml", "/a/hello/texts/en.txt", "/a/Cargo.lock", "/a/hello"] {
+        for path in ["/a/hello/src/lib.rs", "/a/hello/Cargo.toml", "/a/hello/texts/en.txt", "/a/Cargo.lock", "/a/hello"]
+        {
             assert!(state.counts(Path::new(path)), "{path}");
         }
         for path in ["/a/hello/shop.db", "/a/hello/.lib.rs.swp", "/a/hello/src/.#lib.rs", "/a/other/src/lib.rs", "/a"] {
@@ -272,7 +275,8 @@ mod tests {
         fs::write(root.path().join("target/CACHEDIR.TAG"), "").unwrap();
         let mut found = BTreeSet::new();
         folders(root.path(), &mut found);
-        let found: Vec<_> = found.iter().map(|folder| folder.strip_prefix(root.path()).unwrap().to_str().unwrap()).collect();
+        let found: Vec<_> =
+            found.iter().map(|folder| folder.strip_prefix(root.path()).unwrap().to_str().unwrap()).collect();
         assert_eq!(found, ["", "src", "src/deep", "web"]);
     }
 

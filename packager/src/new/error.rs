@@ -47,7 +47,9 @@ impl NewError {
 
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Name { .. } => "choose another, such as `my-app`; --name gives the app another name than its folder".to_owned(),
+            Self::Name { .. } => {
+                "choose another, such as `my-app`; --name gives the app another name than its folder".to_owned()
+            }
             Self::Exists { .. } => "choose another folder, or remove this one".to_owned(),
             Self::NoRuntime { .. } => "name the folder of a clone of Pikku's repository".to_owned(),
             Self::Git { .. } => "install git, or make the app without it: --vcs none".to_owned(),

@@ -74,10 +74,7 @@ pub(crate) fn run(args: &NewArgs, talk: &Talk) -> Result<(), Error> {
         talk.done("Taking", &format!("Pikku from {}", runtime.display()));
     }
     if let Some(workspace) = &made.workspace {
-        talk.warning(&format!(
-            "{} may have to name the new package among its members",
-            workspace.display()
-        ));
+        talk.warning(&format!("{} may have to name the new package among its members", workspace.display()));
     }
     let steps = [
         (format!("cd {}", args.path.display()), ""),
@@ -142,7 +139,8 @@ fn make(args: &NewArgs, built_in: &Path) -> Result<Made, Failed> {
         _ => Path::new("."),
     };
     files::create_dir(parent)?;
-    let aside = tempfile::Builder::new().prefix(".pikku-new-").tempdir_in(parent).map_err(Error::io("write to", parent))?;
+    let aside =
+        tempfile::Builder::new().prefix(".pikku-new-").tempdir_in(parent).map_err(Error::io("write to", parent))?;
     for (file, text) in FILES {
         let text = fill(text, &name, runtime.as_deref());
         files::write(&aside.path().join(file), text.as_bytes())?;
@@ -195,7 +193,8 @@ fn runtime(named: Option<&Path>, built_in: &Path) -> Result<Option<PathBuf>, New
         Some(named) => vec![named.join("runtime"), named.to_owned()],
         None => vec![built_in.join("../runtime")],
     };
-    let found = candidates.into_iter().filter(|folder| is_runtime(folder)).find_map(|folder| folder.canonicalize().ok());
+    let found =
+        candidates.into_iter().filter(|folder| is_runtime(folder)).find_map(|folder| folder.canonicalize().ok());
     match (found, named) {
         (None, Some(named)) => Err(NewError::NoRuntime { path: named.to_owned() }),
         (found, _) => Ok(found),

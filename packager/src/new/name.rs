@@ -6,10 +6,11 @@ use super::NewError;
 const TAKEN: [(&[&str], &str); 4] = [
     (
         &[
-            "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false", "fn",
-            "for", "gen", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self",
-            "static", "struct", "super", "trait", "true", "type", "unsafe", "use", "where", "while", "abstract", "become",
-            "box", "do", "final", "macro", "override", "priv", "try", "typeof", "unsized", "virtual", "yield",
+            "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false",
+            "fn", "for", "gen", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref",
+            "return", "self", "static", "struct", "super", "trait", "true", "type", "unsafe", "use", "where", "while",
+            "abstract", "become", "box", "do", "final", "macro", "override", "priv", "try", "typeof", "unsized",
+            "virtual", "yield",
         ],
         "it is a word of the language",
     ),
@@ -49,7 +50,9 @@ mod tests {
         for good in ["hello", "my-app", "my_app2", "H", "tests"] {
             check(good).unwrap();
         }
-        for wrong in ["", "3rd", "-a", "_a", "a b", "häuser", "a.b", "fn", "test", "deps", "serde", "pikku-x", &"a".repeat(65)] {
+        for wrong in
+            ["", "3rd", "-a", "_a", "a b", "häuser", "a.b", "fn", "test", "deps", "serde", "pikku-x", &"a".repeat(65)]
+        {
             let error = check(wrong).unwrap_err();
             assert_eq!(error.code(), "PK8301", "{wrong}");
         }

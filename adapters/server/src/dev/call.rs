@@ -3,7 +3,8 @@
 use super::{log, refuse};
 use crate::{AppService, Limits, ServeError};
 use pikku::{
-    App, BoxFuture, Call, Middleware, Next, Problem, Response, Selection, StatusCode, call::Context, function::Reply, json,
+    App, BoxFuture, Call, Middleware, Next, Problem, Response, Selection, StatusCode, call::Context, function::Reply,
+    json,
 };
 use serde_json::Value;
 use std::{
@@ -43,7 +44,7 @@ async fn run<S: Selection>(app: App<S>, function: &str, claims: Option<&str>) ->
     };
     let input = read("read the input as JSON", &text)?;
     let app = match claims {
-        Some(claims) => app.outermost(Given(read("read the claims as JSON", claims.as_bytes())?)),
+        Some(claims) => app.middleware(Given(read("read the claims as JSON", claims.as_bytes())?)),
         None => app,
     };
     let service = AppService::start(app, Limits::default()).await.map_err(ServeError::App)?;

@@ -108,7 +108,9 @@ pub(super) fn open() -> io::Result<Channel> {
         for line in reader.lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(wanted) => drop(command.send(wanted)),
-                Err(error) => eprintln!("warning: cargo-pikku wants what this app's pikku-server does not know: {error}"),
+                Err(error) => {
+                    eprintln!("warning: cargo-pikku wants what this app's pikku-server does not know: {error}")
+                }
             }
         }
         // The packager is gone, and nobody would end this process.

@@ -27,6 +27,6 @@ where
     let color = std::env::var_os(COLOR).is_some();
     let lines = fmt::layer().with_writer(stderr).without_time().with_ansi(color).with_filter(wanted);
     // Whoever listens already is as good.
-    let _ = tracing::subscriber::set_global_default(Registry::default().with(others.and_then(lines)));
+    let _ = tracing::subscriber::set_global_default(Registry::default().with(others).with(lines));
     Ok(())
 }

@@ -23,14 +23,14 @@ static MANIFEST: OnceLock<Vec<u8>> = OnceLock::new();
 struct PikkuDevPage;
 
 /// The page.
-#[pikku::function]
+#[pikku::function(public)]
 async fn pikku_dev_page() -> Result<Response, Problem> {
     let policy = (HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY));
     Ok(Response::new(StatusCode::OK).with_body("text/html; charset=utf-8", PAGE).with_header(policy.0, policy.1))
 }
 
 /// The manifest.
-#[pikku::function]
+#[pikku::function(public)]
 async fn pikku_dev_manifest() -> Result<Response, Problem> {
     let manifest = MANIFEST.get().cloned().unwrap_or_default();
     Ok(Response::new(StatusCode::OK).with_body("application/json", manifest))

@@ -104,6 +104,7 @@ async fn run_schedule(service: AppService, schedule: String, time: String, time_
         origin: "cargo-pikku".to_owned(),
         time,
         time_ms: Some(time_ms),
+        ..ScheduledRun::default()
     };
     let context = Context { id, ..Context::default() };
     let after = context.after.clone();

@@ -3,9 +3,9 @@
 //! `cargo pikku dev` serves it, `cargo test` tests it, `cargo pikku package` packages it.
 
 use pikku::{
-    App, Cron, Need, Problem, Queue, Selection,
+    App, Cron, Problem, Selection,
     http::{get, post},
-    service::{Queues, SendError},
+    service::{Queue, SendError},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub fn app<S: Selection>() -> App<S> {
     App::new().group::<Greetings>(|g| {
         g.http::<greet>(post("/greetings"))
             .http::<list_guests>(get("/guests"))
-            .queue::<write_down>("greeted", Queue::batch(10).retries(3))
+            .queue::<write_down>("greeted", pikku::Queue::batch(10).retries(3))
             .cron::<turn_the_page>(Cron::new("0 4 * * *"))
     })
 }
@@ -51,8 +51,10 @@ pub enum GreetError {
 }
 
 /// Greets someone, and leaves the rest to the queue.
-#[pikku::function]
-pub async fn greet(greeted: &GreetedQueue, input: Greet) -> Result<Greeting, GreetError> {
+///
+/// Anyone may call it: without `public` a caller would need a session.
+#[pikku::function(public)]
+pub async fn greet(greeted: &Queue<Greeted>, input: Greet) -> Result<Greeting, GreetError> {
     let language = input.language.unwrap_or_else(|| "en".to_owned());
     let hello = match language.as_str() {
         "en" => "Hello",
@@ -64,24 +66,12 @@ pub async fn greet(greeted: &GreetedQueue, input: Greet) -> Result<Greeting, Gre
     Ok(Greeting { text })
 }
 
-/// Someone was greeted: a message of the queue `greeted`.
-#[derive(Serialize, Deserialize, JsonSchema)]
+/// Someone was greeted: a message of the queue `greeted`. A function that asks for `&Queue<Greeted>` may send it; its bundle
+/// is granted that queue, and no other.
+#[derive(Serialize, Deserialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "greeted")]
 pub struct Greeted {
     name: String,
-}
-
-/// The queue of those who were greeted. What a service declares is granted to its bundles, and nothing else.
-pub struct GreetedQueue(Queues);
-
-#[pikku::service(needs = [Need::SendToQueue("greeted")])]
-fn greeted_queue(queues: &Queues) -> GreetedQueue {
-    GreetedQueue(queues.clone())
-}
-
-impl GreetedQueue {
-    async fn send(&self, message: &Greeted) -> Result<(), SendError> {
-        self.0.send("greeted", message).await
-    }
 }
 
 /// Writes a guest into the book.
@@ -92,7 +82,7 @@ pub async fn write_down(guests: &Guests, message: Greeted) -> Result<(), Problem
 }
 
 /// Everyone who was greeted.
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn list_guests(guests: &Guests) -> Result<Vec<String>, Problem> {
     Ok(guests.all())
 }
