@@ -6,7 +6,7 @@ mod error;
 use crate::{
     build::Interrupt,
     cli::ProjectArgs,
-    dev::program,
+    dev::{program, variables},
     error::Error,
     output::{Talk, table},
     project::Project,
@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::{
     fs,
     io::{self, Read as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
 
@@ -54,6 +54,9 @@ pub(crate) struct CallArgs {
     /// How long the function may take
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) timeout: u32,
+    /// Where queues are kept [default: <target directory>/pikku/dev, as for `dev`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
     /// List the app's functions instead
     #[arg(long, conflicts_with_all = ["function", "session"])]
     pub(crate) list: bool,
@@ -71,8 +74,7 @@ pub(crate) fn run(args: &CallArgs, talk: &Talk) -> Result<ExitCode, Error> {
     let input = json("input", &args.input)?;
     let claims = args.session.as_deref().map(|session| json("session", session)).transpose()?;
     let project = Project::read(&args.project)?;
-    let program = program::build(&project, args.release, talk, &Interrupt::default())?;
-    let manifest = program::manifest(&program, &project)?;
+    let (program, manifest) = program::build(&project, args.release, talk, &Interrupt::default())?;
     let Some(function) = &args.function else {
         print(&list(&manifest))?;
         return Ok(ExitCode::SUCCESS);
@@ -85,7 +87,9 @@ pub(crate) fn run(args: &CallArgs, talk: &Talk) -> Result<ExitCode, Error> {
     if talk.has_color() {
         command.env("PIKKU_DEV_COLOR", "1");
     }
-    command.env("PIKKU_CALL_TIME", args.timeout.to_string());
+    // What it sends goes where `cargo pikku dev` takes it from.
+    let data_dir = args.data_dir.clone().unwrap_or_else(|| project.pikku_dir().join("dev"));
+    command.env("PIKKU_CALL_TIME", args.timeout.to_string()).envs(variables(&data_dir)?);
     call(command, &program, &input)
 }
 

@@ -389,8 +389,7 @@ fn make(args: &DevArgs, known: Option<Arc<Project>>, talk: &Talk, interrupt: &In
         Some(project) => project,
         None => Arc::new(Project::read(&args.project)?),
     };
-    let program = program::build(&project, args.release, talk, interrupt)?;
-    let manifest = program::manifest(&program, &project)?;
+    let (program, manifest) = program::build(&project, args.release, talk, interrupt)?;
     let findings = check(&manifest);
     if findings.is_empty() {
         Ok(Outcome { project, program: Built::at(program), manifest })

@@ -94,11 +94,14 @@ fn nobody_listens(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
-/// Sends requests, each over a connection of its own, until it is told to stop; how many, and what was no answer.
+/// Sends requests, each over a connection of its own, until it is told to stop or something is no answer; how many, and
+/// what that was.
 fn requests(port: u16, stop: Arc<AtomicBool>) -> thread::JoinHandle<(usize, Vec<String>)> {
     thread::spawn(move || {
         let (mut count, mut wrong) = (0, Vec::new());
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && wrong.is_empty() {
+            // Compilers need the machine too.
+            thread::sleep(Duration::from_millis(5));
             match greet(port, "Ada") {
                 Ok((200, _)) => {}
                 other => wrong.push(format!("{other:?}")),
@@ -120,7 +123,7 @@ fn no_request_is_refused_while_the_app_is_reloaded() {
         json!({"kind": "http", "source": "POST /greetings", "function": "greet", "group": "greetings"})
     );
     let stop = Arc::new(AtomicBool::new(false));
-    let clients = [(); 4].map(|()| requests(dev.port, Arc::clone(&stop)));
+    let clients = [(); 2].map(|()| requests(dev.port, Arc::clone(&stop)));
     for (from, to) in [("\"Hello\"", "\"Good day\""), ("\"Good day\"", "\"Welcome\"")] {
         app.edit(from, to);
         dev.event("reloaded");
