@@ -96,9 +96,9 @@ mod tests {
             serde_json::json!({"name": name, "module": "m", "location": {"file": "f", "line": 1}, "errors": [],
                                "services": [], "session": "none"})
         };
+        let functions = ["place_order", "get_order", "nightly"].map(function);
         let manifest = serde_json::from_value(serde_json::json!({
-            "manifest_version": 1, "groups": [], "services": [],
-            "functions": ["place_order", "get_order", "nightly"].map(function),
+            "manifest_version": 1, "groups": [], "services": [], "functions": functions,
         }))
         .unwrap();
         let hint = |name| CallError::unknown(name, &manifest).hint().unwrap();

@@ -103,7 +103,7 @@ fn call(mut command: Command, program: &Path, input: &str) -> Result<ExitCode, E
     }
     let status = child.wait().map_err(Error::io("wait for", program))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
-    code.map(ExitCode::from).ok_or_else(|| Error::Call(CallError::Crashed { status }))
+    code.map(ExitCode::from).ok_or(Error::Call(CallError::Crashed { status }))
 }
 
 /// JSON as it was typed, or from where was typed.

@@ -11,7 +11,7 @@ use super::{
     server::{Built, Id, Server, Stream, in_words},
     told::{Command, Told},
     variables,
-    watch::Watch,
+    watch::{Changes, Watch},
 };
 use crate::{build::Interrupt, check::check, error::Error, output::Talk, project::Project};
 use chrono::{SecondsFormat, Utc};
@@ -38,6 +38,13 @@ const LAST: Duration = Duration::from_secs(60);
 /// Something that happened.
 #[derive(Debug)]
 pub(super) enum Event {
+    /// Files have changed, and are quiet again.
+    Changed {
+        /// Whether folders have come or gone.
+        folders: bool,
+        /// What of it concerns the app.
+        changes: Option<Changes>,
+    },
     /// A build has ended.
     Built(u64, Box<Result<Outcome, Error>>),
     /// A process told something.
@@ -114,7 +121,7 @@ impl Session {
         signals(&events)?;
         let keys = if screen.is_json() { None } else { Keys::listen(events.clone()) };
         Ok(Self {
-            watch: Watch::begin(&project)?,
+            watch: Watch::begin(&project, events.clone())?,
             args,
             project: Arc::new(project),
             listener,
@@ -146,12 +153,6 @@ impl Session {
         loop {
             tokio::select! {
                 Some(event) = self.happened.recv() => self.on(event).await?,
-                changes = self.watch.changed(), if self.stopping.is_none() => {
-                    let changes = changes?;
-                    self.reads |= changes.manifests;
-                    self.screen.changed(&changes, &self.project);
-                    self.build();
-                }
                 _ = processes.tick() => {}
             }
             if self.screen.deaf && self.stopping.is_none() {
@@ -174,6 +175,16 @@ impl Session {
 
     async fn on(&mut self, event: Event) -> Result<(), Error> {
         match event {
+            Event::Changed { folders, changes } => {
+                if folders {
+                    self.watch.scan()?;
+                }
+                if let (Some(changes), None) = (changes, self.stopping) {
+                    self.reads |= changes.manifests;
+                    self.screen.changed(&changes, &self.project);
+                    self.build();
+                }
+            }
             Event::Built(number, outcome) => {
                 if self.build.take_if(|build| build.number == number).is_some() && self.stopping.is_none() {
                     self.built(*outcome).await?;

@@ -4,7 +4,7 @@
 //! not. A change counts where it is of a Rust source, of a Cargo manifest, of a folder, or of a file that the compiler has
 //! read ([`Inputs`]); a database that the app writes beside its sources does not.
 
-use super::DevError;
+use super::{DevError, session::Event};
 use crate::{error::Error, project::Project};
 use notify::{
     RecommendedWatcher, RecursiveMode, Watcher as _,
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::Notify,
+    sync::{Notify, mpsc},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -114,9 +114,10 @@ impl State {
 }
 
 impl Watch {
-    /// Begins to watch an app.
-    pub(super) fn begin(project: &Project) -> Result<Self, Error> {
+    /// Begins to watch an app; its changes are [`Event`]s.
+    pub(super) fn begin(project: &Project, events: mpsc::Sender<Event>) -> Result<Self, Error> {
         let seen = Seen::default();
+        tokio::spawn(tell(seen.clone(), events));
         let noting = seen.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
             Ok(event) => noting.note(event),
@@ -148,7 +149,7 @@ impl Watch {
     }
 
     /// Watches the folders that are there now.
-    fn scan(&mut self) -> Result<(), Error> {
+    pub(super) fn scan(&mut self) -> Result<(), Error> {
         let mut found = BTreeSet::new();
         for root in &self.roots {
             folders(root, &mut found);
@@ -177,40 +178,39 @@ impl Watch {
         }
         Ok(())
     }
+}
 
-    /// Completes when files have changed and are quiet again.
-    pub(super) async fn changed(&mut self) -> Result<Changes, Error> {
-        loop {
+/// Tells of changes when files are quiet again, for as long as somebody listens.
+async fn tell(seen: Seen, events: mpsc::Sender<Event>) {
+    let mut missing = Vec::new();
+    loop {
+        let roots = seen.state().roots.clone();
+        missing.extend(roots.into_iter().filter(|root| !root.is_dir()));
+        if missing.is_empty() {
+            seen.0.1.notified().await;
+        } else {
             // A folder that is gone tells nothing when it comes back, where the one above is gone too.
-            let missing = self.roots.iter().any(|root| !root.is_dir());
-            if missing {
-                let _ = timeout(GONE, self.seen.0.1.notified()).await;
-                if self.roots.iter().all(|root| root.is_dir()) {
-                    let mut state = self.seen.state();
-                    let back = self.roots.iter().find(|root| !self.watched.contains(*root)).cloned();
-                    state.changed.extend(back);
-                    state.folders = true;
-                }
-            } else {
-                self.seen.0.1.notified().await;
-            }
-            let end = Instant::now() + LONGEST;
-            while timeout_at(end.min(Instant::now() + QUIET), self.seen.0.1.notified()).await.is_ok() {}
-            let (changed, rescan) = {
-                let mut state = self.seen.state();
-                (std::mem::take(&mut state.changed), std::mem::take(&mut state.folders))
-            };
-            if rescan {
-                self.scan()?;
-            }
-            if let Some(first) = changed.first() {
-                let manifest = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "toml" || kind == "lock");
-                return Ok(Changes {
-                    first: first.clone(),
-                    count: changed.len(),
-                    manifests: changed.iter().any(manifest),
-                });
-            }
+            let _ = timeout(GONE, seen.0.1.notified()).await;
+            let back: Vec<PathBuf> = missing.extract_if(.., |root| root.is_dir()).collect();
+            missing.clear();
+            let mut state = seen.state();
+            state.folders |= !back.is_empty();
+            state.changed.extend(back);
+        }
+        let end = Instant::now() + LONGEST;
+        while timeout_at(end.min(Instant::now() + QUIET), seen.0.1.notified()).await.is_ok() {}
+        let (changed, folders) = {
+            let mut state = seen.state();
+            (std::mem::take(&mut state.changed), std::mem::take(&mut state.folders))
+        };
+        let manifest = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "toml" || kind == "lock");
+        let changes = changed.first().map(|first| Changes {
+            first: first.clone(),
+            count: changed.len(),
+            manifests: changed.iter().any(manifest),
+        });
+        if (folders || changes.is_some()) && events.send(Event::Changed { folders, changes }).await.is_err() {
+            return;
         }
     }
 }
