@@ -76,6 +76,7 @@ fn features(adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'stat
     let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
     let chosen = match adapter {
         Adapter::Lambda => vec![("sqs", sends(manifest, group))],
+        Adapter::Azure => vec![("queues", sends(manifest, group))],
         Adapter::Server { .. } => vec![("sqlite", keeps(manifest, group)), ("schedules", runs)],
         _ => vec![],
     };
