@@ -99,6 +99,31 @@ pub(crate) struct ServerSettings {
     pub(crate) port: Option<u16>,
     /// The most bytes of the program.
     pub(crate) budget: Option<Bytes>,
+    /// The stores that PIKKU_QUEUES can name, where the app has queues or schedules; a file alone where nothing is said.
+    pub(crate) queues: Option<Vec<QueueStore>>,
+}
+
+/// A store of queues, by the feature of `pikku-server` that brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum QueueStore {
+    /// A file.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// NATS JetStream.
+    Nats,
+}
+
+impl QueueStore {
+    /// The feature's name.
+    pub(crate) fn feature(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::Nats => "nats",
+        }
+    }
 }
 
 /// `[package.metadata.pikku.cloudflare]`.

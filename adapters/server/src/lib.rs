@@ -51,6 +51,8 @@
 //! | feature | |
 //! |---|---|
 //! | `sqlite` | queues in a file, on one machine; on by default |
+//! | `postgres` | queues in PostgreSQL, `postgres://user:password@host/database` |
+//! | `nats` | queues in NATS JetStream, `nats://host` |
 //! | `schedules` | schedules, which take a store; on by default |
 
 mod answer;
