@@ -103,7 +103,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.quick {
         return Ok(());
     }
-    measured_with(&bench, &mut figures)?;
+    measured_with(&bench, &mut figures, &measured)?;
     figures.write(&results)?;
     page::write(&figures, &dir.join("README.md"))?;
     plot::write(&figures, &dir.join("plot.svg"))
@@ -129,7 +129,7 @@ fn measure(bench: &Bench, name: &str) -> Result<Table, Failure> {
 }
 
 /// Notes what the figures depend on.
-fn measured_with(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
+fn measured_with(bench: &Bench, figures: &mut Figures, measured: &[&str]) -> Result<(), Failure> {
     // `rustc 1.95.0 (…)`, `valgrind-3.19.0`.
     let version = |program: &str| {
         let output = succeed(Command::new(program).arg("--version"))?;
@@ -137,13 +137,20 @@ fn measured_with(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
         let version = text.trim_start_matches(program).trim_start_matches([' ', '-']).split_whitespace().next();
         Ok::<_, Failure>(version.unwrap_or_default().to_owned())
     };
-    let profile = bench.programs.profile()?.iter().map(|(name, value)| format!("{name} = {value}"));
     figures.with.insert("rustc".into(), version("rustc")?);
+    if measured.contains(&"queue") {
+        figures.with.insert("apalis-sqlite".into(), bench.programs.version("queue/apalis", "apalis-sqlite")?);
+    }
+    if measured.iter().all(|name| *name == "queue") {
+        // It has no part in bundles.
+        return Ok(());
+    }
+    let profile = bench.programs.profile()?.iter().map(|(name, value)| format!("{name} = {value}"));
     figures.with.insert("valgrind".into(), version("valgrind")?);
     figures.with.insert("the profile".into(), format!("`{}`", profile.collect::<Vec<_>>().join(", ")));
     figures.with.insert("for".into(), bench.programs.target()?);
     for peer in ["axum", "lambda_http", "lambda_runtime"] {
-        figures.with.insert(peer.into(), bench.programs.version(peer)?);
+        figures.with.insert(peer.into(), bench.programs.version("programs", peer)?);
     }
     Ok(())
 }

@@ -200,9 +200,9 @@ impl Programs {
         Ok(settings.collect())
     }
 
-    /// The version of a package that the peers are built with.
-    pub(crate) fn version(&self, package: &str) -> Result<String, Failure> {
-        let path = self.root.join("benches/programs/Cargo.lock");
+    /// The version of a package that the peers of a workspace are built with.
+    pub(crate) fn version(&self, workspace: &str, package: &str) -> Result<String, Failure> {
+        let path = self.root.join("benches").join(workspace).join("Cargo.lock");
         let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
         let after = text.split_once(&format!("name = \"{package}\"\nversion = \"")).map(|(_, after)| after);
         let version = after.and_then(|after| after.split('"').next());
