@@ -7,12 +7,14 @@
 mod failure;
 mod figures;
 mod gates;
+mod load;
 mod measure;
 mod page;
 mod plot;
 mod programs;
 mod run;
 mod runtime_api;
+mod served;
 
 use clap::Parser;
 use failure::Failure;
@@ -26,7 +28,7 @@ use std::{
 };
 
 /// The benchmarks by name, in the order of the page.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 17] = [
     "size",
     "start",
     "post",
@@ -39,6 +41,10 @@ const NAMES: [&str; 13] = [
     "workers-cpu",
     "workers-package",
     "queue",
+    "server-instructions",
+    "server-http",
+    "server-memory",
+    "server-hostile",
     "profiles",
 ];
 
@@ -123,6 +129,10 @@ fn measure(bench: &Bench, name: &str) -> Result<Table, Failure> {
         "workers-cpu" => bench.workers_cpu(),
         "workers-package" => bench.workers_package(),
         "queue" => bench.queue(),
+        "server-instructions" => bench.server_instructions(),
+        "server-http" => bench.server_http(),
+        "server-memory" => bench.server_memory(),
+        "server-hostile" => bench.server_hostile(),
         "profiles" => bench.profiles(),
         other => Err(Failure::answer("bench", format!("there is no benchmark `{other}`"))),
     }
@@ -151,6 +161,9 @@ fn measured_with(bench: &Bench, figures: &mut Figures, measured: &[&str]) -> Res
     figures.with.insert("for".into(), bench.programs.target()?);
     for peer in ["axum", "lambda_http", "lambda_runtime"] {
         figures.with.insert(peer.into(), bench.programs.version("programs", peer)?);
+    }
+    for peer in ["fastify", "@pikku/core"] {
+        figures.with.insert(peer.into(), measure::node::version(&bench.programs.root, peer)?);
     }
     Ok(())
 }

@@ -76,10 +76,13 @@ fn features(project: &Project, adapter: &Adapter, manifest: &Manifest, group: &G
     match adapter {
         Adapter::Lambda if sends(manifest, group) => vec!["sqs"],
         Adapter::Azure if sends(manifest, group) => vec!["queues"],
-        Adapter::Server { .. } if keeps(manifest, group) => {
+        Adapter::Server { .. } => {
+            let settings = &project.settings.server;
             let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
-            let stores = project.settings.server.queues.as_deref().unwrap_or(&[QueueStore::Sqlite]);
-            stores.iter().map(|store| store.feature()).chain(runs.then_some("schedules")).collect()
+            let stores = settings.queues.as_deref().unwrap_or(&[QueueStore::Sqlite]);
+            let engine = stores.iter().map(|store| store.feature()).chain(runs.then_some("schedules"));
+            let engine = engine.filter(|_| keeps(manifest, group));
+            engine.chain(settings.otlp.then_some("otlp")).collect()
         }
         _ => vec![],
     }

@@ -101,6 +101,8 @@ pub(crate) struct ServerSettings {
     pub(crate) budget: Option<Bytes>,
     /// The stores that PIKKU_QUEUES can name, where the app has queues or schedules; a file alone where nothing is said.
     pub(crate) queues: Option<Vec<QueueStore>>,
+    /// Whether the program can send spans to a collector of OpenTelemetry.
+    pub(crate) otlp: bool,
 }
 
 /// A store of queues, by the feature of `pikku-server` that brings it.
@@ -426,6 +428,7 @@ mod tests {
     fn unknown_settings_are_refused() {
         let read = |value| serde_json::from_value::<Settings>(value);
         assert!(read(json!({"lambda": {"budget": {"default": "1 MB"}, "memory_mb": 128}})).is_ok());
+        assert!(read(json!({"server": {"otlp": true}})).is_ok_and(|settings| settings.server.otlp));
         assert!(read(json!({"lamda": {}})).is_err());
         assert!(read(json!({"lambda": {"memory": 128}})).is_err());
     }

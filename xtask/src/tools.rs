@@ -10,6 +10,7 @@
 //! <tools>/venv-ministack/bin/ministack        ministack and aws-sam-translator
 //! <tools>/venv-moto/bin/{moto_server,python}   moto: an SQS that checks signatures, and boto3
 //! <tools>/venv-zig/bin/cargo-zigbuild          cargo-zigbuild and ziglang, whose C compiler is for every processor
+//! <tools>/venv-hadolint/bin/hadolint           hadolint, which judges Dockerfiles
 //! <tools>/aws-lambda-rie                      the emulator that AWS ships inside aws-sam-cli
 //! <tools>/npm/node_modules                     wrangler, which brings miniflare and workerd
 //! <tools>/azurite/node_modules                 azurite: storage queues that check signatures
@@ -28,6 +29,7 @@ const SAM: &str = include_str!("../tools/sam.txt");
 const MINISTACK: &str = include_str!("../tools/ministack.txt");
 const MOTO: &str = include_str!("../tools/moto.txt");
 const ZIG: &str = include_str!("../tools/zig.txt");
+const HADOLINT: &str = include_str!("../tools/hadolint.txt");
 
 /// What npm installs, and the exact release of each package with its hash.
 type Npm = [(&'static str, &'static str); 2];
@@ -45,10 +47,11 @@ const AZURITE: Npm = [
 const TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
 /// A program on the search path, and the Debian package that brings it.
-const PACKAGES: [(&str, &str); 4] = [
+const PACKAGES: [(&str, &str); 5] = [
     ("nats-server", "nats-server"),
     ("pg_ctlcluster", "postgresql"),
     ("qemu-aarch64", "qemu-user"),
+    ("systemd-analyze", "systemd"),
     ("valgrind", "valgrind"),
 ];
 
@@ -68,6 +71,7 @@ pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure>
         tools.venv("venv-ministack", MINISTACK, &["ministack", "python"])?;
         tools.venv("venv-moto", MOTO, &["moto_server", "python"])?;
         tools.venv("venv-zig", ZIG, &["cargo-zigbuild", "python-zig"])?;
+        tools.venv("venv-hadolint", HADOLINT, &["hadolint"])?;
         tools.link_ministack()?;
         tools.npm("npm", NPM, "miniflare")?;
         tools.npm("azurite", AZURITE, "azurite")?;
@@ -269,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_tools_are_pinned_to_one_version_each() {
-        for list in [SAM, MINISTACK, MOTO, ZIG] {
+        for list in [SAM, MINISTACK, MOTO, ZIG, HADOLINT] {
             for pin in list.lines().skip(1) {
                 let (package, version) = pin.split_once("==").unwrap_or((pin, ""));
                 assert!(!package.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()), "{pin}");

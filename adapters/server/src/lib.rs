@@ -4,7 +4,7 @@
 //!
 //! ```no_run
 //! # use pikku::{App, Selection, http::get};
-//! # #[pikku::function]
+//! # #[pikku::function(public)]
 //! # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
 //! # #[derive(pikku::Group)] struct Hello;
 //! # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/"))) }
@@ -57,11 +57,14 @@
 
 mod answer;
 mod connection;
+mod current;
 mod error;
 mod health;
 mod intake;
 mod limits;
 mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod platform;
 mod pulse;
 #[cfg_attr(not(feature = "engines"), path = "queues/absent.rs")]
@@ -71,6 +74,8 @@ mod run;
 mod server;
 mod service;
 mod settings;
+mod share;
+mod span;
 mod stop;
 
 pub use answer::Answer;

@@ -34,8 +34,13 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// Why it could not begin.
 pub async fn serve<S: Selection>(app: App<S>) -> Result<(), ServeError> {
-    log::listen()?;
-    Server::new(app).environment()?.serve().await
+    let listening = log::listen()?;
+    let ended = match Server::new(app).environment() {
+        Ok(server) => server.serve().await,
+        Err(error) => Err(error),
+    };
+    listening.finish().await;
+    ended
 }
 
 /// A server that is being prepared.
@@ -261,8 +266,7 @@ impl Bound {
         };
         tracing::info!("stopping, {asked}");
         drop(listener);
-        connections.stopping.cancel();
-        connections.tasks.close();
+        connections.stop();
         if let Some(work) = &work {
             work.stop();
         }
