@@ -1,7 +1,10 @@
 //! The benchmarks. Each gives a table.
 
 mod apps;
+mod hostile;
+pub(crate) mod node;
 mod queue;
+mod server;
 mod workers;
 
 use crate::{

@@ -25,8 +25,8 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// The two numbers of repetitions whose difference gives the cost of one, free of what is paid once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counts {
-    few: usize,
-    many: usize,
+    pub(crate) few: usize,
+    pub(crate) many: usize,
 }
 
 impl Counts {
@@ -35,7 +35,8 @@ impl Counts {
         if quick { Self { few: 10, many: 110 } } else { Self { few: 100, many: 1100 } }
     }
 
-    fn each(self, few: u64, many: u64) -> f64 {
+    /// The cost of one.
+    pub(crate) fn each(self, few: u64, many: u64) -> f64 {
         many.saturating_sub(few) as f64 / (self.many - self.few) as f64
     }
 }
@@ -149,14 +150,15 @@ fn end(child: &mut Child) -> Result<(), Failure> {
     child.wait().map(drop).map_err(Failure::system("wait for a process"))
 }
 
-fn callgrind(program: &Path, out: &Path) -> Command {
+/// A program under callgrind.
+pub(crate) fn callgrind(program: &Path, out: &Path) -> Command {
     let mut command = Command::new("valgrind");
     command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display())).arg(program);
     command
 }
 
 /// The instructions that callgrind counted in all.
-fn totals(out: &PathBuf) -> Result<u64, Failure> {
+pub(crate) fn totals(out: &PathBuf) -> Result<u64, Failure> {
     let text = fs::read_to_string(out).map_err(Failure::file(out))?;
     let line = text.lines().rev().find_map(|line| line.strip_prefix("totals:").or(line.strip_prefix("summary:")));
     line.and_then(|total| total.trim().parse().ok()).ok_or_else(|| Failure::answer("valgrind", "no totals"))

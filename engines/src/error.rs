@@ -98,6 +98,7 @@ impl EngineError {
     }
 
     /// The same for each of several that wait for one answer.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn again(&self) -> Self {
         let source = self.source.as_ref().map(|source| source.to_string().into());
         Self { kind: self.kind, place: self.place.clone(), reason: self.reason.clone(), source }

@@ -10,6 +10,9 @@ mod engine;
 mod error;
 mod limits;
 mod message;
+#[cfg(feature = "nats")]
+mod nats;
+mod open;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -18,6 +21,8 @@ mod schedule;
 mod spec;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqs")]
+mod sqs;
 
 pub use clock::{Clock, ManualClock, SystemClock, Time};
 pub use engine::{Answer, Fired, Firing, Lease, QueueEngine, ScheduleStore};
@@ -27,6 +32,9 @@ pub use message::{
     Attributes, Body, DeadLetter, Delivery, Enqueued, NewMessage, Outcome, QueueStats, Receipt, Settled, Settlement,
     Which,
 };
+#[cfg(feature = "nats")]
+pub use nats::{NatsEngine, NatsSettings};
+pub use open::open;
 #[cfg(feature = "sqlite")]
 pub use outbox::SqliteOutbox;
 pub use outbox::{Moved, OutboxRelay, OutboxRow, OutboxStore, Refused};
@@ -37,3 +45,5 @@ pub use schedule::{Calendar, Due, Misfire, Overlap, ScheduleSpec, ScheduledRun, 
 pub use spec::{Backoff, Guarantee, QueueSpec, Shortfall};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteEngine, SqliteSettings};
+#[cfg(feature = "sqs")]
+pub use sqs::{SqsEngine, SqsSettings};

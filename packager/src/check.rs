@@ -3,6 +3,7 @@
 //! Every check looks at the manifest, and all findings are reported at once. What only one platform minds belongs to
 //! that platform's template.
 
+pub(crate) mod access;
 mod messages;
 mod names;
 mod needs;
@@ -33,6 +34,7 @@ pub(crate) fn check(manifest: &Manifest) -> Vec<Finding> {
     routes::check(manifest, &mut findings);
     wirings::check(manifest, &mut findings);
     needs::check(manifest, &mut findings);
+    access::check(manifest, &mut findings);
     messages::check(manifest, &mut findings);
     schemas(manifest, &mut findings);
     findings

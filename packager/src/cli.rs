@@ -59,6 +59,18 @@ Examples:
   cargo pikku manifest
   cargo pikku manifest --manifest-path shop/Cargo.toml > manifest.json")]
     Manifest(ManifestArgs),
+    /// Print who may call what
+    #[command(after_help = "\
+Examples:
+  cargo pikku permissions
+  cargo pikku permissions --json > permissions.json")]
+    Permissions(AccessArgs),
+    /// Print how functions are reached
+    #[command(after_help = "\
+Examples:
+  cargo pikku routes
+  cargo pikku routes --middleware")]
+    Routes(RoutesArgs),
     /// Explain an error code
     #[command(after_help = "\
 Examples:
@@ -144,6 +156,33 @@ pub(crate) struct ManifestArgs {
     /// Print the JSON Schema that every manifest follows instead
     #[arg(long)]
     pub(crate) schema: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) project: ProjectArgs,
+}
+
+/// The arguments of `permissions`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AccessArgs {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) project: ProjectArgs,
+}
+
+/// The arguments of `routes`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RoutesArgs {
+    /// Print what stands around each function too, in the order in which a call meets it
+    #[arg(long)]
+    pub(crate) middleware: bool,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
 
     #[command(flatten)]
     #[allow(missing_docs)]

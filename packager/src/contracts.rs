@@ -171,6 +171,7 @@ mod tests {
             errors: Vec::new(),
             services: Vec::new(),
             session: SessionMode::None,
+            access: pikku_manifest::Access::default(),
         };
         let contracts = contracts([&function]);
         assert!(contracts.uses_patterns && contracts.uses_validators && contracts.notes.is_empty());

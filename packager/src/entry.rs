@@ -3,7 +3,7 @@
 use crate::{
     contracts::{Contracts, contracts, module_name},
     error::Error,
-    project::Project,
+    project::{Project, QueueStore},
     workspace::{RuntimeCrate, Workspace, app_dependency, package_table, runtime_dependency},
 };
 use pikku_manifest::{Group, Manifest, Need, Wiring, WiringKind};
@@ -48,7 +48,7 @@ pub(crate) fn add(
     let functions = manifest.functions_of(group);
     let contracts = contracts(functions.iter().copied());
     let name = package_name(&group.name);
-    let cargo = cargo_manifest(project, &name, &contracts, &adapter, &features(&adapter, manifest, group));
+    let cargo = cargo_manifest(project, &name, &contracts, &adapter, &features(project, &adapter, manifest, group));
     let source = source(project, manifest, group, &adapter);
     let file = match adapter {
         Adapter::Lambda | Adapter::Azure | Adapter::Server { .. } => "src/main.rs",
@@ -72,14 +72,20 @@ pub(crate) fn keeps(manifest: &Manifest, group: &Group) -> bool {
 }
 
 /// What of the adapter a bundle needs, so that it holds no more.
-fn features(adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
-    let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
-    let chosen = match adapter {
-        Adapter::Lambda => vec![("sqs", sends(manifest, group))],
-        Adapter::Server { .. } => vec![("sqlite", keeps(manifest, group)), ("schedules", runs)],
+fn features(project: &Project, adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
+    match adapter {
+        Adapter::Lambda if sends(manifest, group) => vec!["sqs"],
+        Adapter::Azure if sends(manifest, group) => vec!["queues"],
+        Adapter::Server { .. } => {
+            let settings = &project.settings.server;
+            let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
+            let stores = settings.queues.as_deref().unwrap_or(&[QueueStore::Sqlite]);
+            let engine = stores.iter().map(|store| store.feature()).chain(runs.then_some("schedules"));
+            let engine = engine.filter(|_| keeps(manifest, group));
+            engine.chain(settings.otlp.then_some("otlp")).collect()
+        }
         _ => vec![],
-    };
-    chosen.into_iter().filter(|(_, needed)| *needed).map(|(name, _)| name).collect()
+    }
 }
 
 fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter: &Adapter, chosen: &[&str]) -> String {
@@ -125,6 +131,10 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapt
             module_name(&function.name)
         );
     }
+    // What a function attaches to itself comes with it.
+    let layers = group.wirings.iter().flat_map(|wiring| &wiring.layers).filter(|layer| layer.at != "function");
+    let layers: BTreeSet<&str> = layers.map(|layer| layer.name.as_str()).collect();
+    let layers: Vec<&str> = layers.into_iter().collect();
     let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
     let app = format!("{}::<Bundle>()", project.app);
     let run = match adapter {
@@ -152,6 +162,7 @@ impl pikku::Selection for Bundle {{
     const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
     const CLOSES: bool = {closes};
     const SENDS: bool = {sends};
+    const LAYERS: Option<&'static [&'static str]> = Some(&{layers:?});
 
     fn contract<F: pikku::Function>() -> Result<pikku::Contract, pikku::ContractMissing> {{
         match F::NAME {{

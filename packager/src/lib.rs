@@ -33,6 +33,7 @@ mod package;
 mod profile;
 mod project;
 mod proof;
+mod reached;
 mod report;
 mod run;
 mod server;

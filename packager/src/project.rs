@@ -101,6 +101,33 @@ pub(crate) struct ServerSettings {
     pub(crate) port: Option<u16>,
     /// The most bytes of the program.
     pub(crate) budget: Option<Bytes>,
+    /// The stores that PIKKU_QUEUES can name, where the app has queues or schedules; a file alone where nothing is said.
+    pub(crate) queues: Option<Vec<QueueStore>>,
+    /// Whether the program can send spans to a collector of OpenTelemetry.
+    pub(crate) otlp: bool,
+}
+
+/// A store of queues, by the feature of `pikku-server` that brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum QueueStore {
+    /// A file.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// NATS JetStream.
+    Nats,
+}
+
+impl QueueStore {
+    /// The feature's name.
+    pub(crate) fn feature(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::Nats => "nats",
+        }
+    }
 }
 
 /// `[package.metadata.pikku.cloudflare]`.
@@ -424,6 +451,7 @@ mod tests {
     fn unknown_settings_are_refused() {
         let read = |value| serde_json::from_value::<Settings>(value);
         assert!(read(json!({"lambda": {"budget": {"default": "1 MB"}, "memory_mb": 128}})).is_ok());
+        assert!(read(json!({"server": {"otlp": true}})).is_ok_and(|settings| settings.server.otlp));
         assert!(read(json!({"lamda": {}})).is_err());
         assert!(read(json!({"lambda": {"memory": 128}})).is_err());
     }

@@ -9,6 +9,7 @@ use crate::{
     output::Talk,
     package,
     project::Project,
+    reached,
 };
 use clap::{CommandFactory as _, Parser as _};
 use serde_json::json;
@@ -64,6 +65,16 @@ fn run(command: Command, talk: &Talk) -> Result<ExitCode, Error> {
         Command::Manifest(args) => {
             let project = Project::read(&args.project)?;
             print(&to_json(&introspect::manifest(&project, talk)?)?)?;
+        }
+        Command::Permissions(args) => {
+            let manifest = introspect::manifest(&Project::read(&args.project)?, talk)?;
+            let access = reached::access(&manifest);
+            print(&if args.json { to_json(&access)? } else { reached::access_table(&access) })?;
+        }
+        Command::Routes(args) => {
+            let manifest = introspect::manifest(&Project::read(&args.project)?, talk)?;
+            let routes = reached::routes(&manifest, args.middleware);
+            print(&if args.json { to_json(&routes)? } else { reached::routes_table(&routes) })?;
         }
         Command::Explain { code } => print(&explain::page(code.as_deref())?)?,
         Command::Completions { shell } => {

@@ -2,17 +2,20 @@
 
 mod group;
 mod kinds;
+mod layers;
 mod registry;
 mod selection;
 
-use crate::{Cron, Middleware, Queue, service::Plan, wiring::Source};
+use crate::{Authenticator, Cron, Middleware, Permission, Queue, service::Plan, wiring::Source};
 pub use group::{Group, Groups};
 pub use kinds::Kinds;
+pub(crate) use layers::{Around, Check, Handle, Kind as LayerKind, Place, Source as SessionSource};
+pub use layers::{Layers, OwnLayers};
 pub(crate) use registry::{Endpoint, Registry, RouteWiring, SourceKind, SourceWiring, Wired};
 #[cfg(any(feature = "introspect", feature = "interpret"))]
 pub use selection::All;
 pub use selection::Selection;
-use std::{marker::PhantomData, sync::Arc};
+use std::marker::PhantomData;
 
 /// An app: groups of functions, each wired to how it is reached.
 ///
@@ -43,6 +46,7 @@ impl<S: Selection> App<S> {
         if const { selection::selected(S::GROUPS, G::NAME) } {
             #[cfg(feature = "introspect")]
             self.registry.notes.enter(G::NAME);
+            self.registry.groups += 1;
             let _ = wire(Groups::new(&mut self));
         }
         self
@@ -64,9 +68,34 @@ impl<S: Selection> App<S> {
         })
     }
 
-    /// Adds a middleware around every call of every transport; the first added is the outermost.
-    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
-        self.registry.middleware.push(Arc::new(middleware));
+    /// Takes sessions from this source. The first one that knows a call's credentials says who calls.
+    pub fn authenticate<A: Authenticator>(mut self) -> Self {
+        self.attach_source::<A>(Place::App);
+        self
+    }
+
+    /// Only calls that it allows: whatever else says who may call a function, this narrows it.
+    pub fn permission<P: Permission>(mut self) -> Self {
+        self.attach_permission::<P>(Place::App);
+        self
+    }
+
+    /// Around every call of every transport; the first added is the outermost.
+    pub fn middleware<M: Middleware>(mut self) -> Self {
+        self.attach_middleware::<M>(Place::App);
+        self
+    }
+
+    /// Attaches permissions and middleware to the functions of a tag, `#[pikku::function(tags = ["staff"])]`.
+    pub fn tag(mut self, tag: &'static str, attach: impl FnOnce(Layers<'_, S>) -> Layers<'_, S>) -> Self {
+        let _ = attach(Layers::new(&mut self, Place::Tag(tag)));
+        self
+    }
+
+    /// Attaches permissions and middleware to every route that could answer a path of this pattern, such as
+    /// `/admin/{*rest}`.
+    pub fn routes(mut self, pattern: &'static str, attach: impl FnOnce(Layers<'_, S>) -> Layers<'_, S>) -> Self {
+        let _ = attach(Layers::new(&mut self, Place::Routes(pattern)));
         self
     }
 

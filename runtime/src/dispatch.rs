@@ -9,12 +9,17 @@
 //! anything else) and hands over a [`crate::call::Trigger`]; it gets back a response, or whether the call succeeded.
 //! Everything that decides is here, so that a call means the same on every transport.
 
+mod chain;
 mod engine;
+mod guard;
 mod input;
 mod router;
 mod target;
 
+#[cfg(feature = "introspect")]
+pub(crate) use chain::belongs;
+pub(crate) use chain::{Chain, chains};
 pub use engine::{Engine, SOURCES_VARIABLE, StartError};
-pub(crate) use input::Parts;
+pub(crate) use guard::{GuardedRun, Pass, Stage, guarded};
 pub use router::RouteConflict;
 pub use target::{Arrival, Target, Wired};

@@ -7,6 +7,7 @@ pub use crate::json::ReadError;
 use crate::{
     Call, Problem,
     access::Access,
+    app::OwnLayers,
     error::Error,
     future::BoxFuture,
     http::Response,
@@ -47,6 +48,9 @@ pub trait Function: Send + Sync + 'static {
 
     /// Adds the services it asks for, and theirs, to the plan.
     fn plan(plan: &mut Plan);
+
+    /// Attaches its own permissions and middleware.
+    fn layers(_: &mut OwnLayers<'_>) {}
 
     /// Gets its services, calls it and gives what it returned.
     fn call<'a>(scope: &'a Scope<'a>, input: Self::Input) -> BoxFuture<'a, Result<Self::Output, Problem>>;

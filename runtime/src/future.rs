@@ -1,4 +1,10 @@
-use std::{future::Future, pin::Pin};
+use std::{
+    any::Any,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::Poll,
+};
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,4 +51,29 @@ mod single_thread {
             unsafe { self.map_unchecked_mut(|this| &mut this.0) }.poll(context)
         }
     }
+}
+
+/// Awaits a future whose panic is an error, and which a timer ends: `None`. Where panics abort, they do.
+pub(crate) async fn contained<T>(
+    mut future: BoxFuture<'_, T>,
+    mut timer: Option<BoxFuture<'static, ()>>,
+) -> Result<Option<T>, String> {
+    poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Ready(value)) => return Poll::Ready(Ok(Some(value))),
+            Ok(Poll::Pending) => {}
+            Err(panic) => return Poll::Ready(Err(panic_message(&*panic).to_owned())),
+        }
+        match &mut timer {
+            Some(timer) => timer.as_mut().poll(context).map(|()| Ok(None)),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }

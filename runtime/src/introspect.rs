@@ -9,9 +9,12 @@ use crate::{
     http::Route,
     service::Need,
     session::SessionMode,
-    wiring::{EventSource, Source},
+    wiring::{EventSource, Misfire, Overlap, Source},
 };
 use pikku_manifest as manifest;
+mod layers;
+
+pub(crate) use layers::LayerNote;
 use serde_json::Value;
 use std::{collections::BTreeMap, io::Write, panic, process::ExitCode};
 
@@ -31,7 +34,8 @@ pub fn emit<S: Selection>(app: App<S>) -> ExitCode {
 
 /// The manifest of an app.
 pub fn manifest_of<S: Selection>(app: App<S>) -> manifest::Manifest {
-    let App { registry, plan, .. } = app;
+    let App { mut registry, plan, .. } = app;
+    registry.describe_layers();
     let mut services: Vec<_> = plan.described.into_iter().map(|note| note.0).collect();
     services.sort_by(|a, b| (&a.name, &a.type_name).cmp(&(&b.name, &b.type_name)));
     let mut faults = registry.notes.faults;
@@ -98,7 +102,8 @@ impl Notes {
             Wired::Source(source) => (source.id(F::NAME), describe_source(source)),
         };
         if let Some(group) = self.groups.last_mut() {
-            group.wirings.push(manifest::Wiring { id, function: F::NAME.to_owned(), kind, location: place });
+            let function = F::NAME.to_owned();
+            group.wirings.push(manifest::Wiring { id, function, kind, location: place, layers: Vec::new() });
         }
     }
 }
@@ -126,11 +131,22 @@ fn describe<F: Function>() -> manifest::Function {
             })
             .collect(),
         services: meta.services.iter().map(|&name| name.to_owned()).collect(),
-        session: match F::SESSION {
-            SessionMode::None => manifest::SessionMode::None,
-            SessionMode::Optional => manifest::SessionMode::Optional,
-            SessionMode::Required => manifest::SessionMode::Required,
+        session: describe_session(F::SESSION),
+        access: manifest::Access {
+            public: F::ACCESS.public,
+            scopes: F::ACCESS.scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+            read_only: F::ACCESS.read_only,
+            tags: F::TAGS.iter().map(|&tag| tag.to_owned()).collect(),
+            timeout_ms: F::TIMEOUT_MS,
         },
+    }
+}
+
+pub(crate) fn describe_session(session: SessionMode) -> manifest::SessionMode {
+    match session {
+        SessionMode::None => manifest::SessionMode::None,
+        SessionMode::Optional => manifest::SessionMode::Optional,
+        SessionMode::Required => manifest::SessionMode::Required,
     }
 }
 
@@ -181,6 +197,16 @@ fn describe_source(kind: &SourceKind) -> manifest::WiringKind {
             source,
             expression: cron.expression.to_owned(),
             time_zone: cron.time_zone.to_owned(),
+            misfire: match cron.misfire {
+                Misfire::Skip => manifest::Misfire::Skip,
+                Misfire::Once => manifest::Misfire::Once,
+                Misfire::All => manifest::Misfire::All,
+            },
+            overlap: match cron.overlap {
+                Overlap::Allow => manifest::Overlap::Allow,
+                Overlap::Queue => manifest::Overlap::Queue,
+                Overlap::Skip => manifest::Overlap::Skip,
+            },
         }),
         SourceKind::Event(EventSource::Topic(_)) => manifest::WiringKind::Topic(manifest::Topic { source }),
         SourceKind::Event(EventSource::Bucket(bucket)) => manifest::WiringKind::Bucket(manifest::Bucket {
@@ -218,6 +244,10 @@ fn describe_source(kind: &SourceKind) -> manifest::WiringKind {
 pub(crate) struct ServiceNote(manifest::Service);
 
 impl ServiceNote {
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
     pub(crate) fn of<T: Service>() -> Self {
         let singleton = <T::Lifetime as crate::service::Lifetime>::SINGLETON;
         Self(manifest::Service {

@@ -68,7 +68,7 @@ pub mod testing;
 pub mod validation;
 pub mod wiring;
 
-pub use access::{Role, Scopes};
+pub use access::{AuthError, Authenticator, Claims, Permission, Role, Scopes, SessionChange, SessionControl};
 #[cfg(any(feature = "introspect", feature = "interpret"))]
 pub use app::All;
 pub use app::{App, Group, Groups, Kinds, Selection};
@@ -79,15 +79,21 @@ pub use error::{BoxError, Error, ErrorCase, Problem, StatusCode, Violation, Viol
 pub use function::{Function, Input, Output};
 pub use future::{BoxFuture, edge};
 pub use http::{Body, Response};
-pub use middleware::{Middleware, Next};
+pub use middleware::{Middleware, Next, Outcome};
 #[doc = include_str!("docs/error.md")]
 pub use pikku_macros::Error;
 #[doc = include_str!("docs/group.md")]
 pub use pikku_macros::Group;
 #[doc = include_str!("docs/message.md")]
 pub use pikku_macros::Message;
+#[doc = include_str!("docs/authenticator.md")]
+pub use pikku_macros::authenticator;
 #[doc = include_str!("docs/function.md")]
 pub use pikku_macros::function;
+#[doc = include_str!("docs/middleware.md")]
+pub use pikku_macros::middleware;
+#[doc = include_str!("docs/permission.md")]
+pub use pikku_macros::permission;
 #[doc = include_str!("docs/service.md")]
 pub use pikku_macros::service;
 pub use platform::Platform;

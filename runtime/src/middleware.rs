@@ -1,21 +1,39 @@
-use crate::{Call, Problem, dispatch::Engine, function::Reply, future::BoxFuture};
-use std::{fmt, sync::Arc};
+use crate::{
+    BoxFuture, Problem,
+    dispatch::{Pass, Stage},
+    function::{Meta, Reply},
+    service::{Plan, Scope},
+    session::SessionMode,
+};
+use std::fmt;
 
-/// Something done around every call, on every transport.
-///
-/// It sees the call before the session is looked at, so it is also the place that establishes one
-/// ([`Call::set_session`]), and the outcome after the function has run.
+/// Something done around calls, on every transport. Implemented by `#[pikku::middleware]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a middleware",
+    note = "write `#[pikku::middleware]` above `async fn {Self}(…, next: pikku::Next<'_>) -> pikku::Outcome`"
+)]
 pub trait Middleware: Send + Sync + 'static {
+    /// The name: that of the Rust function.
+    const NAME: &'static str;
+    /// What the source says of it.
+    const META: Meta;
+    /// Whether it looks at the session. One that does runs inside the authentication, any other outside.
+    const SESSION: SessionMode;
+
+    /// Adds the services it asks for to the plan.
+    fn plan(plan: &mut Plan);
+
     /// Handles a call. [`Next::run`] goes on with it.
-    fn handle<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>>;
+    fn handle<'a>(scope: &'a Scope<'a>, next: Next<'a>) -> BoxFuture<'a, Outcome>;
 }
+
+/// What a call ends in: the function's answer, or a problem. What panicked or was late is a problem too.
+pub type Outcome = Result<Reply, Problem>;
 
 /// The rest of the pipeline.
 pub struct Next<'a> {
-    pub(crate) engine: &'a Engine,
-    pub(crate) endpoint: usize,
-    pub(crate) parts: crate::dispatch::Parts<'a>,
-    pub(crate) rest: &'a [Arc<dyn Middleware>],
+    pub(crate) pass: &'a Pass<'a>,
+    pub(crate) stage: Stage,
 }
 
 impl fmt::Debug for Next<'_> {
@@ -25,11 +43,8 @@ impl fmt::Debug for Next<'_> {
 }
 
 impl<'a> Next<'a> {
-    /// Goes on with the call.
-    pub fn run(self, call: &'a mut Call) -> BoxFuture<'a, Result<Reply, Problem>> {
-        match self.rest.split_first() {
-            Some((first, rest)) => first.handle(call, Next { rest, ..self }),
-            None => Box::pin(self.engine.call_function(self.endpoint, call, self.parts)),
-        }
+    /// Goes on with the call. A middleware that does not call this answers it instead.
+    pub fn run(self) -> BoxFuture<'a, Outcome> {
+        self.pass.go_on(self.stage)
     }
 }

@@ -50,9 +50,9 @@ impl<'a, U: DeserializeOwned> FromCall<'a> for Option<Session<U>> {
     const SESSION: SessionMode = SessionMode::Optional;
 
     fn from_call(call: &'a Call) -> Result<Self, Problem> {
-        let Some(claims) = call.session() else { return Ok(None) };
+        let Some(claims) = call.claims() else { return Ok(None) };
         // A session that is not of the app's type is no session: its maker and the app disagree.
-        U::deserialize(claims).map(|user| Some(Session(user))).map_err(|error| {
+        U::deserialize(claims.value()).map(|user| Some(Session(user))).map_err(|error| {
             Problem::no_session().with_private(format!("the session is not of the type the function asks for: {error}"))
         })
     }

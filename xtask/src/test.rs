@@ -28,7 +28,7 @@ const AZURE: [((&str, &str), &[&str]); 3] =
     [(SHOP, &["catalog"]), (("echo", "examples/echo"), &[]), (("scenarios", "tests/scenarios/app"), &["everywhere"])];
 
 /// The apps that the whole-system tests run as servers, each with its folder.
-const SERVERS: [(&str, &str); 2] = [("echo", "examples/echo"), ("scenarios", "tests/scenarios/app")];
+const SERVERS: [(&str, &str); 3] = [("echo", "examples/echo"), ("scenarios", "tests/scenarios/app"), SHOP];
 
 /// The example that is shown.
 pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");

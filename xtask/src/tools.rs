@@ -10,8 +10,10 @@
 //! <tools>/venv-ministack/bin/ministack        ministack and aws-sam-translator
 //! <tools>/venv-moto/bin/{moto_server,python}   moto: an SQS that checks signatures, and boto3
 //! <tools>/venv-zig/bin/cargo-zigbuild          cargo-zigbuild and ziglang, whose C compiler is for every processor
+//! <tools>/venv-hadolint/bin/hadolint           hadolint, which judges Dockerfiles
 //! <tools>/aws-lambda-rie                      the emulator that AWS ships inside aws-sam-cli
 //! <tools>/npm/node_modules                     wrangler, which brings miniflare and workerd
+//! <tools>/azurite/node_modules                 azurite: storage queues that check signatures
 //! ```
 
 use std::fs::{self, File};
@@ -27,18 +29,32 @@ const SAM: &str = include_str!("../tools/sam.txt");
 const MINISTACK: &str = include_str!("../tools/ministack.txt");
 const MOTO: &str = include_str!("../tools/moto.txt");
 const ZIG: &str = include_str!("../tools/zig.txt");
+const HADOLINT: &str = include_str!("../tools/hadolint.txt");
 
 /// What npm installs, and the exact release of each package with its hash.
-const NPM: [(&str, &str); 2] = [
+type Npm = [(&'static str, &'static str); 2];
+
+const NPM: Npm = [
     ("package.json", include_str!("../tools/npm/package.json")),
     ("package-lock.json", include_str!("../tools/npm/package-lock.json")),
+];
+const AZURITE: Npm = [
+    ("package.json", include_str!("../tools/azurite/package.json")),
+    ("package-lock.json", include_str!("../tools/azurite/package-lock.json")),
 ];
 
 /// The standard libraries that the tests build for, and how else each can be had.
 const TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
 /// A program on the search path, and the Debian package that brings it.
-const PACKAGES: [(&str, &str); 3] = [("qemu-aarch64", "qemu-user"), ("tmux", "tmux"), ("valgrind", "valgrind")];
+const PACKAGES: [(&str, &str); 6] = [
+    ("nats-server", "nats-server"),
+    ("pg_ctlcluster", "postgresql"),
+    ("qemu-aarch64", "qemu-user"),
+    ("systemd-analyze", "systemd"),
+    ("tmux", "tmux"),
+    ("valgrind", "valgrind"),
+];
 
 /// Installs what is missing.
 pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
@@ -56,8 +72,10 @@ pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure>
         tools.venv("venv-ministack", MINISTACK, &["ministack", "python"])?;
         tools.venv("venv-moto", MOTO, &["moto_server", "python"])?;
         tools.venv("venv-zig", ZIG, &["cargo-zigbuild", "python-zig"])?;
+        tools.venv("venv-hadolint", HADOLINT, &["hadolint"])?;
         tools.link_ministack()?;
-        tools.npm()?;
+        tools.npm("npm", NPM, "miniflare")?;
+        tools.npm("azurite", AZURITE, "azurite")?;
         tools.emulator()
     })
 }
@@ -132,18 +150,18 @@ impl Tools<'_> {
         self.stamp(name, &version)
     }
 
-    /// A folder whose `node_modules` hold exactly what the lock file names. Their install scripts are not run: workerd's
-    /// program lies in a package of its own.
-    fn npm(&self) -> Result<(), Failure> {
-        let (name, asked) = ("npm", NPM.map(|(_, text)| text).concat());
+    /// A folder whose `node_modules` hold exactly what the lock file names, `package` among it. Their install scripts are not
+    /// run: workerd's program lies in a package of its own.
+    fn npm(&self, name: &str, files: Npm, package: &str) -> Result<(), Failure> {
+        let asked = files.map(|(_, text)| text).concat();
         let folder = self.folder.join(name);
-        if folder.join("node_modules/miniflare").exists() && self.is_current(name, &asked) {
+        if folder.join("node_modules").join(package).exists() && self.is_current(name, &asked) {
             return Ok(());
         }
-        say(&format!("installing wrangler and miniflare into {}", folder.display()));
+        say(&format!("installing {package} and what it needs into {}", folder.display()));
         self.forget(name)?;
         fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
-        for (file, text) in NPM {
+        for (file, text) in files {
             let path = folder.join(file);
             fs::write(&path, text).map_err(Failure::file("write", &path))?;
         }
@@ -256,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_tools_are_pinned_to_one_version_each() {
-        for list in [SAM, MINISTACK, MOTO, ZIG] {
+        for list in [SAM, MINISTACK, MOTO, ZIG, HADOLINT] {
             for pin in list.lines().skip(1) {
                 let (package, version) = pin.split_once("==").unwrap_or((pin, ""));
                 assert!(!package.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()), "{pin}");

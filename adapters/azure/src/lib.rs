@@ -28,6 +28,8 @@
 //! answer to every call, with the reason in the log. At SIGTERM what was begun is finished and the services are closed;
 //! the exit code is 200, after which a host that lives on starts the bundle again.
 //!
+//! A bundle whose services send to queues is built with the feature `queues`, which brings TLS and signatures.
+//!
 //! A bundle's `main` is `pikku_azure::run(app::<Bundle>())`; the packager writes it.
 //!
 //! [custom handler]: https://learn.microsoft.com/azure/azure-functions/functions-custom-handlers
@@ -40,6 +42,8 @@ mod http;
 mod intake;
 mod invocation;
 mod platform;
+#[cfg(feature = "queues")]
+mod queues;
 mod run;
 mod stop;
 mod time;

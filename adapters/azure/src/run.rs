@@ -101,7 +101,7 @@ async fn listen<S: Selection>(app: App<S>, port: u16) -> ExitCode {
 /// Starts the app, and says what came of it.
 async fn start<S: Selection>(app: App<S>, started: Arc<Started>) {
     let engine = async {
-        let sender = sender()?;
+        let sender = sender::<S>()?;
         Engine::start(app, Arc::new(Azure { sender })).await.map_err(|error| error.to_string())
     };
     // Apart, so that a constructor that panics is a failed start too.
@@ -114,6 +114,14 @@ async fn start<S: Selection>(app: App<S>, started: Arc<Started>) {
 }
 
 /// What sends to queues, in a bundle that does. In any other, the constant keeps it from being compiled.
-fn sender() -> Result<Option<Box<dyn Sender>>, String> {
+fn sender<S: Selection>() -> Result<Option<Box<dyn Sender>>, String> {
+    if const { S::SENDS } {
+        #[cfg(feature = "queues")]
+        return Ok(Some(Box::new(crate::queues::Queues::new())));
+        #[cfg(not(feature = "queues"))]
+        return Err("the bundle sends to queues, and `pikku-azure` was built without its feature `queues`; add the feature, or \
+                    set `SENDS` to false in the bundle's `Selection` where no service sends"
+            .to_owned());
+    }
     Ok(None)
 }

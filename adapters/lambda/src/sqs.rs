@@ -17,19 +17,17 @@
 //! - **Secrets.** Credentials are read from the environment for each message. No error holds them.
 
 mod answer;
-mod client;
 mod error;
 mod request;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use crate::platform::Sender;
-use answer::Failure;
-use client::Client;
+use answer::{Answer, Failure};
 use error::SqsError;
 use pikku::{BoxError, BoxFuture, platform::OutgoingMessage};
+use pikku_https::Client;
 use request::Request;
 use ring::rand::{SecureRandom, SystemRandom};
 use settings::Target;
@@ -45,6 +43,9 @@ const LONGEST_FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// How long an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The variable that names a file of root certificates, as it does for AWS's own tools.
+const ROOTS: &str = "AWS_CA_BUNDLE";
 
 /// The sender of a bundle that sends.
 #[derive(Debug)]
@@ -75,8 +76,9 @@ impl Sqs {
         let mut attempt = 1;
         loop {
             let failure = match client.exchange(request.signed(std::time::SystemTime::now())?).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
+                Ok(answer) if answer.status.is_success() => return Ok(()),
+                Ok(answer) => Failure::Answer(Answer::read(answer.status, &answer.body)),
+                Err(reason) => Failure::Connection(reason),
             };
             if attempt == ATTEMPTS || !failure.may_pass() {
                 return Err(failed(failure, attempt, target));
@@ -91,7 +93,7 @@ impl Sqs {
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some(client) if client.reaches(&target.endpoint) => Ok(Arc::clone(client)),
-            _ => Ok(Arc::clone(kept.insert(Arc::new(Client::new(&target.endpoint, self.patience)?)))),
+            _ => Ok(Arc::clone(kept.insert(Arc::new(Client::new(&target.endpoint, self.patience, ROOTS)?)))),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     AppService, Limits, ServeError,
     connection::Connections,
     log,
-    queues::{Feeds, Store, Work},
+    queues::{Feeds, Outbox, Store, Work},
     settings::Settings,
     stop::{Signals, Stop},
 };
@@ -34,8 +34,13 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// Why it could not begin.
 pub async fn serve<S: Selection>(app: App<S>) -> Result<(), ServeError> {
-    log::listen()?;
-    Server::new(app).environment()?.serve().await
+    let listening = log::listen()?;
+    let ended = match Server::new(app).environment() {
+        Ok(server) => server.serve().await,
+        Err(error) => Err(error),
+    };
+    listening.finish().await;
+    ended
 }
 
 /// A server that is being prepared.
@@ -48,6 +53,7 @@ pub struct Server<S> {
     stop: Option<Stop>,
     #[cfg(feature = "engines")]
     engine: Option<Arc<dyn pikku_engines::QueueEngine>>,
+    outboxes: Vec<Outbox>,
 }
 
 impl<S: Selection> Server<S> {
@@ -60,6 +66,7 @@ impl<S: Selection> Server<S> {
             stop: None,
             #[cfg(feature = "engines")]
             engine: None,
+            outboxes: Vec::new(),
         }
     }
 
@@ -126,6 +133,28 @@ impl<S: Selection> Server<S> {
         self
     }
 
+    /// Sends what transactions of the app have put into this outbox, once they are committed. The function that places an order
+    /// adds the message in the transaction that writes the order, so that there is never one without the other:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pikku_engines::{NewMessage, SqliteOutbox};
+    ///
+    /// let mut connection = rusqlite::Connection::open_in_memory()?;
+    /// SqliteOutbox::create(&connection)?;
+    /// let transaction = connection.transaction()?;
+    /// // … write the order; then:
+    /// SqliteOutbox::add(&transaction, &NewMessage::new("orders-placed", r#"{"id":7}"#))?;
+    /// transaction.commit()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "engines")]
+    pub fn outbox(mut self, outbox: Arc<dyn pikku_engines::OutboxStore>) -> Self {
+        self.outboxes.push(outbox);
+        self
+    }
+
     /// Whether it takes messages and runs schedules, which it does unless this says otherwise: an instance that does not can
     /// still send.
     pub fn consumes(mut self, consumes: bool) -> Self {
@@ -159,7 +188,7 @@ impl<S: Selection> Server<S> {
     /// Why it could not begin.
     pub async fn bind(self) -> Result<Bound, ServeError> {
         let store = Arc::new(self.store());
-        let Self { app, settings, listener, stop, .. } = self;
+        let Self { app, settings, listener, stop, outboxes, .. } = self;
         let Settings { address, limits, health, proxies, queues } = settings;
         let failed = |source| ServeError::address(&address, source);
         // Before the services are built, for which a second process on one port would have no use.
@@ -176,13 +205,15 @@ impl<S: Selection> Server<S> {
         };
         let feeds = if const { S::KINDS.has_any(FED) } { Feeds::of(&app) } else { Feeds::default() };
         // A selection that does not say what it holds may send nothing: its store is opened with the first message.
-        if !feeds.is_empty() || (S::SENDS && S::FUNCTIONS.is_some()) {
+        let relays = !outboxes.is_empty() || !queues.outboxes.is_empty();
+        if relays || !feeds.is_empty() || (S::SENDS && S::FUNCTIONS.is_some()) {
             store.open().await?;
         }
         let service = AppService::start_with(app, limits, Arc::clone(&store)).await.map_err(ServeError::App)?;
-        let work = match feeds.is_empty() || !queues.consumes {
+        let taken = if queues.consumes { feeds.clone() } else { Feeds::default() };
+        let work = match taken.is_empty() && !relays {
             true => None,
-            false => Some(Work::prepare(&service, &store, &feeds, &queues).await?),
+            false => Some(Work::prepare(&service, &store, &taken, &queues, outboxes).await?),
         };
         let health = health.beside(&service);
         let unfed: Vec<&str> = service.engine().source_ids().filter(|id| !feeds.has(id)).collect();
@@ -255,8 +286,7 @@ impl Bound {
         };
         tracing::info!("stopping, {asked}");
         drop(listener);
-        connections.stopping.cancel();
-        connections.tasks.close();
+        connections.stop();
         if let Some(work) = &work {
             work.stop();
         }

@@ -22,6 +22,8 @@ pub(crate) struct Settings {
 pub(crate) struct QueueSettings {
     /// The address of the store.
     pub(crate) store: String,
+    /// The addresses of outboxes in databases of the app.
+    pub(crate) outboxes: Vec<String>,
     /// Whether messages are taken and schedules run, or messages only sent.
     pub(crate) consumes: bool,
     /// The most calls of a queue at a time.
@@ -34,6 +36,7 @@ impl Default for QueueSettings {
     fn default() -> Self {
         Self {
             store: "sqlite:pikku.db".to_owned(),
+            outboxes: Vec::new(),
             consumes: true,
             calls: 16,
             message_time: Duration::from_secs(15 * 60),
@@ -88,6 +91,9 @@ impl Settings {
         }
         if let Some(given) = get("PIKKU_QUEUES") {
             queues.store = given;
+        }
+        if let Some(given) = get("PIKKU_OUTBOX") {
+            queues.outboxes = given.split_whitespace().map(str::to_owned).collect();
         }
         match get("PIKKU_CONSUME").as_deref() {
             None => {}
@@ -183,7 +189,7 @@ mod tests {
         let source = include_str!("settings.rs").split("mod tests").next().unwrap_or_default();
         let mut quoted: Vec<&str> = source.split('"').filter(|text| text.starts_with("PIKKU_")).collect();
         quoted.push("PORT");
-        assert_eq!(quoted.len(), 19);
+        assert_eq!(quoted.len(), 21);
         let page = include_str!("docs/settings.md");
         assert!(quoted.iter().all(|name| page.contains(&format!("| `{name}` |"))), "{quoted:?}");
     }

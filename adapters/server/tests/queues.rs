@@ -50,6 +50,19 @@ struct Job {
     fails: u32,
     #[serde(default)]
     panics: bool,
+    /// How it is sent.
+    #[serde(default)]
+    sent: Sent,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+struct Sent {
+    #[serde(default)]
+    delay_ms: u64,
+    #[serde(default)]
+    deduplication_id: Option<String>,
+    #[serde(default)]
+    priority: i8,
 }
 
 /// What is sent over HTTP goes to the queue.
@@ -62,7 +75,12 @@ enum SendFailed {
 
 #[pikku::function(public)]
 async fn send(jobs: &Queue<Job>, job: Job) -> Result<(), SendFailed> {
-    jobs.message(&job).send().await.map_err(SendFailed::NotTaken)
+    let Sent { delay_ms, deduplication_id, priority } = &job.sent;
+    let mut draft = jobs.message(&job).delay(Duration::from_millis(*delay_ms)).priority(*priority);
+    if let Some(id) = deduplication_id {
+        draft = draft.deduplication_id(id);
+    }
+    draft.send().await.map_err(SendFailed::NotTaken)
 }
 
 async fn do_job(call: &Call, job: Job) -> Result<(), Problem> {
@@ -194,6 +212,31 @@ async fn what_a_request_sends_comes_back_as_a_call() {
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     until("it is delivered", async || seen("sent") == [(1, 1)]).await;
     assert!(TRACES.lock().unwrap().iter().any(|trace| trace == TRACE));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_message_asks_for_is_done() {
+    let (_folder, file) = file();
+    // Nothing is taken until all is sent.
+    let sends = Running::start(&file, |server| server.consumes(false)).await;
+    let job = |number: u32, sent: Value| json!({"word": "asks", "number": number, "sent": sent});
+    for (number, sent) in [
+        (1, json!({"priority": -5})),
+        (2, json!({"deduplication_id": "once"})),
+        (3, json!({"deduplication_id": "once"})),
+        (4, json!({"delay_ms": 700})),
+        (5, json!({"priority": 5})),
+    ] {
+        assert!(sends.post(&job(number, sent)).await.starts_with("HTTP/1.1 204"));
+    }
+    let engine = SqliteEngine::open(&file).unwrap();
+    let declared = engine.stats("jobs").await.unwrap();
+    assert_eq!((declared.ready, declared.waiting), (3, 1));
+    sends.stop().await;
+    let server = Running::start(&file, |server| server.queue_calls(1)).await;
+    until("all are done", async || seen("asks").len() == 4).await;
+    assert_eq!(seen("asks"), [(5, 1), (2, 1), (1, 1), (4, 1)]);
     server.stop().await;
 }
 
@@ -338,6 +381,33 @@ async fn a_schedule_runs_once_over_all_instances() {
     second.stop().await;
 }
 
+/// An order and its message are there together or not at all.
+#[tokio::test]
+async fn what_a_transaction_commits_is_sent_and_nothing_else() {
+    use pikku::Message as _;
+    use pikku_engines::{NewMessage, SqliteOutbox};
+    let (folder, file) = file();
+    let database = folder.path().join("app.db");
+    let mut connection = rusqlite::Connection::open(&database).unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    SqliteOutbox::create(&connection).unwrap();
+    let server = Running::start(&file, |server| server.outbox(Arc::new(SqliteOutbox::open(&database).unwrap()))).await;
+    let mut place = |number: u32, commits: bool| {
+        let transaction = connection.transaction().unwrap();
+        let job = Job { word: "outbox".to_owned(), number, ..Job::default() };
+        SqliteOutbox::add(&transaction, &NewMessage::new(Job::QUEUE, serde_json::to_string(&job).unwrap())).unwrap();
+        if commits { transaction.commit().unwrap() } else { transaction.rollback().unwrap() }
+    };
+    place(1, true);
+    place(2, false);
+    place(3, true);
+    until("both are delivered", async || seen("outbox").len() == 2).await;
+    server.stop().await;
+    let mut all = seen("outbox");
+    all.sort_unstable();
+    assert_eq!(all, [(1, 1), (3, 1)]);
+}
+
 #[tokio::test]
 async fn an_instance_that_does_not_consume_sends() {
     let (_folder, file) = file();
@@ -362,6 +432,7 @@ async fn a_store_that_cannot_be_used_says_so_at_start() {
     assert_eq!(error.code(), "PK8101", "{error:?}");
     for (address, said) in [
         ("sqlite:", "it names no file"),
+        ("postgres://user:secret@host/db", "built without the feature `postgres`"),
         ("redis://user:secret@host", "it begins with none of `sqlite:`"),
         ("", "it begins with none of"),
     ] {

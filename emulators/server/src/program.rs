@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -23,6 +24,9 @@ use tokio::{
 
 /// How the line of the log begins that says where a server listens.
 const LISTENING: &str = "listening on http://";
+
+/// The variable that names the store of the queues.
+const QUEUES: &str = "PIKKU_QUEUES";
 
 /// A server to be started.
 #[derive(Clone, Debug)]
@@ -47,6 +51,19 @@ impl Builder {
         Self { handled: true, ..self }
     }
 
+    /// Queues in a file of its own, unless a variable names another store: what other servers have sent is not for this one.
+    fn own_queues(&mut self) -> io::Result<Option<TempDir>> {
+        let given = self.variables.iter().any(|(name, _)| name == QUEUES) || std::env::var_os(QUEUES).is_some();
+        if given {
+            return Ok(None);
+        }
+        let folder = tempfile::tempdir()?;
+        let mut address = OsString::from("sqlite:");
+        address.push(folder.path().join("pikku.db"));
+        self.variables.push((QUEUES.into(), address));
+        Ok(Some(folder))
+    }
+
     /// The program in its environment.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -66,12 +83,14 @@ impl Builder {
         Self { limit, ..self }
     }
 
-    /// Starts it on a free port, unless a variable gives it another.
+    /// Starts it on a free port, unless a variable gives it another, and with queues of its own, which are gone when it is.
     ///
     /// # Errors
     ///
     /// It does not start, with what it logged.
-    pub async fn start(self) -> Result<LocalServer, StartError> {
+    pub async fn start(mut self) -> Result<LocalServer, StartError> {
+        let folder =
+            self.own_queues().map_err(|source| StartError::Program { program: self.program.clone(), source })?;
         let mut command = self.command();
         command.stdin(Stdio::null()).stdout(Stdio::inherit()).stderr(Stdio::piped()).kill_on_drop(true);
         let failed = |source| StartError::Program { program: self.program.clone(), source };
@@ -84,7 +103,7 @@ impl Builder {
         let (tell, told) = oneshot::channel();
         let reader = child.stderr.take().map(|stderr| tokio::spawn(read(stderr, log.clone(), tell, self.shown)));
         match timeout(self.limit, told).await {
-            Ok(Ok(address)) => Ok(LocalServer { child, address, log, reader, program: self }),
+            Ok(Ok(address)) => Ok(LocalServer { child, address, log, reader, program: self, _queues: folder }),
             // Its log has ended, so it has.
             Ok(Err(_)) => {
                 let ended = child.wait().await.map_err(failed)?;
@@ -103,6 +122,8 @@ pub struct LocalServer {
     log: Log,
     reader: Option<JoinHandle<()>>,
     program: Builder,
+    /// The folder of its queues, where they are its own.
+    _queues: Option<TempDir>,
 }
 
 /// What a delivery of a message, or of a run of a schedule, came to.
@@ -209,8 +230,30 @@ impl LocalServer {
     ///
     /// It has ended already.
     pub fn terminate(&self) -> io::Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Has it stand still where it is: SIGSTOP.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Has it go on: SIGCONT.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(kill_process(id.ok_or(io::ErrorKind::NotFound)?, Signal::TERM)?)
+        Ok(kill_process(id.ok_or(io::ErrorKind::NotFound)?, signal)?)
     }
 
     /// Waits until it has ended, and its log with it.

@@ -1,4 +1,6 @@
 //! The engines for many machines, against real servers that the tests start and stop.
 
+mod nats;
 mod postgres;
 mod server;
+mod sqs;

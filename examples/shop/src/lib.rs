@@ -20,7 +20,7 @@ mod store;
 pub mod warehouse;
 
 pub use catalog::{Product, Products};
-pub use orders::{NewOrder, Order, OrderKey, OrderLine, OrderStatus};
+pub use orders::{NewOrder, Order, OrderKey, OrderLine, OrderPlaced, OrderStatus};
 use pikku::{
     App, Bucket, Cron, EventPattern, Queue, Selection,
     http::{get, post, put},

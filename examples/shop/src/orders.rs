@@ -1,10 +1,7 @@
 //! Orders and their stock.
 
 use crate::store::{Rows, Statement, Store, StoreError};
-use pikku::{
-    Need,
-    service::{Clock, Queues, SendError},
-};
+use pikku::service::{Clock, Queue, SendError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -100,19 +97,12 @@ impl From<StoreError> for OrderError {
     }
 }
 
-/// Where placed orders go on.
-#[derive(Debug)]
-pub struct PlacedOrders(Queues);
-
-#[pikku::service(needs = [Need::SendToQueue("orders-placed")])]
-fn placed_orders(queues: &Queues) -> PlacedOrders {
-    PlacedOrders(queues.clone())
-}
-
-impl PlacedOrders {
-    async fn send(&self, order: &OrderKey) -> Result<(), SendError> {
-        self.0.send("orders-placed", order).await
-    }
+/// An order was placed: its stock is to be reserved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "orders-placed")]
+pub struct OrderPlaced {
+    /// The order.
+    pub id: u64,
 }
 
 /// Places an order. What is placed under its key already stays as it is.
@@ -155,7 +145,7 @@ const TAKE: &str = "
 pub async fn place_order(
     store: &Store,
     clock: &Clock,
-    placed: &PlacedOrders,
+    placed: &Queue<OrderPlaced>,
     new: NewOrder,
 ) -> Result<Order, OrderError> {
     let lines = serde_json::to_string(&new.lines).map_err(StoreError::from)?;
@@ -178,7 +168,7 @@ pub async fn place_order(
         return Err(OrderError::NoSuchProduct { sku });
     };
     if order.status == OrderStatus::Placed {
-        placed.send(&OrderKey { id: order.id }).await.map_err(OrderError::NotHandedOn)?;
+        placed.send(&OrderPlaced { id: order.id }).await.map_err(OrderError::NotHandedOn)?;
     }
     Ok(order)
 }
@@ -200,19 +190,19 @@ pub async fn get_order(store: &Store, key: OrderKey) -> Result<Order, OrderError
 
 /// Reserves the stock of a placed order. A message that is delivered twice reserves once.
 #[pikku::function]
-pub async fn reserve_stock(store: &Store, key: OrderKey) -> Result<(), OrderError> {
+pub async fn reserve_stock(store: &Store, placed: OrderPlaced) -> Result<(), OrderError> {
     let [_, _, _, known] = store
         .batch([
-            Statement::new(DECIDE, [key.id.into()]),
-            Statement::new(TAKE, [key.id.into()]),
+            Statement::new(DECIDE, [placed.id.into()]),
+            Statement::new(TAKE, [placed.id.into()]),
             Statement::new(
                 "UPDATE orders SET status = 'reserved' WHERE id = ?1 AND status = 'reserving'",
-                [key.id.into()],
+                [placed.id.into()],
             ),
-            Statement::new("SELECT id FROM orders WHERE id = ?1", [key.id.into()]),
+            Statement::new("SELECT id FROM orders WHERE id = ?1", [placed.id.into()]),
         ])
         .await?;
-    if known.is_empty() { Err(OrderError::NoSuchOrder { id: key.id }) } else { Ok(()) }
+    if known.is_empty() { Err(OrderError::NoSuchOrder { id: placed.id }) } else { Ok(()) }
 }
 
 /// A product that does not exist.

@@ -3,7 +3,7 @@
 use pikku::testing::TestApp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shop::{Order, OrderKey, OrderLine, OrderStatus, Product, Report, Store};
+use shop::{Order, OrderLine, OrderPlaced, OrderStatus, Product, Report, Store};
 use tempfile::TempDir;
 
 struct Shop {
@@ -54,7 +54,7 @@ async fn a_message_delivered_twice_reserves_once() {
     let Shop { app, _folder } = shop().await;
     let order = place(&app, "key-00001", 2).await;
     for _ in 0..2 {
-        app.queue("orders-placed", &OrderKey { id: order.id }).await.unwrap();
+        app.queue("orders-placed", &OrderPlaced { id: order.id }).await.unwrap();
     }
     assert_eq!(app.get("/products/TEA-42").send().await.json::<Product>().stock, 1);
 }
@@ -158,7 +158,7 @@ fn input<T: DeserializeOwned>(value: Value) -> T {
 #[tokio::test]
 async fn a_message_for_no_order_fails_and_is_kept() {
     let Shop { app, _folder } = shop().await;
-    let problem = app.queue("orders-placed", &OrderKey { id: 99 }).await.unwrap_err();
+    let problem = app.queue("orders-placed", &OrderPlaced { id: 99 }).await.unwrap_err();
     assert_eq!((problem.code(), problem.retry()), ("no_such_order", false));
     let failures = app.failures();
     assert_eq!(failures.len(), 1);

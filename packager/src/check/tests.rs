@@ -31,7 +31,7 @@ fn app(groups: Vec<(&str, Vec<Value>)>) -> Manifest {
         })
         .collect();
     let act = json!({"name": "act", "module": "m", "location": {"file": "src/lib.rs", "line": 99}, "errors": [],
-        "services": [], "session": "none"});
+        "services": [], "session": "none", "access": {"public": true}});
     serde_json::from_value(json!({"manifest_version": 1, "groups": groups, "functions": [act], "services": []}))
         .unwrap()
 }
@@ -196,4 +196,20 @@ fn a_group_that_is_called_is_there() {
     let found: Vec<(&str, &str)> = findings.iter().map(|finding| (finding.code, finding.message.as_str())).collect();
     assert_eq!(found, [("PK0213", "the service `Prices` calls the group `prices`, which the app does not have")]);
     assert_eq!(findings[0].hint, "the app's groups are: orders, mails");
+}
+
+#[test]
+fn what_is_reached_from_outside_is_public_or_guarded() {
+    let mut manifest = app(vec![("a", vec![get("/"), queue("q", 1, false)])]);
+    manifest.functions[0].access.public = false;
+    assert_eq!(found(&manifest), ["PK0215 1"]);
+    let permission =
+        json!({"kind": "permission", "name": "is_staff", "at": "app", "session": "required", "services": []});
+    manifest.groups[0].wirings[0].layers.push(serde_json::from_value(permission).unwrap());
+    assert_eq!(found(&manifest), Vec::<String>::new());
+    manifest.groups[0].wirings[0].layers.clear();
+    manifest.functions[0].session = pikku_manifest::SessionMode::Optional;
+    assert_eq!(found(&manifest), ["PK0215 1"]);
+    manifest.functions[0].access.scopes.push("orders:read".to_owned());
+    assert_eq!(found(&manifest), Vec::<String>::new());
 }

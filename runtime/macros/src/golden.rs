@@ -43,6 +43,9 @@ fn expand_function(mut function: ItemFn) -> TokenStream {
     match attribute.path().segments[1].ident.to_string().as_str() {
         "function" => crate::function::expand(arguments, item),
         "service" => crate::service::expand(arguments, item),
+        "authenticator" => crate::layer::expand(crate::layer::Kind::Authenticator, arguments, item),
+        "permission" => crate::layer::expand(crate::layer::Kind::Permission, arguments, item),
+        "middleware" => crate::layer::expand(crate::layer::Kind::Middleware, arguments, item),
         other => panic!("`{other}` is not an attribute of pikku"),
     }
 }

@@ -10,6 +10,7 @@ mod function;
 #[cfg(test)]
 mod golden;
 mod group;
+mod layer;
 mod message;
 mod options;
 mod service;
@@ -28,6 +29,24 @@ pub fn function(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
     service::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes an `async fn` a source of sessions.
+#[proc_macro_attribute]
+pub fn authenticator(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    layer::expand(layer::Kind::Authenticator, arguments.into(), item.into()).into()
+}
+
+/// Makes an `async fn` a permission.
+#[proc_macro_attribute]
+pub fn permission(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    layer::expand(layer::Kind::Permission, arguments.into(), item.into()).into()
+}
+
+/// Makes an `async fn` a middleware.
+#[proc_macro_attribute]
+pub fn middleware(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    layer::expand(layer::Kind::Middleware, arguments.into(), item.into()).into()
 }
 
 /// Makes a type a group of functions: the unit of deployment.

@@ -7,17 +7,19 @@
 //! The manifest is versioned JSON. A reader refuses a [`Manifest::manifest_version`] it does not know.
 //! Everything in it is sorted or in the order the app declares it, so that the same app gives the same bytes.
 
+mod access;
 mod fields;
 mod need;
 mod wiring;
 
+pub use access::{Access, Layer, LayerKind};
 pub use fields::{FieldShape, Shape, fields};
 pub use need::Need;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub use wiring::{
-    Binding, Bucket, Cron, EventPattern, Http, HttpField, Queue, Source, Stream, Table, Topic, WebSocket, Wiring,
-    WiringKind,
+    Binding, Bucket, Cron, EventPattern, Http, HttpField, Misfire, Overlap, Queue, Source, Stream, Table, Topic,
+    WebSocket, Wiring, WiringKind,
 };
 
 /// The version of the manifest's own form that this crate reads and writes.
@@ -85,6 +87,9 @@ pub struct Function {
     pub services: Vec<String>,
     /// What it demands of the caller.
     pub session: SessionMode,
+    /// What it says of who may call it.
+    #[serde(default, skip_serializing_if = "Access::is_nothing")]
+    pub access: Access,
 }
 
 /// What a function demands of its caller.
@@ -191,10 +196,12 @@ impl Manifest {
         self.functions.iter().filter(|f| group.wirings.iter().any(|w| w.function == f.name)).collect()
     }
 
-    /// The services that a group's functions reach, directly or through other services, sorted by name.
+    /// The services that a group's functions reach, and what stands around their calls, directly or through other services,
+    /// sorted by name.
     pub fn services_of(&self, group: &Group) -> Vec<&Service> {
         let mut open: Vec<&str> =
             self.functions_of(group).into_iter().flat_map(|f| f.services.iter().map(String::as_str)).collect();
+        open.extend(group.wirings.iter().flat_map(|w| &w.layers).flat_map(|l| l.services.iter().map(String::as_str)));
         let mut reached: Vec<&str> = Vec::new();
         while let Some(name) = open.pop() {
             if !reached.contains(&name) {

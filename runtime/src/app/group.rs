@@ -1,6 +1,6 @@
-use super::{App, Endpoint, Selection, SourceKind, Wired, selection::selected};
+use super::{App, Endpoint, OwnLayers, Place, Selection, SourceKind, Wired, selection::selected};
 use crate::{
-    Function,
+    Authenticator, Function, Middleware, Permission,
     access::Exposed,
     http::Route,
     wiring::{Cron, EventSource, Queue, Source, WebSocket},
@@ -32,6 +32,31 @@ impl<S> fmt::Debug for Groups<'_, S> {
 impl<'a, S: Selection> Groups<'a, S> {
     pub(super) fn new(app: &'a mut App<S>) -> Self {
         Self { app }
+    }
+
+    /// Takes sessions from this source, after those of the app.
+    pub fn authenticate<A: Authenticator>(self) -> Self {
+        let place = self.place();
+        self.app.attach_source::<A>(place);
+        self
+    }
+
+    /// Only calls that it allows, of every wiring of the group, whatever its place in this list.
+    pub fn permission<P: Permission>(self) -> Self {
+        let place = self.place();
+        self.app.attach_permission::<P>(place);
+        self
+    }
+
+    /// Around every call of the group, whatever its place among the wirings.
+    pub fn middleware<M: Middleware>(self) -> Self {
+        let place = self.place();
+        self.app.attach_middleware::<M>(place);
+        self
+    }
+
+    fn place(&self) -> Place {
+        Place::Group(self.app.registry.groups)
     }
 
     /// Answers HTTP requests.
@@ -73,7 +98,9 @@ impl<'a, S: Selection> Groups<'a, S> {
                 self.app.registry.notes.wiring::<F>(&wired, _location);
             }
             F::plan(&mut self.app.plan);
-            self.app.registry.add(Endpoint::of::<F, S>, F::NAME, wired);
+            if self.app.registry.add(Endpoint::of::<F, S>, F::NAME, wired) {
+                F::layers(&mut OwnLayers::new(&mut self.app.registry, &mut self.app.plan, F::NAME));
+            }
         }
         self
     }

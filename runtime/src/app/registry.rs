@@ -1,12 +1,16 @@
-use super::Selection;
+use super::{
+    Selection,
+    layers::{Guard, Layer, Place},
+};
 use crate::{
-    Contract, ContractMissing, Function, Middleware,
+    Contract, ContractMissing, Function,
+    access::Access,
     function::{Invoke, invoke},
     http::Route,
     session::SessionMode,
     wiring::{Cron, EventSource, Queue, Source, WebSocket},
 };
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 /// What the selected wirings register.
 #[derive(Default)]
@@ -14,7 +18,13 @@ pub(crate) struct Registry {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) routes: Vec<RouteWiring>,
     pub(crate) sources: Vec<SourceWiring>,
-    pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) layers: Vec<Layer>,
+    /// The functions that rely on a permission from outside.
+    pub(crate) relying: Vec<&'static str>,
+    /// How calls are run where there are layers.
+    pub(crate) guard: Option<Guard>,
+    /// How many groups were entered; the current one has this number.
+    pub(crate) groups: usize,
     #[cfg(feature = "introspect")]
     pub(crate) notes: crate::introspect::Notes,
 }
@@ -27,8 +37,9 @@ pub(crate) struct Endpoint {
     pub(crate) contract: Result<Contract, ContractMissing>,
     pub(crate) takes_nothing: bool,
     pub(crate) session: SessionMode,
-    /// Whether it requires scopes, which no session has yet.
-    pub(crate) scoped: bool,
+    pub(crate) access: Access,
+    pub(crate) tags: &'static [&'static str],
+    pub(crate) timeout_ms: Option<u32>,
 }
 
 /// A route and the endpoint that answers it.
@@ -36,6 +47,7 @@ pub(crate) struct Endpoint {
 pub(crate) struct RouteWiring {
     pub(crate) route: Route,
     pub(crate) endpoint: usize,
+    pub(crate) group: usize,
 }
 
 /// A source of events and the endpoint that takes them.
@@ -43,6 +55,7 @@ pub(crate) struct RouteWiring {
 pub(crate) struct SourceWiring {
     pub(crate) kind: SourceKind,
     pub(crate) endpoint: usize,
+    pub(crate) group: usize,
 }
 
 /// What a wiring is fed by, other than HTTP.
@@ -61,15 +74,31 @@ pub(crate) enum Wired {
 }
 
 impl Registry {
-    pub(super) fn add(&mut self, endpoint: fn() -> Endpoint, name: &'static str, wired: Wired) {
+    /// Adds a wiring of the current group; whether its function is new.
+    pub(super) fn add(&mut self, endpoint: fn() -> Endpoint, name: &'static str, wired: Wired) -> bool {
+        let group = self.groups;
         let known = self.endpoints.iter().position(|known| known.name == name);
         let endpoint = known.unwrap_or_else(|| {
             self.endpoints.push(endpoint());
             self.endpoints.len() - 1
         });
         match wired {
-            Wired::Route(route) => self.routes.push(RouteWiring { route, endpoint }),
-            Wired::Source(kind) => self.sources.push(SourceWiring { kind, endpoint }),
+            Wired::Route(route) => self.routes.push(RouteWiring { route, endpoint, group }),
+            Wired::Source(kind) => self.sources.push(SourceWiring { kind, endpoint, group }),
+        }
+        known.is_none()
+    }
+}
+
+impl Place {
+    /// The place in the order of a chain.
+    pub(crate) fn level(self) -> u8 {
+        match self {
+            Self::App => 0,
+            Self::Group(_) => 1,
+            Self::Tag(_) => 2,
+            Self::Routes(_) => 3,
+            Self::Function(_) => 4,
         }
     }
 }
@@ -82,7 +111,9 @@ impl Endpoint {
             contract: S::contract::<F>(),
             takes_nothing: crate::function::takes_nothing::<F>(),
             session: F::SESSION,
-            scoped: !F::ACCESS.scopes.is_empty(),
+            access: F::ACCESS,
+            tags: F::TAGS,
+            timeout_ms: F::TIMEOUT_MS,
         }
     }
 }

@@ -12,7 +12,11 @@ mod schedule;
 mod socket;
 mod trace;
 
-use crate::{BoxFuture, Platform, Problem, http::HttpRequest, json};
+use crate::{
+    BoxFuture, Claims, Platform, Problem, SessionControl,
+    http::{Headers, HttpRequest, InvalidHeader},
+    json,
+};
 pub use after::AfterAnswer;
 pub use event::BusEvent;
 pub use message::{MessageAttribute, QueueMessage, TopicMessage};
@@ -25,7 +29,7 @@ use std::{
     any::Any,
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -41,10 +45,38 @@ pub struct Call {
     pub(crate) trace: Option<String>,
     pub(crate) origin: Option<Box<Origin>>,
     pub(crate) trigger: Trigger,
-    pub(crate) session: Option<Value>,
+    pub(crate) identity: Option<Box<PlatformIdentity>>,
+    pub(crate) established: OnceLock<Established>,
+    pub(crate) control: SessionControl,
+    pub(crate) response_headers: Mutex<Headers>,
     pub(crate) cancelled: Arc<AtomicBool>,
     pub(crate) after: AfterAnswer,
     pub(crate) platform: Arc<dyn Platform>,
+}
+
+/// Who calls, as the platform itself established it before the call reached the app.
+///
+/// Only an adapter makes one, of what its platform hands over apart from the request. What a client could have written
+/// into a header is not in it.
+#[derive(Clone, PartialEq)]
+pub struct PlatformIdentity {
+    /// Who established it: `api-gateway` for an authorizer of Amazon API Gateway, `easy-auth` for Azure's.
+    pub issuer: &'static str,
+    /// What it says, in the platform's own form.
+    pub claims: Value,
+}
+
+impl fmt::Debug for PlatformIdentity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PlatformIdentity").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+/// The session of a call, and the number of the source that established it.
+#[derive(Debug)]
+pub(crate) struct Established {
+    pub(crate) claims: Claims,
+    pub(crate) source: usize,
 }
 
 /// What set a call off.
@@ -108,6 +140,8 @@ pub struct Context {
     pub cancelled: Arc<AtomicBool>,
     /// Takes the work for after the answer; the adapter runs it.
     pub after: AfterAnswer,
+    /// Who calls, where the platform itself has established it.
+    pub identity: Option<Box<PlatformIdentity>>,
 }
 
 macro_rules! payloads {
@@ -151,6 +185,11 @@ impl Call {
         self.deadline_ms
     }
 
+    /// The time, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.platform.now_ms()
+    }
+
     /// How long is left until the deadline; `None` without one.
     pub fn remaining(&self) -> Option<Duration> {
         let deadline = self.deadline_ms?;
@@ -174,14 +213,51 @@ impl Call {
         self.after.add(work);
     }
 
-    /// The claims of the session; `None` without one.
-    pub fn session(&self) -> Option<&Value> {
-        self.session.as_ref()
+    /// Who calls, where the platform itself has established it.
+    pub fn platform_identity(&self) -> Option<&PlatformIdentity> {
+        self.identity.as_deref()
     }
 
-    /// Establishes, replaces or, with `None`, clears the session. For middleware.
-    pub fn set_session(&mut self, claims: Option<Value>) {
-        self.session = claims;
+    /// The session; `None` without one, and where nothing of the call asks for one: then nobody has looked for it.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.established().map(|established| &established.claims)
+    }
+
+    pub(crate) fn established(&self) -> Option<&Established> {
+        self.established.get()
+    }
+
+    /// The first session that is established stands.
+    pub(crate) fn establish(&self, established: Established) {
+        let _ = self.established.set(established);
+    }
+
+    pub(crate) fn session_control(&self) -> &SessionControl {
+        &self.control
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Adds a header to the HTTP response of the call, whatever it is. What the function sets itself stands, except that
+    /// cookies and the other headers that are lists are added to.
+    ///
+    /// # Errors
+    ///
+    /// HTTP does not allow the name or the value.
+    pub fn add_response_header(&self, name: &str, value: &str) -> Result<(), InvalidHeader> {
+        self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).append(name, value.as_bytes())
+    }
+
+    pub(crate) fn take_response_headers(&self) -> Headers {
+        std::mem::take(&mut *self.response_headers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The headers of the request, or of the WebSocket's connection being made.
+    pub fn headers(&self) -> Option<&Headers> {
+        let connecting = || self.socket().map(|socket| &socket.headers);
+        self.http().map(|request| &request.headers).or_else(connecting)
     }
 
     /// The request, of a call over HTTP.

@@ -1,46 +1,51 @@
 use super::{
+    chain::Chain,
+    guard::GuardedRun,
     input::{self, Parts},
     router::{RouteConflict, Routed, Router},
     target::{Arrival, Sources, Target, Wired},
 };
 use crate::{
-    App, Call, ContractMissing, Kinds, Middleware, Platform, Problem, Response, Selection,
+    App, BoxFuture, Call, ContractMissing, Kinds, Platform, Problem, Response, Selection, SessionControl,
     app::Endpoint,
     call::{Context, Direct, Trigger},
     error::chain,
     function::Reply,
+    future::panic_message,
     http::{HttpRequest, Method, RequestPath, StatusCode},
-    middleware::Next,
     platform::{Level, LogLine},
     service::{Container, Scope},
     session::SessionMode,
 };
 use std::{
-    any::Any,
     fmt,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, OnceLock},
     task::Poll,
+    time::Duration,
 };
 
 /// A running app.
-#[derive(Debug)]
 pub struct Engine {
     endpoints: Vec<Endpoint>,
     router: Router,
     sources: Sources,
-    middleware: Middlewares,
+    /// How calls are run where something stands around them, and what does, by the numbers of the wirings.
+    guard: Option<(GuardedRun, Vec<Chain>)>,
+    /// How many routes there are, and sources.
+    counts: (usize, usize),
     container: Container,
 }
 
-struct Middlewares(Vec<Arc<dyn Middleware>>);
-
-impl fmt::Debug for Middlewares {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} middleware", self.0.len())
-    }
+/// What is called, and by what wiring.
+#[derive(Clone, Copy)]
+struct Called {
+    endpoint: usize,
+    /// The number of the wiring: the routes, then the sources, then the functions themselves.
+    wiring: usize,
+    timeout_ms: Option<u32>,
 }
 
 /// Why an app could not start.
@@ -53,6 +58,13 @@ pub enum StartError {
     Route(RouteConflict),
     /// The physical names of the sources could not be read.
     Sources(String),
+    /// A function that relies on a permission of its app, group, tag or route has none.
+    Unguarded {
+        /// The function.
+        function: &'static str,
+    },
+    /// A function changes sessions, and no source keeps them.
+    NothingKeepsSessions,
     /// The constructor of a service failed.
     Service {
         /// The service.
@@ -68,6 +80,12 @@ impl fmt::Display for StartError {
             Self::Contract(missing) => missing.fmt(formatter),
             Self::Route(conflict) => conflict.fmt(formatter),
             Self::Sources(error) => write!(formatter, "the variable {SOURCES_VARIABLE} is not valid: {error}"),
+            Self::Unguarded { function } => write!(
+                formatter,
+                "`{function}` says `guarded`, and nothing guards it: attach a permission to its group, a tag or its route"
+            ),
+            Self::NothingKeepsSessions => formatter
+                .write_str("a function takes `&SessionControl`, and no authenticator of the app keeps sessions"),
             Self::Service { name, error } => {
                 write!(formatter, "the service `{name}` could not be built: {}", chain(&**error))
             }
@@ -90,6 +108,14 @@ impl Engine {
         if let Some(missing) = registry.endpoints.iter().find_map(|endpoint| endpoint.contract.as_ref().err()) {
             return Err(StartError::Contract(missing.clone()));
         }
+        for check in &plan.checks {
+            check(&registry)?;
+        }
+        let guard = match registry.guard {
+            Some(guard) => Some((guard.run, (guard.chains)(&registry)?)),
+            None => None,
+        };
+        let counts = (registry.routes.len(), registry.sources.len());
         let router = Router::new(registry.routes).map_err(StartError::Route)?;
         let sources = if const { S::KINDS.has_any(Kinds::ALL.without(Kinds::HTTP)) } {
             let names = platform.env(SOURCES_VARIABLE);
@@ -100,38 +126,58 @@ impl Engine {
         let container = Container::start(plan, platform)
             .await
             .map_err(|failure| StartError::Service { name: failure.service, error: failure.error })?;
-        let middleware = Middlewares(registry.middleware);
-        Ok(Self { endpoints: registry.endpoints, router, sources, middleware, container })
+        Ok(Self { endpoints: registry.endpoints, router, sources, guard, counts, container })
     }
 
     /// Answers an HTTP request. Every failure is a response.
     pub async fn http(&self, request: HttpRequest, context: Context) -> Response {
-        let head = request.method == Method::HEAD;
-        let mut response = match self.route(request, context).await {
-            Ok(response) => response,
-            Err(problem) => Response::from(&problem),
-        };
-        if head || WITHOUT_BODY.contains(&response.status) {
-            response.body = crate::Body::default();
-        }
-        response
+        self.answer(Box::new(request), context).await
     }
 
-    async fn route(&self, request: HttpRequest, context: Context) -> Result<Response, Problem> {
-        let matched = request.matched_path().canonical().to_owned();
-        let (route, params) = match self.router.find(&request.method, &matched) {
+    /// The same for a request that is boxed already, by a future that is small: servers allocate one for each request.
+    pub fn answer(&self, request: Box<HttpRequest>, context: Context) -> impl Future<Output = Response> + '_ {
+        let head = request.method == Method::HEAD;
+        let run = self.route(request, context);
+        async move {
+            let answered = match run {
+                Ok((status, reply)) => reply.await.map(|reply| respond(reply, status)),
+                Err(problem) => Err(problem),
+            };
+            let mut response = answered.unwrap_or_else(|problem| Response::from(&problem));
+            if head || WITHOUT_BODY.contains(&response.status) {
+                response.body = crate::Body::default();
+            }
+            response
+        }
+    }
+
+    /// The call of a request, which has not begun, with the status of its success.
+    #[expect(clippy::type_complexity, reason = "two things and a refusal")]
+    fn route(
+        &self,
+        request: Box<HttpRequest>,
+        context: Context,
+    ) -> Result<(Option<u16>, BoxFuture<'_, Result<Reply, Problem>>), Problem> {
+        let (route, params) = match self.router.find(&request.method, request.matched_path().canonical()) {
             Routed::Found(route, params) => (route, params),
             Routed::WrongMethod(allow) => return Err(Problem::method_not_allowed(allow)),
             Routed::Nothing => return Err(Problem::no_route()),
         };
-        let parts = Parts { params: &params, fields: &route.fields };
-        let reply = self.run(route.endpoint, Trigger::Http(Box::new(request)), context, parts).await?;
-        let status = route.status.and_then(|status| StatusCode::from_u16(status).ok());
-        Ok(match reply {
-            Reply::Empty => Response::new(status.unwrap_or(StatusCode::NO_CONTENT)),
-            Reply::Json(body) => Response::json(status.unwrap_or(StatusCode::OK), body),
-            Reply::Response(response) => *response,
-        })
+        let parts = Parts { params, fields: &route.fields, status: route.status };
+        let called = Called { endpoint: route.endpoint, wiring: route.wiring, timeout_ms: route.timeout_ms };
+        Ok((route.status, Box::pin(self.run(called, Trigger::Http(request), context, parts))))
+    }
+
+    /// The route that takes such a request, as it is wired, and the name of its function; `None` where none does.
+    pub fn route_of(&self, method: &Method, path: &str) -> Option<(&'static str, &'static str)> {
+        let path = RequestPath::encoded(path);
+        let Routed::Found(found, _) = self.router.find(method, path.canonical()) else { return None };
+        Some((found.path, self.endpoints[found.endpoint].name))
+    }
+
+    /// The name of a wiring's function.
+    pub fn function_of(&self, target: Target) -> &'static str {
+        self.endpoints[target.endpoint].name
     }
 
     /// Whether a route of the app takes this path, with some method.
@@ -156,7 +202,9 @@ impl Engine {
 
     /// Calls the function of a wiring. The problem of a failed call is in the log already.
     pub async fn deliver(&self, target: Target, trigger: Trigger, context: Context) -> Result<Reply, Problem> {
-        self.run(target.endpoint, trigger, context, Parts::default()).await
+        let Target { endpoint, wiring, .. } = target;
+        let called = Called { endpoint, wiring: self.counts.0 + wiring, timeout_ms: None };
+        self.run(called, trigger, context, Parts::default()).await
     }
 
     /// Calls a function by name; `None` where the app has none of that name.
@@ -167,7 +215,8 @@ impl Engine {
         context: Context,
     ) -> Option<Result<Reply, Problem>> {
         let endpoint = self.endpoints.iter().position(|endpoint| endpoint.name == function)?;
-        Some(self.run(endpoint, Direct(input).into(), context, Parts::default()).await)
+        let called = Called { endpoint, wiring: self.counts.0 + self.counts.1 + endpoint, timeout_ms: None };
+        Some(self.run(called, Direct(input).into(), context, Parts::default()).await)
     }
 
     /// Closes the services, each before those it needs.
@@ -180,87 +229,87 @@ impl Engine {
         self.container.platform()
     }
 
-    async fn run(
-        &self,
-        endpoint: usize,
+    /// The call of a function. What it takes lies in the future itself, once.
+    fn run<'a>(
+        &'a self,
+        called: Called,
         trigger: Trigger,
         context: Context,
-        parts: Parts<'_>,
-    ) -> Result<Reply, Problem> {
+        parts: Parts<'a>,
+    ) -> impl Future<Output = Result<Reply, Problem>> + 'a {
         let carried = match &trigger {
             Trigger::Event(payload) => payload.trace().map(str::to_owned),
             Trigger::Http(_) => None,
         };
-        let mut call = Call {
+        let endpoint = &self.endpoints[called.endpoint];
+        let mut deadline_ms = context.deadline_ms;
+        for timeout in [called.timeout_ms, endpoint.timeout_ms].into_iter().flatten() {
+            let ends_ms = self.platform().now_ms() + u64::from(timeout);
+            deadline_ms = Some(deadline_ms.map_or(ends_ms, |deadline| deadline.min(ends_ms)));
+        }
+        let call = Call {
             id: context.id,
-            function: self.endpoints[endpoint].name,
-            deadline_ms: context.deadline_ms,
+            function: endpoint.name,
+            deadline_ms,
             trace: carried.or(context.trace),
             origin: context.origin,
             trigger,
-            session: None,
+            identity: context.identity,
+            established: OnceLock::new(),
+            control: SessionControl::default(),
+            response_headers: Mutex::default(),
             cancelled: context.cancelled,
             after: context.after,
             platform: Arc::clone(self.platform()),
         };
-        let cancelled = Arc::clone(&call.cancelled);
-        let (id, trace, remaining) = (call.id.clone(), call.trace.clone(), call.remaining());
-        let mut outcome = pin!(async {
-            if self.middleware.0.is_empty() {
-                return self.call_function(endpoint, &call, parts).await;
+        async move {
+            let outcome = self.run_in_time(called, &call, parts).await;
+            if let Err(problem) = &outcome {
+                self.log_problem(problem, call.function, &call.id, call.trace.as_deref());
             }
-            Next { engine: self, endpoint, parts, rest: &self.middleware.0 }.run(&mut call).await
+            outcome
+        }
+    }
+
+    async fn run_in_time(&self, called: Called, call: &Call, parts: Parts<'_>) -> Result<Reply, Problem> {
+        let endpoint = &self.endpoints[called.endpoint];
+        let mut outcome = pin!(async {
+            match &self.guard {
+                None => self.call_function(endpoint, call, parts).await,
+                Some((run, chains)) => run(&self.container, &chains[called.wiring], endpoint, call, parts).await,
+            }
         });
-        let mut deadline = remaining.map(|remaining| self.platform().sleep(remaining));
-        let outcome = poll_fn(|context| {
+        // Set when the call first waits: most calls do not.
+        let mut deadline = None;
+        poll_fn(|context| {
             // One panic fails one call. Where panics abort, this is nothing.
             match catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(context))) {
                 Ok(Poll::Ready(outcome)) => return Poll::Ready(outcome),
                 Ok(Poll::Pending) => {}
-                Err(panic) => return Poll::Ready(Err(Problem::internal(format!("panicked: {}", message(&*panic))))),
+                Err(panic) => {
+                    return Poll::Ready(Err(Problem::internal(format!("panicked: {}", panic_message(&*panic)))));
+                }
             }
-            match &mut deadline {
-                Some(deadline) => deadline.as_mut().poll(context).map(|()| {
-                    cancelled.store(true, Ordering::Relaxed);
-                    Err(Problem::deadline())
-                }),
-                None => Poll::Pending,
-            }
+            let Some(deadline_ms) = call.deadline_ms else { return Poll::Pending };
+            let deadline = deadline.get_or_insert_with(|| {
+                let left = deadline_ms.saturating_sub(self.platform().now_ms());
+                self.platform().sleep(Duration::from_millis(left))
+            });
+            deadline.as_mut().poll(context).map(|()| {
+                call.cancel();
+                Err(Problem::deadline())
+            })
         })
-        .await;
-        if let Err(problem) = &outcome {
-            self.log_problem(problem, self.endpoints[endpoint].name, &id, trace.as_deref());
-        }
-        outcome
+        .await
     }
 
-    /// The pipeline inside the middleware.
-    pub(crate) async fn call_function(&self, endpoint: usize, call: &Call, parts: Parts<'_>) -> Result<Reply, Problem> {
-        let endpoint = &self.endpoints[endpoint];
-        if endpoint.session == SessionMode::Required && call.session().is_none() {
+    /// The pipeline where nothing stands around the function: then nobody can have a session.
+    async fn call_function(&self, endpoint: &Endpoint, call: &Call, parts: Parts<'_>) -> Result<Reply, Problem> {
+        if endpoint.session == SessionMode::Required {
             return Err(Problem::no_session());
         }
-        if endpoint.scoped {
-            return Err(Problem::new(crate::StatusCode::FORBIDDEN, "insufficient_scope", "the session lacks a scope"));
-        }
-        let (input, sources) = match (&endpoint.contract, endpoint.takes_nothing) {
-            (Ok(contract), false) => {
-                let (input, sources) = input::assemble(call.trigger(), contract, &parts)?;
-                let violations = contract.validate(&input);
-                if !violations.is_empty() {
-                    return Err(Problem::invalid_input(sources.attribute(violations)));
-                }
-                (input, sources)
-            }
-            // An app with a contract missing does not start.
-            _ => (serde_json::Value::Null, input::Sources::default()),
-        };
-        let scope = Scope::new(&self.container, call);
-        match (endpoint.invoke)(&scope, input) {
-            Ok(outcome) => outcome.await,
-            // The schema let it through, so what the type refuses is finer than the schema can say.
-            Err(error) => Err(Problem::invalid_input(sources.attribute(vec![error.into_violation()]))),
-        }
+        let (input, sources) = read_input(endpoint, call, &parts)?;
+        invoke(endpoint, &Scope::new(&self.container, call), input, &sources).await
     }
 
     fn log_problem(&self, problem: &Problem, function: &str, id: &str, trace: Option<&str>) {
@@ -281,8 +330,53 @@ impl Engine {
     }
 }
 
-/// What a panic says.
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+/// The valid input of a call, with where its members came from.
+pub(super) fn read_input<'a>(
+    endpoint: &Endpoint,
+    call: &'a Call,
+    parts: &'a Parts<'_>,
+) -> Result<(serde_json::Value, input::Sources<'a>), Problem> {
+    // An app with a contract missing does not start.
+    let (Ok(contract), false) = (&endpoint.contract, endpoint.takes_nothing) else {
+        return Ok((serde_json::Value::Null, input::Sources::default()));
+    };
+    let (input, sources) = input::assemble(call.trigger(), contract, parts)?;
+    let violations = contract.validate(&input);
+    if violations.is_empty() {
+        Ok((input, sources))
+    } else {
+        Err(Problem::invalid_input(sources.attribute(violations)))
+    }
+}
+
+/// Calls the function with a valid input.
+pub(super) async fn invoke(
+    endpoint: &Endpoint,
+    scope: &Scope<'_>,
+    input: serde_json::Value,
+    sources: &input::Sources<'_>,
+) -> Result<Reply, Problem> {
+    match (endpoint.invoke)(scope, input) {
+        Ok(outcome) => outcome.await,
+        // The schema let it through, so what the type refuses is finer than the schema can say.
+        Err(error) => Err(Problem::invalid_input(sources.attribute(vec![error.into_violation()]))),
+    }
+}
+
+/// A success as an HTTP response, of the route's status where it says one.
+pub(super) fn respond(reply: Reply, status: Option<u16>) -> Response {
+    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+    match reply {
+        Reply::Empty => Response::new(status.unwrap_or(StatusCode::NO_CONTENT)),
+        Reply::Json(body) => Response::json(status.unwrap_or(StatusCode::OK), body),
+        Reply::Response(response) => *response,
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut engine = formatter.debug_struct("Engine");
+        engine.field("endpoints", &self.endpoints).field("router", &self.router).field("sources", &self.sources);
+        engine.field("container", &self.container).finish_non_exhaustive()
+    }
 }

@@ -2,7 +2,7 @@ use crate::{
     app::RouteWiring,
     http::{Method, Route},
 };
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// Routes by path, then by method.
 ///
@@ -23,15 +23,23 @@ struct Entry {
 /// A route that was found.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// As it is wired.
+    pub(super) path: &'static str,
     pub(super) endpoint: usize,
+    /// The number of the wiring.
+    pub(super) wiring: usize,
+    pub(super) timeout_ms: Option<u32>,
     pub(super) status: Option<u16>,
     pub(super) fields: Vec<crate::http::FieldSource>,
 }
 
+/// The names of a path's parameters and where their values are in it, in its canonical form.
+pub(crate) type Params<'r> = Vec<(&'r str, Range<usize>)>;
+
 /// Where a request belongs.
 pub(super) enum Routed<'r> {
-    /// To this route, with the values of the path's parameters, decoded.
-    Found(&'r Found, Vec<(String, String)>),
+    /// To this route, with the path's parameters.
+    Found(&'r Found, Params<'r>),
     /// To this path, which takes other methods: the value of `Allow`.
     WrongMethod(String),
     /// Nowhere.
@@ -55,7 +63,7 @@ impl Router {
     pub(super) fn new(wirings: Vec<RouteWiring>) -> Result<Self, RouteConflict> {
         let mut paths = matchit::Router::new();
         let mut entries: Vec<Entry> = Vec::new();
-        for RouteWiring { route, endpoint } in wirings {
+        for (wiring, RouteWiring { route, endpoint, .. }) in wirings.into_iter().enumerate() {
             let refuse = |reason: String| RouteConflict { route: describe(&route), reason };
             if !route.path.starts_with('/') {
                 return Err(refuse("does not begin with `/`".into()));
@@ -73,7 +81,14 @@ impl Router {
                 },
             };
             let entry = &mut entries[entry];
-            let found = Found { endpoint, status: route.status, fields: route.fields.clone() };
+            let found = Found {
+                path: route.path,
+                endpoint,
+                wiring,
+                timeout_ms: route.timeout_ms,
+                status: route.status,
+                fields: route.fields.clone(),
+            };
             match &route.method {
                 Some(method) if entry.methods.iter().any(|(known, _)| known == method) => {
                     return Err(refuse("is wired twice".into()));
@@ -99,8 +114,10 @@ impl Router {
         let found = of(method).or_else(|| if method == Method::HEAD { of(&Method::GET) } else { None });
         match found.or(entry.any.as_ref()) {
             Some(found) => {
+                // The values are parts of the path.
+                let at = |value: &str| value.as_ptr().addr().wrapping_sub(path.as_ptr().addr());
                 let params = matched.params.iter();
-                let params = params.map(|(name, value)| (name.to_owned(), crate::http::unescape(value).into_owned()));
+                let params = params.map(|(name, value)| (name, at(value)..at(value).wrapping_add(value.len())));
                 Routed::Found(found, params.collect())
             }
             None => Routed::WrongMethod(entry.allow()),
@@ -138,13 +155,18 @@ mod tests {
     use crate::http::{any, get, post};
 
     fn router(routes: &[Route]) -> Router {
-        let wirings = routes.iter().cloned().enumerate().map(|(endpoint, route)| RouteWiring { route, endpoint });
+        let wirings =
+            routes.iter().cloned().enumerate().map(|(endpoint, route)| RouteWiring { route, endpoint, group: 0 });
         Router::new(wirings.collect()).unwrap()
     }
 
     fn find(router: &Router, method: Method, path: &str) -> String {
         match router.find(&method, path) {
-            Routed::Found(found, params) => format!("{} {params:?}", found.endpoint),
+            Routed::Found(found, params) => {
+                let value = |range: &Range<usize>| crate::http::unescape(&path[range.clone()]).into_owned();
+                let params: Vec<_> = params.iter().map(|(name, range)| (name, value(range))).collect();
+                format!("{} {params:?}", found.endpoint)
+            }
             Routed::WrongMethod(allow) => allow,
             Routed::Nothing => "nothing".into(),
         }
@@ -177,7 +199,7 @@ mod tests {
     #[test]
     fn conflicts_name_the_route() {
         let conflict = |routes: [Route; 2]| {
-            let wirings = routes.into_iter().map(|route| RouteWiring { route, endpoint: 0 });
+            let wirings = routes.into_iter().map(|route| RouteWiring { route, endpoint: 0, group: 0 });
             Router::new(wirings.collect()).unwrap_err().to_string()
         };
         assert_eq!(conflict([get("/a"), get("/a")]), "the route `GET /a` is wired twice");

@@ -44,6 +44,8 @@ pub enum Arrival<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     pub(crate) endpoint: usize,
+    /// The number of the wiring among the sources.
+    pub(crate) wiring: usize,
     queue: Option<Queue>,
 }
 
@@ -77,6 +79,7 @@ struct Feed {
     physical: Option<String>,
     kind: SourceKind,
     endpoint: usize,
+    wiring: usize,
 }
 
 impl Sources {
@@ -91,7 +94,7 @@ impl Sources {
             }
             _ => Map::new(),
         };
-        let wired = wirings.into_iter().map(|SourceWiring { kind, endpoint }| {
+        let wired = wirings.into_iter().enumerate().map(|(wiring, SourceWiring { kind, endpoint, .. })| {
             let id = kind.id(endpoints[endpoint].name);
             let physical = match kind.source() {
                 Source::Named(name) => match names.remove(&id) {
@@ -101,7 +104,7 @@ impl Sources {
                 },
                 Source::Any => None,
             };
-            Ok(Feed { id, physical, kind, endpoint })
+            Ok(Feed { id, physical, kind, endpoint, wiring })
         });
         wired.collect::<Result<_, _>>().map(Self)
     }
@@ -127,7 +130,7 @@ impl Sources {
 impl Feed {
     fn target(&self) -> Target {
         let queue = if let SourceKind::Queue(_, queue) = &self.kind { Some(*queue) } else { None };
-        Target { endpoint: self.endpoint, queue }
+        Target { endpoint: self.endpoint, wiring: self.wiring, queue }
     }
 
     fn takes(&self, arrival: &Arrival<'_>) -> bool {

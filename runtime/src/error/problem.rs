@@ -1,4 +1,5 @@
 use super::{StatusCode, Violation};
+use crate::http::Headers;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::{borrow::Cow, fmt};
 
@@ -18,7 +19,7 @@ struct Inner {
     errors: Vec<Violation>,
     retry: bool,
     private: Option<String>,
-    allow: Option<String>,
+    headers: Headers,
 }
 
 impl Problem {
@@ -32,7 +33,7 @@ impl Problem {
             errors: Vec::new(),
             retry,
             private: None,
-            allow: None,
+            headers: Headers::default(),
         }))
     }
 
@@ -54,6 +55,20 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<Violation>) -> Self {
         self.0.errors = errors;
+        self
+    }
+
+    /// The same with a header on the HTTP response that it becomes.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.0.headers.push(name, value.into().as_bytes());
+        self
+    }
+
+    /// The same with these headers on the HTTP response that it becomes.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        self.0.headers.add(&headers);
         self
     }
 
@@ -87,9 +102,9 @@ impl Problem {
         self.0.private.as_deref()
     }
 
-    /// The methods of a `405`, as the `Allow` header lists them.
-    pub fn allow(&self) -> Option<&str> {
-        self.0.allow.as_deref()
+    /// The headers of the HTTP response that it becomes, besides those that its status and its body give.
+    pub fn headers(&self) -> &Headers {
+        &self.0.headers
     }
 
     /// The envelope as JSON text.
@@ -110,10 +125,8 @@ impl Problem {
     }
 
     pub(crate) fn method_not_allowed(allow: String) -> Self {
-        let mut problem =
-            Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method");
-        problem.0.allow = Some(allow);
-        problem
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method")
+            .with_header("allow", allow)
     }
 
     pub(crate) fn invalid_input(errors: Vec<Violation>) -> Self {

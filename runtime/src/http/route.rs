@@ -10,6 +10,7 @@ pub struct Route {
     pub(crate) path: &'static str,
     pub(crate) status: Option<u16>,
     pub(crate) fields: Vec<FieldSource>,
+    pub(crate) timeout_ms: Option<u32>,
 }
 
 /// A field of the input that comes from a header or a cookie.
@@ -22,13 +23,19 @@ pub(crate) struct FieldSource {
 
 impl Route {
     fn new(method: Option<Method>, path: &'static str) -> Self {
-        Self { method, path, status: None, fields: Vec::new() }
+        Self { method, path, status: None, fields: Vec::new(), timeout_ms: None }
     }
 
     /// Answers a success with this status instead of 200, or 204 without output.
     #[must_use]
     pub fn status(self, status: u16) -> Self {
         Self { status: Some(status), ..self }
+    }
+
+    /// Ends a call that takes longer than this. The platform's own limit and that of the function hold as well.
+    #[must_use]
+    pub fn timeout_ms(self, milliseconds: u32) -> Self {
+        Self { timeout_ms: Some(milliseconds), ..self }
     }
 
     /// Takes the input's `field` from a header. Header names are matched whatever their case.

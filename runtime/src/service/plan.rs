@@ -2,7 +2,7 @@ use super::{
     Construct, Service, build, close,
     container::{Built, Value},
 };
-use crate::{BoxError, future::BoxFuture};
+use crate::{BoxError, app::LayerKind, dispatch::StartError, future::BoxFuture};
 use std::any::TypeId;
 
 /// The singletons that the selected functions reach, each with those it needs.
@@ -15,9 +15,14 @@ pub struct Plan {
     roots: Vec<usize>,
     /// Values given for per-call services.
     per_call: Vec<Provided>,
+    /// What must hold of the app before it starts.
+    pub(crate) checks: Vec<Check>,
     #[cfg(feature = "introspect")]
     pub(crate) described: Vec<crate::introspect::ServiceNote>,
 }
+
+/// What must hold of an app before it starts. Only a plan that needs it names it, so that others do not link it.
+pub(crate) type Check = fn(&crate::app::Registry) -> Result<(), crate::dispatch::StartError>;
 
 /// A value given for a per-call service.
 pub(super) type Provided = (TypeId, std::sync::Arc<Value>);
@@ -62,6 +67,19 @@ impl Plan {
         #[cfg(feature = "introspect")]
         self.describe::<T>();
         below(self);
+    }
+
+    /// Plans that a function changes sessions: some source must keep them.
+    pub(crate) fn changes_sessions(&mut self) {
+        let check: Check = |registry| {
+            let keeps = |kind: &LayerKind| matches!(kind, LayerKind::Source(source) if source.settle.is_some());
+            if registry.layers.iter().any(|layer| keeps(&layer.kind)) {
+                Ok(())
+            } else {
+                Err(StartError::NothingKeepsSessions)
+            }
+        };
+        self.checks.push(check);
     }
 
     /// Takes a value for a service instead of building it. What only its constructor would need is not built either.

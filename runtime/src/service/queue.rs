@@ -51,7 +51,7 @@ pub trait Message: Serialize + JsonSchema + Send + Sync + 'static {
 /// # }
 /// # impl From<SendError> for OrderError { fn from(error: SendError) -> Self { Self::NotHandedOn(error) } }
 /// /// Places an order.
-/// #[pikku::function]
+/// #[pikku::function(public)]
 /// pub async fn place_order(placed: &Queue<OrderPlaced>) -> Result<(), OrderError> {
 ///     placed.send(&OrderPlaced { id: 1 }).await?;
 ///     placed.message(&OrderPlaced { id: 2 }).delay(Duration::from_secs(60)).send().await?;
@@ -61,13 +61,15 @@ pub trait Message: Serialize + JsonSchema + Send + Sync + 'static {
 ///
 /// What a message can ask for, and where it is honoured:
 ///
-/// | | server | SQS | Cloudflare's queues |
-/// |---|---|---|---|
-/// | [`delay`](Draft::delay) | any | up to 15 minutes; not on a FIFO queue | up to 12 hours |
-/// | [`group`](Draft::group) | yes | on a FIFO queue | an error |
-/// | [`deduplication_id`](Draft::deduplication_id) | yes | on a FIFO queue | an error |
-/// | [`priority`](Draft::priority) | yes | left out | left out |
-/// | the trace | yes | yes | not carried: those messages have no attributes |
+/// | | server | SQS | Cloudflare's queues | Azure storage queues | Azure Service Bus |
+/// |---|---|---|---|---|---|
+/// | [`delay`](Draft::delay) | any | up to 15 minutes; not on a FIFO queue | up to 12 hours | up to 7 days | any |
+/// | [`group`](Draft::group) | yes | on a FIFO queue | an error | an error | as the session |
+/// | [`deduplication_id`](Draft::deduplication_id) | yes | on a FIFO queue | an error | an error | as the message's id |
+/// | [`priority`](Draft::priority) | yes | left out | left out | left out | left out |
+/// | the trace | yes | yes | not carried | not carried | yes |
+///
+/// Messages of Cloudflare's queues and of storage queues have no attributes that could carry the trace.
 ///
 /// What a queue cannot do is a [`SendError`] whose source says so, and the message is not sent; a priority, which is a wish
 /// and no promise anywhere, is left out.

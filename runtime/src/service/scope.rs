@@ -25,14 +25,14 @@ impl<'a> Scope<'a> {
         Self { container, call, per_call: Mutex::new(Vec::new()) }
     }
 
+    /// What the app runs on.
+    pub fn platform(&self) -> &Arc<dyn Platform> {
+        self.container.platform()
+    }
+
     /// The call.
     pub fn call(&self) -> &Call {
         self.call
-    }
-
-    /// What the app runs on.
-    pub(super) fn platform(&self) -> &Arc<dyn Platform> {
-        self.container.platform()
     }
 
     /// A singleton.

@@ -4,17 +4,18 @@ use super::{
     request::TestRequest,
 };
 use crate::{
-    All, App, BoxFuture, Call, Engine, Middleware, Next, Problem, Service,
+    All, App, AuthError, Authenticator, BoxFuture, Claims, Engine, Problem, Service,
+    app::Place,
     call::{Context, Trigger},
     dispatch::{Arrival, StartError},
-    function::Reply,
+    function::Meta,
     http::Method,
-    service::Message,
+    service::{ConstructPerCall, Handle, Message, PerCall, Plan, Scope},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    future::{Future, ready},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -45,7 +46,7 @@ pub struct TestAppBuilder {
     app: App<All>,
     variables: BTreeMap<String, String>,
     now_ms: u64,
-    session: Option<Value>,
+    session: Option<Claims>,
 }
 
 impl TestAppBuilder {
@@ -71,8 +72,12 @@ impl TestAppBuilder {
     /// # Panics
     ///
     /// If it cannot be written as JSON.
-    pub fn session(self, claims: &impl Serialize) -> Self {
-        let claims = serde_json::to_value(claims).unwrap_or_else(|error| panic!("the session is no JSON: {error}"));
+    pub fn session(self, user: &impl Serialize) -> Self {
+        self.claims(Claims::of(user).unwrap_or_else(|error| panic!("the session is no JSON: {error}")))
+    }
+
+    /// Gives every call this session, whatever its credentials.
+    pub fn claims(self, claims: Claims) -> Self {
         Self { session: Some(claims), ..self }
     }
 
@@ -83,10 +88,14 @@ impl TestAppBuilder {
     /// What would stop it from starting anywhere.
     pub async fn try_start(self) -> Result<TestApp, StartError> {
         let platform = Arc::new(TestPlatform::new(self.now_ms, self.variables));
-        let app = match self.session {
-            Some(claims) => self.app.middleware(GivenSession(claims)),
-            None => self.app,
-        };
+        let mut app = self.app;
+        if let Some(claims) = self.session {
+            app.plan.provide(GivenSession(claims));
+            app.attach_source::<GivenSession>(Place::App);
+            // It comes before the app's own sources.
+            let given = app.registry.layers.pop();
+            app.registry.layers.splice(0..0, given);
+        }
         let engine = Engine::start(app, Arc::clone(&platform) as Arc<dyn crate::Platform>).await?;
         Ok(TestApp { engine, platform, failures: Mutex::default() })
     }
@@ -101,13 +110,35 @@ impl TestAppBuilder {
     }
 }
 
-/// The middleware that gives every call the test's session.
-struct GivenSession(Value);
+/// The source that gives every call the test's session.
+struct GivenSession(Claims);
 
-impl Middleware for GivenSession {
-    fn handle<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
-        call.set_session(Some(self.0.clone()));
-        next.run(call)
+impl Service for GivenSession {
+    type Lifetime = PerCall;
+    const NAME: &'static str = "GivenSession";
+    const DEPTH_OF_THE_SERVICES_BELOW: usize = 0;
+
+    fn plan(_: &mut Plan) {}
+
+    fn get<'s>(scope: &'s Scope<'_>) -> impl Future<Output = Result<Handle<'s, Self>, Problem>> + Send {
+        scope.per_call()
+    }
+}
+
+impl ConstructPerCall for GivenSession {
+    fn construct<'s>(_: &'s Scope<'_>) -> BoxFuture<'s, Result<Self, crate::BoxError>> {
+        Box::pin(ready(Err("the test gives it".into())))
+    }
+}
+
+impl Authenticator for GivenSession {
+    const NAME: &'static str = "GivenSession";
+    const META: Meta = Meta { description: "", module: "", file: "", line: 0, services: &[] };
+
+    fn plan(_: &mut Plan) {}
+
+    fn authenticate<'a>(scope: &'a Scope<'a>) -> BoxFuture<'a, Result<Option<Claims>, AuthError>> {
+        Box::pin(async move { Ok(Some(Self::get(scope).await?.0.clone())) })
     }
 }
 

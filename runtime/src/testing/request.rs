@@ -89,6 +89,11 @@ impl TestResponse {
         self.headers.get(name)
     }
 
+    /// The headers.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
     /// The body.
     pub fn body(&self) -> &Bytes {
         &self.body

@@ -5,7 +5,7 @@ pub struct OrderPlaced {
     id: u64,
 }
 
-#[pikku::function]
+#[pikku::function(public)]
 pub async fn place_order(_placed: &Queue<OrderPlaced>) -> Result<(), Problem> {
     Ok(())
 }

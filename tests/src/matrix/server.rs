@@ -1,38 +1,143 @@
 use super::{
     PRIVATE,
-    scenario::{Request, Source},
-    target::{Answer, Target},
+    scenario::{Message, Request, Time},
+    target::{Answer, Settled, Target},
 };
 use crate::server;
-use pikku_local_server::LocalServer;
+use pikku_engines::{
+    ManualClock, NewMessage, Outcome, QueueEngine, ScheduleSpec, Scheduler, Settlement, SqliteEngine, Time as Instant,
+};
+use pikku_local_server::{Handled, LocalServer};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tempfile::TempDir;
+use tokio::time::sleep;
 
-/// The packaged server as a process of its own, over real sockets.
+/// How often to look whether a message is handled.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How long a server is given to let go of its store.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The packaged server as a process of its own: requests over real sockets, messages through a real database file.
 #[derive(Debug)]
-pub(super) struct Server(LocalServer);
+pub(super) struct Server {
+    server: LocalServer,
+    /// The same store that the server has open.
+    engine: SqliteEngine,
+    _folder: TempDir,
+}
 
 impl Target for Server {
     const NAME: &'static str = "server";
 
-    const LACKS: &'static [(Source, &'static str)] = &[
-        (Source::Queue, "the server has no engine for queues yet"),
-        (Source::Schedule, "the server has no engine for schedules yet"),
-    ];
-
     async fn start(_group: &str) -> Result<Self, String> {
-        let program = LocalServer::program(server("scenarios"));
-        // One scenario waits until it is over.
-        let program = program.variable(scenarios::PRIVATE_VARIABLE, PRIVATE).variable("PIKKU_REQUEST_TIME", "3");
-        program.start().await.map(Self).map_err(|why| why.to_string())
+        between_hours().await;
+        let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
+        let file = folder.path().join("pikku.db");
+        let program = LocalServer::program(server("scenarios")).telling_of_messages();
+        let program = program
+            .variable(scenarios::PRIVATE_VARIABLE, PRIVATE)
+            // One scenario waits until it is over.
+            .variable("PIKKU_REQUEST_TIME", "3")
+            // In the journal messages stand in the order in which they were sent.
+            .variable("PIKKU_QUEUE_CALLS", "1")
+            .variable("PIKKU_QUEUES", format!("sqlite:{}", file.display()));
+        let server = program.start().await.map_err(|why| why.to_string())?;
+        let engine = SqliteEngine::open(&file).map_err(|why| why.to_string())?;
+        Ok(Self { server, engine, _folder: folder })
     }
 
     async fn http(&self, request: &Request) -> Result<Answer, String> {
         let sent = pikku_local_server::Request::new(&request.method, request.target()).body(request.body.clone());
         let sent = request.headers.iter().fold(sent, |sent, (name, value)| sent.header(name, value));
-        let response = self.0.send(sent).await.map_err(|why| why.to_string())?;
+        let response = self.server.send(sent).await.map_err(|why| why.to_string())?;
         Ok(Answer::new(response.status, response.headers, response.body))
     }
 
+    async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
+        if messages.iter().all(|message| message.attempt == 1) {
+            let sent: Vec<_> = messages.iter().map(|message| NewMessage::new(queue, message.body.as_str())).collect();
+            let ids = self.enqueue(&sent).await?;
+            return Ok(self.settled(queue, &ids).await);
+        }
+        let mut settled = Vec::new();
+        for message in messages {
+            // What is to have failed before fails here, while the server does not look.
+            self.server.pause().map_err(|why| why.to_string())?;
+            sleep(PAUSE).await;
+            let prepared = self.failed_before(queue, message).await;
+            self.server.resume().map_err(|why| why.to_string())?;
+            settled.extend(self.settled(queue, &[prepared?]).await);
+        }
+        Ok(settled)
+    }
+
+    async fn schedule(&self, schedule: &str, time: &Time) -> Result<Settled, String> {
+        let clock = ManualClock::at(Instant::from_millis(i64::try_from(time.ms).map_err(|why| why.to_string())?));
+        let spec = ScheduleSpec::new(schedule, "0 0 1 1 *");
+        let engine: Arc<dyn QueueEngine> = Arc::new(self.engine.clone());
+        let scheduler = Scheduler::new(engine, Arc::new(clock), vec![spec]).map_err(|why| why.to_string())?;
+        let queue = format!("schedule.{schedule}");
+        let before = self.server.handled(&queue).len();
+        scheduler.run_now(schedule).await.map_err(|why| why.to_string())?;
+        loop {
+            if let Some(run) = self.server.handled(&queue).get(before) {
+                return Ok(of(run));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
     async fn log(&self) -> Vec<String> {
-        self.0.logs()
+        self.server.logs()
+    }
+}
+
+impl Server {
+    async fn enqueue(&self, messages: &[NewMessage]) -> Result<Vec<String>, String> {
+        let taken = self.engine.enqueue(messages).await.map_err(|why| why.to_string())?;
+        Ok(taken.into_iter().map(|taken| taken.id).collect())
+    }
+
+    /// A message that has been delivered, and has failed, all but one of its attempts; its id.
+    async fn failed_before(&self, queue: &str, message: &Message) -> Result<String, String> {
+        let ids = self.enqueue(&[NewMessage::new(queue, message.body.as_str())]).await?;
+        for _ in 1..message.attempt {
+            let delivered = self.engine.receive(queue, 1, Duration::ZERO).await.map_err(|why| why.to_string())?;
+            let [delivery] = &delivered[..] else { return Err("the message is not there".to_owned()) };
+            let outcome = Outcome::Retry { delay: Some(Duration::ZERO), reason: String::new() };
+            let settlement = Settlement { receipt: delivery.receipt.clone(), outcome };
+            self.engine.settle(queue, &[settlement]).await.map_err(|why| why.to_string())?;
+        }
+        ids.into_iter().next().ok_or_else(|| "the message was not taken".to_owned())
+    }
+
+    /// What the messages come to, in their order.
+    async fn settled(&self, queue: &str, ids: &[String]) -> Vec<Settled> {
+        loop {
+            let all = self.server.handled(queue);
+            let found: Vec<&Handled> =
+                ids.iter().filter_map(|id| all.iter().find(|handled| handled.id == *id)).collect();
+            if found.len() == ids.len() {
+                return found.into_iter().map(of).collect();
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
+
+fn of(handled: &Handled) -> Settled {
+    if handled.done { Settled::Done } else { Settled::Failed("failed".to_owned()) }
+}
+
+/// Waits for the full hour where it comes soon: schedules of the app would run by themselves in the midst of a scenario.
+async fn between_hours() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = 3600 - since.as_secs() % 3600;
+    if left <= 15 {
+        sleep(Duration::from_secs(left + 1)).await;
     }
 }

@@ -1,6 +1,7 @@
 use super::answer::Answer;
 use pikku::BoxError;
-use std::{fmt, path::PathBuf};
+use pikku_https::SetupError;
+use std::fmt;
 
 /// Why a message was not sent. The queue is named by the error around it, except where the fix needs it.
 ///
@@ -21,15 +22,8 @@ pub(crate) enum SqsError {
     MissingVariable(&'static str),
     /// The random source of the operating system failed.
     Random,
-    /// The root certificates could not be read.
-    Roots {
-        /// Where they should be.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
-    /// TLS could not be set up.
-    Tls(BoxError),
+    /// The client could not be set up.
+    Setup(SetupError),
     /// The message asks for what the queue cannot do.
     Unsupported(&'static str),
     /// The request could not be written or signed.
@@ -69,12 +63,7 @@ impl fmt::Display for SqsError {
                 write!(formatter, "the variable {name} is not set; Lambda sets it for a function that has a role")
             }
             Self::Random => formatter.write_str("the operating system gives no random bytes"),
-            Self::Roots { path, reason } => write!(
-                formatter,
-                "there are no root certificates in {}: {reason}; set AWS_CA_BUNDLE to a file of them",
-                path.display()
-            ),
-            Self::Tls(_) => formatter.write_str("TLS could not be set up"),
+            Self::Setup(error) => error.fmt(formatter),
             Self::Unsupported(reason) => formatter.write_str(reason),
             Self::Request(_) => formatter.write_str("the request to SQS could not be made"),
             Self::Refused { attempts, answer } => write!(formatter, "SQS answered{} {answer}", tries(attempts)),
@@ -98,8 +87,15 @@ impl fmt::Debug for SqsError {
 impl std::error::Error for SqsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Tls(error) | Self::Request(error) => Some(&**error),
+            Self::Setup(error) => error.source(),
+            Self::Request(error) => Some(&**error),
             _ => None,
         }
+    }
+}
+
+impl From<SetupError> for SqsError {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
     }
 }

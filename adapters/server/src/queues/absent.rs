@@ -47,6 +47,9 @@ impl Feeds {
     }
 }
 
+/// No outbox.
+pub(crate) type Outbox = std::convert::Infallible;
+
 /// No work.
 #[derive(Debug)]
 pub(crate) struct Work;
@@ -57,6 +60,7 @@ impl Work {
         _store: &Arc<Store>,
         _feeds: &Feeds,
         _settings: &QueueSettings,
+        _outboxes: Vec<Outbox>,
     ) -> Result<Self, ServeError> {
         Ok(Self)
     }

@@ -15,6 +15,7 @@
 mod admin;
 mod consumer;
 mod feeds;
+mod outbox;
 #[cfg(feature = "schedules")]
 mod scheduler;
 mod store;
@@ -22,4 +23,5 @@ mod store;
 pub(crate) use admin::administer;
 pub(crate) use consumer::Work;
 pub(crate) use feeds::Feeds;
+pub(crate) use outbox::Outbox;
 pub(crate) use store::Store;

@@ -3,12 +3,18 @@
 use super::{Feeds, consumer::Shared, store::Opened};
 use crate::ServeError;
 use pikku::{Misfire, Overlap, call};
-use pikku_engines::{Delivery, EngineError, ErrorKind, ScheduleSpec, ScheduledRun, Scheduler, SystemClock, Time, Told};
+use pikku_engines::{
+    Backoff, Delivery, EngineError, ErrorKind, QueueSpec, ScheduleSpec, ScheduledRun, Scheduler, SystemClock, Time,
+    Told,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 /// How long to wait at most until schedules are looked at again: the clock may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// How long a failed run waits: about a minute, two and four, then it is a dead letter.
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(60), most: Duration::from_secs(900), jitter: true };
 
 /// How long a look waits at least after the one before.
 const LEAST: Duration = Duration::from_millis(10);
@@ -30,6 +36,7 @@ pub(super) fn scheduler(engine: &Opened, feeds: &Feeds) -> Result<Option<Schedul
             Overlap::Queue => pikku_engines::Overlap::Queue,
             Overlap::Skip => pikku_engines::Overlap::Skip,
         },
+        runs: QueueSpec { backoff: BACKOFF, ..QueueSpec::new(name) },
         ..ScheduleSpec::new(name, cron.expression)
     });
     let scheduler = Scheduler::new(Arc::clone(engine), Arc::new(SystemClock), specs.collect());

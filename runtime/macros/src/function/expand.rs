@@ -40,6 +40,7 @@ pub(super) fn implementation(function: &Function) -> TokenStream {
             impl ::pikku::access::Exposed for #ident {}
         }
     });
+    let layers = layers(function);
     let plan = if services.is_empty() { quote!(_) } else { quote!(plan) };
     let body = body(function, returns);
     let here = ident.span();
@@ -70,11 +71,30 @@ pub(super) fn implementation(function: &Function) -> TokenStream {
                 #(<#services as ::pikku::Service>::plan(plan);)*
             }
 
+            #layers
             #body
         }
 
         #exposed
     }
+}
+
+/// `fn layers`: the permissions and middleware that the attribute names.
+fn layers(function: &Function) -> Option<TokenStream> {
+    let Options { permission, middleware, guarded, .. } = &function.options;
+    let permission = permission.as_ref().map(|ty| quote_spanned!(ty.span()=> layers.permission::<#ty>();));
+    let middleware = middleware.iter().map(|ty| quote_spanned!(ty.span()=> layers.middleware::<#ty>();));
+    let middleware: Vec<TokenStream> = middleware.collect();
+    let guarded = guarded.then(|| quote!(layers.guarded();));
+    (permission.is_some() || guarded.is_some() || !middleware.is_empty()).then(|| {
+        quote! {
+            fn layers(layers: &mut ::pikku::access::OwnLayers<'_>) {
+                #guarded
+                #permission
+                #(#middleware)*
+            }
+        }
+    })
 }
 
 /// The constants that the attribute's arguments give.

@@ -46,8 +46,9 @@ impl Function {
 
     /// Whether it says who may call it, so that it may be reached from outside.
     pub(super) fn is_exposed(&self) -> bool {
-        let Options { public, session, scopes, .. } = &self.options;
-        public.is_some() || *session || !scopes.is_empty() || self.demands_session()
+        let Options { public, session, scopes, permission, guarded, .. } = &self.options;
+        let own = public.is_some() || *session || !scopes.is_empty() || permission.is_some();
+        own || *guarded || self.demands_session()
     }
 
     /// Whether a parameter of it demands a session.
@@ -95,6 +96,10 @@ fn check_public(function: &Function, mistakes: &mut Mistakes) {
         "says `session`: drop one of them"
     } else if !function.options.scopes.is_empty() {
         "says `scopes`: drop one of them"
+    } else if function.options.permission.is_some() {
+        "says `permission`, which is enough: drop `public`"
+    } else if function.options.guarded {
+        "says `guarded`: drop one of them"
     } else {
         return;
     };

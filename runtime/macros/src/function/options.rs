@@ -2,10 +2,12 @@
 
 use crate::{errors::Mistakes, options::Known};
 use proc_macro2::TokenStream;
-use syn::{Expr, ExprArray, ExprLit, Lit, LitInt, LitStr, Path};
+use syn::{Expr, ExprArray, ExprLit, Lit, LitInt, LitStr, Path, Type, TypePath};
 
-const KNOWN: Known =
-    Known { owner: "a function", names: &["public", "session", "scopes", "read_only", "tags", "timeout_ms"] };
+const KNOWN: Known = Known {
+    owner: "a function",
+    names: &["public", "session", "scopes", "permission", "guarded", "read_only", "tags", "middleware", "timeout_ms"],
+};
 
 /// What the attribute says.
 #[derive(Default)]
@@ -14,6 +16,9 @@ pub(super) struct Options {
     pub(super) public: Option<Path>,
     pub(super) session: bool,
     pub(super) scopes: Vec<Expr>,
+    pub(super) permission: Option<Type>,
+    pub(super) guarded: bool,
+    pub(super) middleware: Vec<Type>,
     pub(super) read_only: bool,
     pub(super) tags: Vec<LitStr>,
     pub(super) timeout_ms: Option<LitInt>,
@@ -29,6 +34,24 @@ pub(super) fn parse(arguments: TokenStream, mistakes: &mut Mistakes) -> Options 
                 options.public = given.flag(mistakes).unwrap_or_default().then_some(place);
             }
             "session" => options.session = given.flag(mistakes).unwrap_or_default(),
+            "guarded" => options.guarded = given.flag(mistakes).unwrap_or_default(),
+            "permission" => {
+                options.permission = match given.value.as_ref().and_then(as_type) {
+                    Some(ty) => Some(ty),
+                    None => given.wrong(
+                        "this names a permission: write `permission = owns_order` or `permission = All::<(A, B)>`",
+                        mistakes,
+                    ),
+                }
+            }
+            "middleware" => {
+                for one in list(given, "middleware = [log]", mistakes).into_iter().flat_map(|list| list.elems) {
+                    match as_type(&one) {
+                        Some(ty) => options.middleware.push(ty),
+                        None => mistakes.note(one, "this names a middleware: write `middleware = [log]`"),
+                    }
+                }
+            }
             "read_only" => options.read_only = given.flag(mistakes).unwrap_or_default(),
             "scopes" => {
                 let scopes = list(given, "scopes = [\"orders:read\"]", mistakes);
@@ -58,6 +81,14 @@ pub(super) fn parse(arguments: TokenStream, mistakes: &mut Mistakes) -> Options 
         }
     }
     options
+}
+
+/// The type that a path names, `All::<(A, B)>` included.
+fn as_type(expr: &Expr) -> Option<Type> {
+    match expr {
+        Expr::Path(path) => Some(Type::Path(TypePath { qself: path.qself.clone(), path: path.path.clone() })),
+        _ => None,
+    }
 }
 
 fn list(given: crate::options::Given, example: &str, mistakes: &mut Mistakes) -> Option<ExprArray> {

@@ -29,7 +29,7 @@ use pikku::{
     http::{any, delete, get, post, put},
 };
 use request::seen;
-use session::{SessionOfHeader, with_a_session, with_or_without};
+use session::{nobody, session_of_header, with_a_session, with_or_without};
 use stream::streamed;
 
 /// The variable that holds what no answer may show.
@@ -46,7 +46,8 @@ pub struct Elsewhere;
 /// The app.
 pub fn app<S: Selection>() -> App<S> {
     App::new()
-        .middleware(SessionOfHeader)
+        .authenticate::<session_of_header>()
+        .middleware::<nobody>()
         .group::<Everywhere>(|g| {
             g.http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
                 .http::<typed>(post("/typed"))
@@ -70,7 +71,7 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<streamed>(get("/streamed/{kind}"))
                 .http::<write_after>(post("/after"))
                 .http::<show_everywhere>(get("/journal"))
-                .queue::<job>("jobs", Queue::batch(10).retries(3))
+                .queue::<job>("jobs", Queue::batch(10).retries(3).retry_delay_s(60))
                 .queue::<note>("notes", Queue::batch(10))
                 .cron::<nightly>("0 3 * * *")
                 .cron::<hourly>("0 * * * *")

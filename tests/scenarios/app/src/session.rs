@@ -1,6 +1,6 @@
-//! Who calls: a session out of a header, as a middleware makes it.
+//! Who calls: a session out of a header.
 
-use pikku::{BoxFuture, Call, Middleware, Next, Problem, Session, function::Reply};
+use pikku::{AuthError, Call, Claims, Next, Outcome, Problem, Session};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,20 +10,20 @@ pub struct User {
     name: String,
 }
 
-/// Takes the header `X-User` for a session, and refuses whoever is called `nobody`.
-#[derive(Debug)]
-pub struct SessionOfHeader;
+/// Takes the header `X-User` for a session.
+#[pikku::authenticator]
+pub async fn session_of_header(call: &Call) -> Result<Option<Claims>, AuthError> {
+    let user = call.headers().and_then(|headers| headers.get("x-user"));
+    Ok(user.map(|name| Claims::new(serde_json::json!({ "name": name }))))
+}
 
-impl Middleware for SessionOfHeader {
-    fn handle<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
-        let user = call.http().and_then(|request| request.header("x-user")).map(str::to_owned);
-        if user.as_deref() == Some("nobody") {
-            let refusal = Problem::new(pikku::StatusCode::FORBIDDEN, "nobody", "nobody may call this");
-            return Box::pin(std::future::ready(Err(refusal)));
-        }
-        call.set_session(user.map(|name| serde_json::json!({ "name": name })));
-        next.run(call)
+/// Refuses whoever is called `nobody`.
+#[pikku::middleware]
+pub async fn nobody(call: &Call, next: Next<'_>) -> Outcome {
+    if call.headers().and_then(|headers| headers.get("x-user")) == Some("nobody") {
+        return Err(Problem::new(pikku::StatusCode::FORBIDDEN, "nobody", "nobody may call this"));
     }
+    next.run().await
 }
 
 /// Demands a session and says whose it is.

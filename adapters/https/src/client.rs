@@ -1,12 +1,8 @@
-use super::{
-    answer::{Answer, Failure},
-    error::SqsError,
-    tls,
-};
+use crate::{error::SetupError, tls};
+use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Request, Uri,
-    body::Bytes,
+    HeaderMap, Request, StatusCode, Uri,
     client::conn::http1::{SendRequest, handshake},
 };
 use hyper_util::rt::TokioIo;
@@ -25,58 +21,83 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long a connection that is not in use is kept.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// The most that is read of an answer; those of SQS are of a few hundred bytes.
+/// The most that is read of an answer where nothing is said; those to a message that is sent are of a few hundred bytes.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// A client of one endpoint.
 ///
-/// It keeps one connection. A second message at the same time opens another, and the one that ends last is kept: a
-/// pooling client, with its layers and boxes, would be 150 kB of each bundle that sends.
-pub(super) struct Client {
+/// It keeps one connection. A second request at the same time opens another, and the one that ends last is kept.
+pub struct Client {
     endpoint: Uri,
     tls: Option<TlsConnector>,
     /// How long an attempt may take, the connection included.
     patience: Duration,
+    /// The most octets that are read of an answer.
+    most: usize,
     kept: Mutex<Option<(Connection, Instant)>>,
 }
 
 type Connection = SendRequest<Full<Bytes>>;
 
+/// What an endpoint answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; empty where it broke off or is too large: over 64 KiB where nothing is said.
+    pub body: Bytes,
+}
+
 impl Client {
-    pub(super) fn new(endpoint: &Uri, patience: Duration) -> Result<Self, SqsError> {
+    /// A client of the endpoint whose scheme, host and port are those. Each request may take as long as `patience` says.
+    /// `roots` is the variable that names a file of root certificates, instead of the system's.
+    ///
+    /// # Errors
+    ///
+    /// There are no root certificates to trust.
+    pub fn new(endpoint: &Uri, patience: Duration, roots: &'static str) -> Result<Self, SetupError> {
         let secure = endpoint.scheme_str() == Some("https");
-        let tls = if secure { Some(tls::connector()?) } else { None };
-        Ok(Self { endpoint: endpoint.clone(), tls, patience, kept: Mutex::new(None) })
+        let tls = if secure { Some(tls::connector(roots)?) } else { None };
+        Ok(Self { endpoint: endpoint.clone(), tls, patience, most: ANSWER_BYTES, kept: Mutex::new(None) })
+    }
+
+    /// The same with answers of up to so many octets.
+    #[must_use]
+    pub fn answers_up_to(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Whether it is a client of that endpoint.
-    pub(super) fn reaches(&self, endpoint: &Uri) -> bool {
+    pub fn reaches(&self, endpoint: &Uri) -> bool {
         self.endpoint == *endpoint
     }
 
-    /// One attempt.
-    pub(super) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(), Failure> {
-        let silent = |_| Err(Failure::Connection(format!("no answer within {:?}", self.patience)));
+    /// One request, tried once.
+    ///
+    /// # Errors
+    ///
+    /// Why there was no answer: the error with its causes.
+    pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        let silent = |_| Err(format!("no answer within {:?}", self.patience));
         timeout(self.patience, self.attempt(request)).await.unwrap_or_else(silent)
     }
 
-    async fn attempt(&self, request: Request<Full<Bytes>>) -> Result<(), Failure> {
+    async fn attempt(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
         let mut connection = match self.kept() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
         let response = connection.send_request(request).await.map_err(failure)?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES).collect().await;
+        let body = Limited::new(body, self.most).collect().await;
         if body.is_ok() && connection.ready().await.is_ok() {
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, Instant::now()));
         }
-        if head.status.is_success() {
-            return Ok(());
-        }
         // An answer that breaks off still has a status.
         let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        Err(Failure::Answer(Answer::read(head.status, &body)))
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
     fn kept(&self) -> Option<Connection> {
@@ -84,11 +105,11 @@ impl Client {
         (connection.is_ready() && since.elapsed() < IDLE).then_some(connection)
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
+    async fn connect(&self) -> Result<Connection, String> {
         let host = self.endpoint.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = self.endpoint.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
         let opening = timeout(CONNECT, TcpStream::connect((host, port)));
-        let stream = opening.await.map_err(|_| Failure::Connection(format!("no connection within {CONNECT:?}")))?;
+        let stream = opening.await.map_err(|_| format!("no connection within {CONNECT:?}"))?;
         let stream = stream.map_err(failure)?;
         stream.set_nodelay(true).map_err(failure)?;
         let Some(tls) = &self.tls else {
@@ -110,8 +131,8 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// An attempt that ended without an answer: the error with its causes.
-fn failure(error: impl Error) -> Failure {
+/// The error with its causes.
+fn failure(error: impl Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -119,5 +140,5 @@ fn failure(error: impl Error) -> Failure {
         text.push_str(&cause.to_string());
         next = cause.source();
     }
-    Failure::Connection(text)
+    text
 }

@@ -1,11 +1,11 @@
-//! What of TLS is spoken with SQS: version 1.3, which all endpoints of AWS have, by a client that proves nothing about
-//! itself.
+//! What of TLS is spoken with a cloud's services, by a client that proves nothing about itself: version 1.3, which all
+//! endpoints of AWS have, and with the feature `tls12` the version before it.
 //!
 //! Naming each part, rather than taking the default provider of rustls, keeps out of the bundle what is never used:
-//! private keys, TLS 1.2, ChaCha20, Ed25519 and P-384 key exchange. The root certificates are the platform's, which are
-//! kept up to date and cost the bundle nothing; `AWS_CA_BUNDLE` names others, as it does for AWS's own tools.
+//! private keys, ChaCha20 and Ed25519, and without the feature also TLS 1.2 and key exchange over P-384. The root
+//! certificates are the platform's, which are kept up to date and cost the bundle nothing; a variable names others.
 
-use super::error::SqsError;
+use crate::error::SetupError;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::{
     ClientConfig, Error, RootCertStore, SignatureScheme,
@@ -20,36 +20,50 @@ use std::{path::PathBuf, sync::Arc};
 use tokio_rustls::TlsConnector;
 use webpki::ring as verify;
 
-/// The variable that names a file of root certificates.
-const ROOTS: &str = "AWS_CA_BUNDLE";
-
-/// Where root certificates are: on Amazon Linux, and on Debian, for a bundle that is tried there.
+/// Where root certificates are: on Amazon Linux and Azure Linux, and on Debian.
 const ROOT_FILES: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
 
 /// What opens TLS over a connection.
-pub(super) fn connector() -> Result<TlsConnector, SqsError> {
-    connector_with(std::env::var_os(ROOTS).map(PathBuf::from))
+pub(crate) fn connector(variable: &'static str) -> Result<TlsConnector, SetupError> {
+    connector_with(std::env::var_os(variable).map(PathBuf::from), variable)
 }
 
-fn connector_with(root_file: Option<PathBuf>) -> Result<TlsConnector, SqsError> {
+fn connector_with(root_file: Option<PathBuf>, variable: &'static str) -> Result<TlsConnector, SetupError> {
     let provider = CryptoProvider {
-        cipher_suites: vec![cipher_suite::TLS13_AES_128_GCM_SHA256, cipher_suite::TLS13_AES_256_GCM_SHA384],
-        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1],
+        cipher_suites: vec![
+            cipher_suite::TLS13_AES_128_GCM_SHA256,
+            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            #[cfg(feature = "tls12")]
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            #[cfg(feature = "tls12")]
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            #[cfg(feature = "tls12")]
+            cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            #[cfg(feature = "tls12")]
+            cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        ],
+        kx_groups: vec![
+            kx_group::X25519,
+            kx_group::SECP256R1,
+            #[cfg(feature = "tls12")]
+            kx_group::SECP384R1,
+        ],
         signature_verification_algorithms: ALGORITHMS,
         secure_random: &Random,
         key_provider: &NoKeys,
     };
-    let roots = roots(root_file)?;
+    let roots = roots(root_file, variable)?;
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| SqsError::Tls(error.into()))?;
+        .map_err(SetupError::Tls)?;
     Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
 }
 
-fn roots(named: Option<PathBuf>) -> Result<RootCertStore, SqsError> {
+fn roots(named: Option<PathBuf>, variable: &'static str) -> Result<RootCertStore, SetupError> {
     let path = named.or_else(|| ROOT_FILES.iter().map(PathBuf::from).find(|path| path.exists()));
-    let path = path.ok_or(SqsError::Roots { path: ROOT_FILES[0].into(), reason: "the file is not there".into() })?;
-    let failed = |reason: String| SqsError::Roots { path: path.clone(), reason };
+    let failed = |path: &PathBuf, reason: String| SetupError::Roots { path: path.clone(), reason, variable };
+    let path = path.ok_or_else(|| failed(&ROOT_FILES[0].into(), "the file is not there".to_owned()))?;
+    let failed = |reason: String| failed(&path, reason);
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| failed(error.to_string()))? {
         // One that this library cannot use is no reason to trust none of the others.
@@ -116,12 +130,12 @@ mod tests {
         let file = folder.path().join("roots.pem");
         let error = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            roots(Some(file.clone())).unwrap_err().to_string()
+            roots(Some(file.clone()), "ROOTS").unwrap_err().to_string()
         };
         assert!(error("").contains("roots.pem: none could be read"));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(error(broken).contains("AWS_CA_BUNDLE"));
-        assert!(roots(Some(folder.path().join("absent"))).unwrap_err().to_string().contains("absent"));
+        assert!(error(broken).contains("set ROOTS to a file"));
+        assert!(roots(Some(folder.path().join("absent")), "ROOTS").unwrap_err().to_string().contains("absent"));
     }
 
     /// Opens TLS to a server of that key algorithm, whose certificate is for `localhost`, under another name or roots.
@@ -129,6 +143,7 @@ mod tests {
         algorithm: &'static rcgen::SignatureAlgorithm,
         name: &'static str,
         trusted: bool,
+        versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> Result<(), String> {
         let own = |algorithm| {
             let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
@@ -141,7 +156,7 @@ mod tests {
         let file = folder.path().join("roots.pem");
         std::fs::write(&file, if trusted { certificate.pem() } else { stranger.pem() }).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
@@ -154,7 +169,7 @@ mod tests {
             let _ = TlsAcceptor::from(Arc::new(config)).accept(stream).await;
         });
         let stream = TcpStream::connect(address).await.unwrap();
-        let connector = connector_with(Some(file)).map_err(|error| error.to_string())?;
+        let connector = connector_with(Some(file), "ROOTS").map_err(|error| error.to_string())?;
         let opened = connector.connect(ServerName::try_from(name).unwrap(), stream).await;
         let opened = opened.map(drop).map_err(|error| error.to_string());
         server.await.unwrap();
@@ -165,11 +180,20 @@ mod tests {
     fn a_server_is_trusted_by_its_roots_and_its_name() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384] {
-                assert_eq!(open(algorithm, "localhost", true).await, Ok(()));
-                let error = open(algorithm, "elsewhere.test", true).await.unwrap_err();
+            let versions: &[&rustls::SupportedProtocolVersion] = &[
+                &rustls::version::TLS13,
+                #[cfg(feature = "tls12")]
+                &rustls::version::TLS12,
+            ];
+            let algorithms = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384];
+            for (algorithm, version) in
+                algorithms.iter().flat_map(|one| versions.iter().map(move |version| (*one, version)))
+            {
+                let versions = std::slice::from_ref(version);
+                assert_eq!(open(algorithm, "localhost", true, versions).await, Ok(()));
+                let error = open(algorithm, "elsewhere.test", true, versions).await.unwrap_err();
                 assert!(error.contains("not valid for name"), "{error}");
-                let error = open(algorithm, "localhost", false).await.unwrap_err();
+                let error = open(algorithm, "localhost", false, versions).await.unwrap_err();
                 assert!(error.contains("invalid peer certificate"), "{error}");
             }
         });

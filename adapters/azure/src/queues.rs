@@ -1,0 +1,228 @@
+//! Sends messages to storage queues and to Service Bus.
+//!
+//! One action of two services does not need an SDK: each is one request over hyper, with TLS by rustls. It owns the address of
+//! a queue, who the sender is, the request, and what is tried again.
+//!
+//! An output binding would have the host write the message. But the host does so after the answer, so that nobody learns of a
+//! failure; it has no way to do it for a request that it proxies; and it decodes what happens to be base64. A message that is
+//! sent here is in the queue when the call goes on.
+//!
+//! - **Which queue.** The deployment hands the bundle `PIKKU_RESOURCES`, a JSON object in which `queue:<logical name>` is
+//!   `https://ACCOUNT.queue.core.windows.net/QUEUE` or `sb://NAMESPACE.servicebus.windows.net/QUEUE`.
+//! - **Who sends.** The app's managed identity (`IDENTITY_ENDPOINT`, and `AZURE_CLIENT_ID` for one that is assigned by the
+//!   user), which needs the role "Storage Queue Data Message Sender" or "Azure Service Bus Data Sender". Where
+//!   `AzureWebJobsStorage` or `AzureWebJobsServiceBus` is a connection string of the address, its key is used instead; that
+//!   is for work on one's own machine, and only there is plain `http` spoken.
+//! - **When.** Nothing is read, parsed or connected before the first message. Then one connection is kept to each service.
+//! - **How often.** Three attempts, each of at most 5 s, with up to 0.1 s and 0.2 s between them: after a lost or refused
+//!   connection, a timeout, throttling, a token that is not taken, or a status of 500 and above. An attempt that was heard but
+//!   not answered puts the message in a storage queue twice, as such queues may do by themselves; Service Bus drops the
+//!   second where its queue detects duplicates, for both have one id.
+//! - **Form.** A message of a storage queue is base64, as the host reads it (`messageEncoding`), and never expires.
+//! - **What they have not.** Storage queues have no groups and no deduplication ids, and keep a message back for seven days
+//!   at most: asking for more is an error. A priority is left out, and so is what is said of a message apart from its body,
+//!   which Service Bus carries as application properties.
+//! - **Secrets.** Keys and tokens are read for each message and kept in no error.
+
+mod address;
+mod connection;
+mod error;
+mod identity;
+mod service_bus;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+use crate::platform::Sender;
+use address::{Address, Service};
+use error::{Failure, SendError};
+use http_body_util::Full;
+use hyper::{Request, Uri, body::Bytes};
+use identity::Identity;
+use pikku::{BoxError, BoxFuture, platform::OutgoingMessage};
+use pikku_https::{Answer, Client};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+const ATTEMPTS: u32 = 3;
+
+/// The longest wait before the second attempt; it doubles with each further one.
+const LONGEST_FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// How long an attempt may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The variable that names a file of root certificates, as it does for OpenSSL.
+const ROOTS: &str = "SSL_CERT_FILE";
+
+/// The most clients that are kept: one for each account and namespace that an app sends to.
+const CLIENTS: usize = 8;
+
+/// Reads a variable of the environment.
+pub(crate) type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+
+/// The sender of a bundle that sends.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    clients: Mutex<Vec<Arc<Client>>>,
+    identity: Identity,
+    patience: Duration,
+}
+
+impl Sender for Queues {
+    fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move {
+            let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+            Ok(self.deliver(&Address::of(message.queue, &env)?, &message, &env).await?)
+        })
+    }
+}
+
+/// How a request says who sends it.
+pub(crate) enum Authorisation<'a> {
+    /// A token of the app's identity.
+    Token(String),
+    /// A key of a connection string.
+    Key(&'a connection::Key),
+}
+
+impl Queues {
+    /// A sender that has done nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { clients: Mutex::default(), identity: Identity::default(), patience: PATIENCE }
+    }
+
+    async fn deliver(&self, address: &Address, message: &OutgoingMessage<'_>, env: Env<'_>) -> Result<(), SendError> {
+        let client = self.client(&address.endpoint)?;
+        let draft = match address.service {
+            Service::Storage => Draft::Storage(storage::Draft::new(message)?),
+            Service::ServiceBus => Draft::ServiceBus(service_bus::Draft::new(message, random()?)?),
+        };
+        let mut attempt = 1;
+        loop {
+            let failure = match self.attempt(address, &client, &draft, env).await? {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            if attempt == ATTEMPTS || !failure.may_pass() {
+                return Err(failed(failure, attempt, address.service));
+            }
+            tokio::time::sleep(wait(attempt, random()?)).await;
+            attempt += 1;
+        }
+    }
+
+    /// One attempt: the outer error is not to be tried again.
+    async fn attempt(
+        &self,
+        address: &Address,
+        client: &Client,
+        draft: &Draft<'_>,
+        env: Env<'_>,
+    ) -> Result<Result<(), Failure>, SendError> {
+        let authorisation = match &address.key {
+            Some(key) => Authorisation::Key(key),
+            None => match self.token(address, env).await? {
+                Ok(token) => Authorisation::Token(token),
+                Err(failure) => return Ok(Err(failure)),
+            },
+        };
+        let request = draft.request(address, &authorisation, SystemTime::now())?;
+        Ok(match client.exchange(request).await {
+            Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) => {
+                let refused = answer.status.as_u16() == 401 && address.key.is_none();
+                if refused {
+                    self.identity.forget(address.service.resource());
+                }
+                Err(Failure::Answer { code: draft.code(&answer), status: answer.status, refused })
+            }
+            Err(reason) => Err(Failure::Connection(reason)),
+        })
+    }
+
+    /// A token of the app's identity for a service.
+    async fn token(&self, address: &Address, env: Env<'_>) -> Result<Result<String, Failure>, SendError> {
+        let resource = address.service.resource();
+        if let Some(token) = self.identity.kept(resource, SystemTime::now()) {
+            return Ok(Ok(token));
+        }
+        let (endpoint, request) = identity::request(resource, env)?;
+        Ok(match self.client(&endpoint)?.exchange(request).await {
+            Ok(answer) if answer.status.is_success() => Ok(self.identity.keep(resource, &answer.body)?),
+            Ok(answer) => {
+                let code = identity::code(&answer);
+                Err(Failure::Identity { status: answer.status, code })
+            }
+            Err(reason) => Err(Failure::Connection(format!("the endpoint of the identity: {reason}"))),
+        })
+    }
+
+    /// The client of an endpoint: the one that is kept, or a new one in the place of the oldest.
+    fn client(&self, endpoint: &Uri) -> Result<Arc<Client>, SendError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.iter().find(|client| client.reaches(endpoint)) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(Client::new(endpoint, self.patience, ROOTS)?);
+        if clients.len() == CLIENTS {
+            clients.remove(0);
+        }
+        clients.push(Arc::clone(&client));
+        Ok(client)
+    }
+}
+
+/// A message as it goes to a service, the same for every attempt.
+enum Draft<'a> {
+    Storage(storage::Draft),
+    ServiceBus(service_bus::Draft<'a>),
+}
+
+impl Draft<'_> {
+    fn request(
+        &self,
+        address: &Address,
+        authorisation: &Authorisation<'_>,
+        now: SystemTime,
+    ) -> Result<Request<Full<Bytes>>, SendError> {
+        match self {
+            Self::Storage(draft) => draft.request(address, authorisation, now),
+            Self::ServiceBus(draft) => draft.request(address, authorisation, now),
+        }
+    }
+
+    fn code(&self, answer: &Answer) -> String {
+        match self {
+            Self::Storage(_) => storage::code(answer),
+            Self::ServiceBus(_) => service_bus::code(answer),
+        }
+    }
+}
+
+/// What a failure comes to once nothing more is tried.
+fn failed(failure: Failure, attempts: u32, service: Service) -> SendError {
+    match failure {
+        Failure::Answer { status, code, .. } => SendError::Refused { service: service.name(), attempts, status, code },
+        Failure::Identity { status, code } => {
+            SendError::Refused { service: "the managed identity", attempts, status, code }
+        }
+        Failure::Connection(reason) => SendError::Unreachable { service: service.name(), attempts, reason },
+    }
+}
+
+/// Half of the longest wait, and a random part of the other half, so that many bundles do not come back at once.
+fn wait(attempt: u32, random: u128) -> Duration {
+    let half = LONGEST_FIRST_WAIT * 2_u32.pow(attempt - 1) / 2;
+    half + half * (random % 1000) as u32 / 1000
+}
+
+/// A random number, of the operating system's.
+fn random() -> Result<u128, SendError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| SendError::Random)?;
+    Ok(u128::from_le_bytes(bytes))
+}

@@ -1,0 +1,250 @@
+//! What is attached to functions from outside: sources of sessions, permissions, middleware.
+//!
+//! Each is attached to a place: the app, a group, a tag, the routes of a pattern, or a function. When the app starts, the
+//! chain of every wiring is put together from the places that it belongs to, in that order. Nothing is looked up by name
+//! while a call runs.
+
+use super::{App, Registry, Selection, selection::selected};
+use crate::{
+    Authenticator, BoxFuture, Middleware, Permission, Problem,
+    access::{AuthError, Claims, Decision, SessionChange},
+    dispatch::{self, StartError},
+    function::Reply,
+    middleware::Next,
+    service::{Plan, Scope},
+    session::SessionMode,
+};
+use serde_json::Value;
+use std::{fmt, future::ready};
+
+/// Something attached to a place.
+#[derive(Clone, Copy)]
+pub(crate) struct Layer {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+    #[cfg(feature = "introspect")]
+    pub(crate) note: crate::introspect::LayerNote,
+}
+
+/// Where something is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    App,
+    /// The group of that number, in the order of the app.
+    Group(usize),
+    Tag(&'static str),
+    /// The routes that could answer a path of this pattern.
+    Routes(&'static str),
+    Function(&'static str),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Source(Source),
+    Middleware(Around),
+    Permission(Check),
+}
+
+/// A source of sessions, erased.
+#[derive(Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) challenge: &'static str,
+    pub(crate) authenticate: Authenticate,
+    pub(crate) settle: Option<Settle>,
+}
+
+type Authenticate = for<'a> fn(&'a Scope<'a>) -> BoxFuture<'a, Result<Option<Claims>, AuthError>>;
+type Settle = for<'a> fn(&'a Scope<'a>, &'a SessionChange) -> BoxFuture<'a, Result<(), Problem>>;
+
+/// A middleware, erased.
+#[derive(Clone, Copy)]
+pub(crate) struct Around {
+    pub(crate) session: SessionMode,
+    pub(crate) handle: Handle,
+}
+
+pub(crate) type Handle = for<'a> fn(&'a Scope<'a>, Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>>;
+
+/// A permission, erased.
+#[derive(Clone, Copy)]
+pub(crate) struct Check {
+    pub(crate) session: SessionMode,
+    pub(crate) describe: fn(&mut String),
+    pub(crate) decide: for<'a> fn(&'a Scope<'a>, &'a Value) -> BoxFuture<'a, Decision>,
+}
+
+/// How calls of an app with layers are run. Only such an app names it, so that others do not link it.
+#[derive(Clone, Copy)]
+pub(crate) struct Guard {
+    pub(crate) chains: fn(&Registry) -> Result<Vec<dispatch::Chain>, StartError>,
+    pub(crate) run: dispatch::GuardedRun,
+}
+
+impl Kind {
+    pub(crate) fn source<A: Authenticator>() -> Self {
+        let settle = if const { A::KEEPS } { Some(A::settle as Settle) } else { None };
+        Self::Source(Source { challenge: A::CHALLENGE, authenticate: A::authenticate, settle })
+    }
+
+    fn middleware<M: Middleware>() -> Self {
+        Self::Middleware(Around { session: M::SESSION, handle: M::handle })
+    }
+
+    fn permission<P: Permission>() -> Self {
+        Self::Permission(Check { session: P::SESSION, describe: P::describe, decide: P::decide })
+    }
+
+    /// What stands for a middleware that a bundle was said not to reach: it lets nothing through.
+    fn absent_middleware() -> Self {
+        fn handle<'a>(_: &'a Scope<'a>, _: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
+            Box::pin(ready(Err(Problem::internal("a middleware of this call is not in the bundle"))))
+        }
+        Self::Middleware(Around { session: SessionMode::None, handle })
+    }
+
+    /// What stands for a permission that a bundle was said not to reach: it allows nothing.
+    fn absent_permission() -> Self {
+        fn decide<'a>(_: &'a Scope<'a>, _: &'a Value) -> BoxFuture<'a, Decision> {
+            Box::pin(ready(Decision::Failed))
+        }
+        let describe = |rule: &mut String| rule.push_str("one that is not in the bundle");
+        Self::Permission(Check { session: SessionMode::None, describe, decide })
+    }
+}
+
+impl Registry {
+    pub(crate) fn attach(&mut self, layer: Layer) {
+        self.guard = Some(Guard { chains: dispatch::chains, run: dispatch::guarded });
+        self.layers.push(layer);
+    }
+}
+
+/// What a function attaches to itself.
+#[derive(Debug)]
+pub struct OwnLayers<'a> {
+    registry: &'a mut Registry,
+    plan: &'a mut Plan,
+    function: &'static str,
+}
+
+impl<'a> OwnLayers<'a> {
+    pub(super) fn new(registry: &'a mut Registry, plan: &'a mut Plan, function: &'static str) -> Self {
+        Self { registry, plan, function }
+    }
+
+    /// Only calls that it allows.
+    pub fn permission<P: Permission>(&mut self) {
+        P::plan(self.plan);
+        self.registry.attach(Layer {
+            place: Place::Function(self.function),
+            kind: Kind::permission::<P>(),
+            #[cfg(feature = "introspect")]
+            note: crate::introspect::LayerNote::permission::<P>(),
+        });
+    }
+
+    /// It relies on a permission that is attached to the app, its group, a tag or its route: without one on each of its
+    /// wirings that are reached from outside, the app does not start.
+    pub fn guarded(&mut self) {
+        self.registry.guard = Some(Guard { chains: dispatch::chains, run: dispatch::guarded });
+        self.registry.relying.push(self.function);
+    }
+
+    /// Around its calls.
+    pub fn middleware<M: Middleware>(&mut self) {
+        M::plan(self.plan);
+        self.registry.attach(Layer {
+            place: Place::Function(self.function),
+            kind: Kind::middleware::<M>(),
+            #[cfg(feature = "introspect")]
+            note: crate::introspect::LayerNote::middleware::<M>(),
+        });
+    }
+}
+
+/// What is attached to the functions of a tag, or to the routes of a pattern.
+#[must_use]
+pub struct Layers<'a, S> {
+    app: &'a mut App<S>,
+    place: Place,
+}
+
+impl<S> fmt::Debug for Layers<'_, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Layers").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl<'a, S: Selection> Layers<'a, S> {
+    pub(super) fn new(app: &'a mut App<S>, place: Place) -> Self {
+        Self { app, place }
+    }
+
+    /// Only calls that it allows: whatever else says who may call a function, this narrows it.
+    pub fn permission<P: Permission>(self) -> Self {
+        self.app.attach_permission::<P>(self.place);
+        self
+    }
+
+    /// Around every call.
+    pub fn middleware<M: Middleware>(self) -> Self {
+        self.app.attach_middleware::<M>(self.place);
+        self
+    }
+}
+
+impl<S: Selection> App<S> {
+    pub(crate) fn attach_source<A: Authenticator>(&mut self, place: Place) {
+        // Without it there is no session: nobody is let in by its absence.
+        if const { selected(S::LAYERS, A::NAME) } {
+            A::plan(&mut self.plan);
+            self.registry.attach(Layer {
+                place,
+                kind: Kind::source::<A>(),
+                #[cfg(feature = "introspect")]
+                note: crate::introspect::LayerNote::source::<A>(),
+            });
+        }
+    }
+
+    pub(super) fn attach_permission<P: Permission>(&mut self, place: Place) {
+        let kind = if const { selected(S::LAYERS, P::NAME) } {
+            P::plan(&mut self.plan);
+            Kind::permission::<P>()
+        } else {
+            Kind::absent_permission()
+        };
+        self.registry.attach(Layer {
+            place,
+            kind,
+            #[cfg(feature = "introspect")]
+            note: crate::introspect::LayerNote::permission::<P>(),
+        });
+    }
+
+    pub(super) fn attach_middleware<M: Middleware>(&mut self, place: Place) {
+        let kind = if const { selected(S::LAYERS, M::NAME) } {
+            M::plan(&mut self.plan);
+            Kind::middleware::<M>()
+        } else {
+            Kind::absent_middleware()
+        };
+        self.registry.attach(Layer {
+            place,
+            kind,
+            #[cfg(feature = "introspect")]
+            note: crate::introspect::LayerNote::middleware::<M>(),
+        });
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Source(_) => "source",
+            Kind::Middleware(_) => "middleware",
+            Kind::Permission(_) => "permission",
+        };
+        write!(formatter, "{kind} of {:?}", self.place)
+    }
+}

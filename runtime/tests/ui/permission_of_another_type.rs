@@ -1,0 +1,6 @@
+#[pikku::permission]
+pub async fn owner() -> String {
+    String::new()
+}
+
+fn main() {}
