@@ -55,6 +55,8 @@ pub(crate) enum Unit {
     Seconds,
     /// How many in a second, by the clock on the wall.
     PerSecond,
+    /// Milliseconds that somebody waited.
+    Waited,
 }
 
 /// A subject and its values, one a column.
@@ -108,7 +110,7 @@ impl Unit {
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Instructions | Self::Bytes | Self::PerSecond => thousands(value.round() as u64),
-            Self::Milliseconds => format!("{value:.2}"),
+            Self::Milliseconds | Self::Waited => format!("{value:.2}"),
             Self::Microseconds | Self::Seconds => format!("{value:.1}"),
         }
     }
@@ -122,6 +124,7 @@ impl Unit {
             Self::Milliseconds => "ms of CPU",
             Self::Seconds => "s of CPU",
             Self::PerSecond => "per second",
+            Self::Waited => "ms",
         }
     }
 }

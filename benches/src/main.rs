@@ -7,12 +7,14 @@
 mod failure;
 mod figures;
 mod gates;
+mod load;
 mod measure;
 mod page;
 mod plot;
 mod programs;
 mod run;
 mod runtime_api;
+mod served;
 
 use clap::Parser;
 use failure::Failure;
@@ -26,7 +28,7 @@ use std::{
 };
 
 /// The benchmarks by name, in the order of the page.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 19] = [
     "size",
     "start",
     "post",
@@ -41,6 +43,10 @@ const NAMES: [&str; 15] = [
     "azure-size",
     "azure-http",
     "queue",
+    "server-instructions",
+    "server-http",
+    "server-memory",
+    "server-hostile",
     "profiles",
 ];
 
@@ -105,7 +111,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.quick {
         return Ok(());
     }
-    measured_with(&bench, &mut figures)?;
+    measured_with(&bench, &mut figures, &measured)?;
     figures.write(&results)?;
     page::write(&figures, &dir.join("README.md"))?;
     plot::write(&figures, &dir.join("plot.svg"))
@@ -127,13 +133,17 @@ fn measure(bench: &Bench, name: &str) -> Result<Table, Failure> {
         "azure-size" => bench.azure_size(),
         "azure-http" => bench.azure_http(),
         "queue" => bench.queue(),
+        "server-instructions" => bench.server_instructions(),
+        "server-http" => bench.server_http(),
+        "server-memory" => bench.server_memory(),
+        "server-hostile" => bench.server_hostile(),
         "profiles" => bench.profiles(),
         other => Err(Failure::answer("bench", format!("there is no benchmark `{other}`"))),
     }
 }
 
 /// Notes what the figures depend on.
-fn measured_with(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
+fn measured_with(bench: &Bench, figures: &mut Figures, measured: &[&str]) -> Result<(), Failure> {
     // `rustc 1.95.0 (…)`, `valgrind-3.19.0`.
     let version = |program: &str| {
         let output = succeed(Command::new(program).arg("--version"))?;
@@ -141,13 +151,23 @@ fn measured_with(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
         let version = text.trim_start_matches(program).trim_start_matches([' ', '-']).split_whitespace().next();
         Ok::<_, Failure>(version.unwrap_or_default().to_owned())
     };
-    let profile = bench.programs.profile()?.iter().map(|(name, value)| format!("{name} = {value}"));
     figures.with.insert("rustc".into(), version("rustc")?);
+    if measured.contains(&"queue") {
+        figures.with.insert("apalis-sqlite".into(), bench.programs.version("queue/apalis", "apalis-sqlite")?);
+    }
+    if measured.iter().all(|name| *name == "queue") {
+        // It has no part in bundles.
+        return Ok(());
+    }
+    let profile = bench.programs.profile()?.iter().map(|(name, value)| format!("{name} = {value}"));
     figures.with.insert("valgrind".into(), version("valgrind")?);
     figures.with.insert("the profile".into(), format!("`{}`", profile.collect::<Vec<_>>().join(", ")));
     figures.with.insert("for".into(), bench.programs.target()?);
     for peer in ["axum", "lambda_http", "lambda_runtime"] {
-        figures.with.insert(peer.into(), bench.programs.version(peer)?);
+        figures.with.insert(peer.into(), bench.programs.version("programs", peer)?);
+    }
+    for peer in ["fastify", "@pikku/core"] {
+        figures.with.insert(peer.into(), measure::node::version(&bench.programs.root, peer)?);
     }
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 mod apps;
 mod azure;
+mod hostile;
+pub(crate) mod node;
 mod queue;
+mod server;
 mod workers;
 
 use crate::{

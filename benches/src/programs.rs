@@ -24,6 +24,7 @@ pub(crate) struct Programs {
     offline: bool,
     hello: OnceCell<(Packaged, Settings)>,
     peers: OnceCell<PathBuf>,
+    server_peers: OnceCell<PathBuf>,
 }
 
 /// A packaged group.
@@ -72,7 +73,8 @@ impl Programs {
         let work = target.join("benches");
         fs::create_dir_all(&work).map_err(Failure::file(&work))?;
         let packager = env::var_os("PIKKU_PACKAGER").map_or_else(|| target.join("release/cargo-pikku"), PathBuf::from);
-        Ok(Self { root, work, packager, offline, hello: OnceCell::new(), peers: OnceCell::new() })
+        let (hello, peers, server_peers) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Ok(Self { root, work, packager, offline, hello, peers, server_peers })
     }
 
     /// An event that is sent.
@@ -97,7 +99,7 @@ impl Programs {
         }
         let hello = self.package(&self.hello_app())?;
         // Read at once: who packages the app with another profile changes the file.
-        let settings = self.written_profile()?;
+        let settings = written_profile(&self.work.join("hello/pikku/build/lambda"))?;
         Ok(self.hello.get_or_init(|| (hello, settings)))
     }
 
@@ -193,10 +195,7 @@ impl Programs {
         command.env("CARGO_TARGET_DIR", self.work.join("programs")).env("CARGO_INCREMENTAL", "0");
         command.env("BENCH_CONTRACTS", build.join("pikku-bundle-hello/src/contracts.rs"));
         command.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-        for (name, value) in self.profile()? {
-            let name = name.to_uppercase().replace('-', "_");
-            command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
-        }
+        release(&mut command, self.profile()?);
         if self.offline {
             command.arg("--offline");
         }
@@ -213,22 +212,42 @@ impl Programs {
         }
     }
 
-    fn written_profile(&self) -> Result<Settings, Failure> {
-        let path = self.work.join("hello/pikku/build/lambda/Cargo.toml");
-        let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
-        let manifest: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| Failure::answer("cargo pikku", error.to_string()))?;
-        let release = manifest.get("profile").and_then(|profile| profile.get("release"));
-        let settings = SETTINGS.iter().filter_map(|&name| {
-            let value = release?.get(name)?;
-            Some((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        });
-        Ok(settings.collect())
+    /// Packages an app as a server; its program. All apps share what is compiled.
+    pub(crate) fn package_server(&self, name: &str, app: &Path) -> Result<PathBuf, Failure> {
+        let (target, out) = (self.work.join("server"), self.work.join("server").join(name));
+        if let Some(programs) = app.parent().filter(|dir| dir.ends_with("programs")) {
+            self.lend_lock(programs)?;
+        }
+        let mut command = Command::new(&self.packager);
+        command.args(["pikku", "package", "--target", "server", "--manifest-path"]).arg(app.join("Cargo.toml"));
+        command.arg("--out-dir").arg(&out).env("CARGO_TARGET_DIR", &target).env("CARGO_INCREMENTAL", "0");
+        self.stay_offline(&mut command);
+        eprintln!("   packaging {}", out.display());
+        succeed(&mut command)?;
+        Ok(out.join(name))
     }
 
-    /// The version of a package that the peers are built with.
-    pub(crate) fn version(&self, package: &str) -> Result<String, Failure> {
-        let path = self.root.join("benches/programs/Cargo.lock");
+    /// A program of `benches/programs/server`, built with the profile of a packaged server.
+    pub(crate) fn server_peer(&self, name: &str) -> Result<PathBuf, Failure> {
+        if let Some(dir) = self.server_peers.get() {
+            return Ok(dir.join(name));
+        }
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(["build", "--release", "--package", "bench-server"]);
+        command.arg("--manifest-path").arg(self.root.join("benches/programs/Cargo.toml"));
+        command.env("CARGO_TARGET_DIR", self.work.join("server-programs")).env("CARGO_INCREMENTAL", "0");
+        command.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+        release(&mut command, &written_profile(&self.work.join("server/pikku/build/server"))?);
+        self.stay_offline(&mut command);
+        eprintln!("   building the peers of the server");
+        succeed(&mut command)?;
+        let dir = self.work.join("server-programs/release");
+        Ok(self.server_peers.get_or_init(|| dir).join(name))
+    }
+
+    /// The version of a package that the peers of a workspace are built with.
+    pub(crate) fn version(&self, workspace: &str, package: &str) -> Result<String, Failure> {
+        let path = self.root.join("benches").join(workspace).join("Cargo.lock");
         let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
         let after = text.split_once(&format!("name = \"{package}\"\nversion = \"")).map(|(_, after)| after);
         let version = after.and_then(|after| after.split('"').next());
@@ -256,6 +275,28 @@ impl Programs {
         }
         fs::write(&theirs, &text).map_err(Failure::file(&theirs))?;
         fs::write(&stamp, &text).map_err(Failure::file(&stamp))
+    }
+}
+
+/// The settings of the release profile that the packager wrote into a generated workspace.
+fn written_profile(workspace: &Path) -> Result<Settings, Failure> {
+    let path = workspace.join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
+    let manifest: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| Failure::answer("cargo pikku", error.to_string()))?;
+    let release = manifest.get("profile").and_then(|profile| profile.get("release"));
+    let settings = SETTINGS.iter().filter_map(|&name| {
+        let value = release?.get(name)?;
+        Some((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+    });
+    Ok(settings.collect())
+}
+
+/// Sets a release profile for a build.
+fn release(command: &mut Command, settings: &Settings) {
+    for (name, value) in settings {
+        let name = name.to_uppercase().replace('-', "_");
+        command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
     }
 }
 

@@ -35,7 +35,7 @@ impl Counts {
         if quick { Self { few: 10, many: 110 } } else { Self { few: 100, many: 1100 } }
     }
 
-    /// The cost of one, of the costs of few and of many.
+    /// The cost of one.
     pub(crate) fn each(self, few: u64, many: u64) -> f64 {
         many.saturating_sub(few) as f64 / (self.many - self.few) as f64
     }
@@ -151,7 +151,7 @@ pub(crate) fn end(child: &mut Child) -> Result<(), Failure> {
     child.wait().map(drop).map_err(Failure::system("wait for a process"))
 }
 
-/// A program that is to run under callgrind.
+/// A program under callgrind.
 pub(crate) fn callgrind(program: &Path, out: &Path) -> Command {
     let mut command = Command::new("valgrind");
     command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display())).arg(program);

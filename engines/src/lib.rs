@@ -21,6 +21,8 @@ mod schedule;
 mod spec;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqs")]
+mod sqs;
 
 pub use clock::{Clock, ManualClock, SystemClock, Time};
 pub use engine::{Answer, Fired, Firing, Lease, QueueEngine, ScheduleStore};
@@ -43,3 +45,5 @@ pub use schedule::{Calendar, Due, Misfire, Overlap, ScheduleSpec, ScheduledRun, 
 pub use spec::{Backoff, Guarantee, QueueSpec, Shortfall};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteEngine, SqliteSettings};
+#[cfg(feature = "sqs")]
+pub use sqs::{SqsEngine, SqsSettings};

@@ -4,8 +4,14 @@ use crate::{Clock, EngineError, ErrorKind, QueueEngine};
 use std::sync::Arc;
 
 /// What addresses begin with, and the feature of this crate that each needs.
-const SCHEMES: [(&str, &str); 5] =
-    [("sqlite", "sqlite"), ("postgres", "postgres"), ("postgresql", "postgres"), ("nats", "nats"), ("tls", "nats")];
+const SCHEMES: [(&str, &str); 6] = [
+    ("sqlite", "sqlite"),
+    ("postgres", "postgres"),
+    ("postgresql", "postgres"),
+    ("nats", "nats"),
+    ("tls", "nats"),
+    ("sqs", "sqs"),
+];
 
 /// Opens the engine that an address names, as it stands in `PIKKU_QUEUES`.
 ///
@@ -14,6 +20,7 @@ const SCHEMES: [(&str, &str); 5] =
 /// | `sqlite:PATH` | a SQLite file | `sqlite` |
 /// | `postgres://user:password@host:port/database` | PostgreSQL | `postgres` |
 /// | `nats://host:port`, `tls://host:port`, several by commas, `?replicas=3`, `?credentials=FILE` | NATS JetStream | `nats` |
+/// | `sqs:`, `sqs:PREFIX` | Amazon SQS, as the environment says | `sqs` |
 ///
 /// An engine whose store has a clock of its own goes by that, as PostgreSQL does; the others by the one that is given.
 ///
@@ -29,6 +36,13 @@ pub async fn open(address: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn QueueE
         "nats" | "tls" => {
             let settings = crate::NatsSettings { clock, ..crate::NatsSettings::default() };
             Ok(Arc::new(crate::NatsEngine::open_with(address, settings).await?))
+        }
+        #[cfg(feature = "sqs")]
+        "sqs" => {
+            let mut settings = crate::SqsSettings::from_env(&|name| std::env::var(name).ok())?;
+            settings.clock = clock;
+            settings.prefix = address.strip_prefix("sqs:").filter(|prefix| !prefix.is_empty()).map(str::to_owned);
+            Ok(Arc::new(crate::SqsEngine::new(settings)?))
         }
         other => {
             drop(clock);
@@ -85,7 +99,7 @@ mod tests {
     fn what_is_no_engine_is_refused_without_what_may_be_secret() {
         assert_eq!(
             unknown(scheme("redis://u:secret@h")).to_string(),
-            "PIKKU_QUEUES: it begins with none of `sqlite:`, `postgres:`, `postgresql:`, `nats:`, `tls:`"
+            "PIKKU_QUEUES: it begins with none of `sqlite:`, `postgres:`, `postgresql:`, `nats:`, `tls:`, `sqs:`"
         );
         assert_eq!(
             unknown("nats").to_string(),

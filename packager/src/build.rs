@@ -9,12 +9,15 @@ use crate::{
 };
 use cargo_metadata::Message;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     collections::{BTreeMap, HashSet},
     ffi::OsString,
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -26,13 +29,57 @@ pub(crate) struct Cargo<'p> {
     dir: PathBuf,
     toolchain: Option<&'p Toolchain>,
     target_dir: PathBuf,
+    optimised: bool,
+    interrupt: Option<Interrupt>,
+}
+
+/// Ends a build from another thread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupt(Arc<Mutex<Building>>);
+
+#[derive(Debug, Default)]
+struct Building {
+    interrupted: bool,
+    /// Cargo's group of processes, while it runs.
+    group: Option<Pid>,
+}
+
+impl Interrupt {
+    /// Ends the build, the compilers that Cargo has started included, or lets none begin.
+    pub(crate) fn end(&self) {
+        let mut building = self.building();
+        building.interrupted = true;
+        if let Some(group) = building.group.take() {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    fn building(&self) -> MutexGuard<'_, Building> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<'p> Cargo<'p> {
     /// A development build for the host.
     pub(crate) fn new(project: &'p Project, workspace: &Workspace) -> Self {
         let dir = workspace.dir().to_path_buf();
-        Self { project, target_dir: dir.join("target"), dir, toolchain: None }
+        Self { project, target_dir: dir.join("target"), dir, toolchain: None, optimised: false, interrupt: None }
+    }
+
+    /// The same with another folder for what is built.
+    pub(crate) fn within(self, target_dir: PathBuf) -> Self {
+        Self { target_dir, ..self }
+    }
+
+    /// The same, optimised or not.
+    pub(crate) fn optimised(self, optimised: bool) -> Self {
+        Self { optimised, ..self }
+    }
+
+    /// The same, which can be ended.
+    pub(crate) fn interruptible(self, interrupt: &Interrupt) -> Self {
+        Self { interrupt: Some(interrupt.clone()), ..self }
     }
 
     /// A release build for a platform.
@@ -47,7 +94,7 @@ impl<'p> Cargo<'p> {
     pub(crate) fn build(&self, what: &str, mut progress: Progress) -> Result<BTreeMap<String, PathBuf>, Error> {
         let mut command = self.command(progress.color);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|source| Error::MissingProgram { program: program(), source })?;
+        let mut child = self.spawn(&mut command)?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(Error::bug("cargo has no output"));
         };
@@ -82,6 +129,10 @@ impl<'p> Cargo<'p> {
                 _ => {}
             }
         }
+        // Cargo ends, and its number may soon be another process's.
+        if let Some(interrupt) = &self.interrupt {
+            interrupt.building().group = None;
+        }
         let status = child.wait().map_err(Error::io("wait for cargo in", &self.dir))?;
         if talk.join().is_err() {
             return Err(Error::bug("the thread that passes on cargo's words panicked"));
@@ -99,6 +150,19 @@ impl<'p> Cargo<'p> {
         Ok(programs)
     }
 
+    /// Starts Cargo: where it can be ended, in a group of its own with the compilers that it starts.
+    fn spawn(&self, command: &mut Command) -> Result<Child, Error> {
+        let failed = |source| Error::MissingProgram { program: program(), source };
+        let Some(interrupt) = &self.interrupt else { return command.spawn().map_err(failed) };
+        let mut building = interrupt.building();
+        if building.interrupted {
+            return Err(Error::Build { what: "what was interrupted".to_owned(), hint: None });
+        }
+        let child = command.process_group(0).spawn().map_err(failed)?;
+        building.group = Some(Pid::from_child(&child));
+        Ok(child)
+    }
+
     fn command(&self, color: bool) -> Command {
         let zig = self.toolchain.as_ref().is_some_and(|toolchain| toolchain.linker == Linker::Zig);
         let mut command = Command::new(program());
@@ -111,6 +175,9 @@ impl<'p> Cargo<'p> {
         command.args(["--color", if color { "always" } else { "never" }]);
         if self.project.offline {
             command.arg("--offline");
+        }
+        if self.optimised {
+            command.arg("--release");
         }
         if let Some(toolchain) = self.toolchain {
             command.args(["--release", "--workspace", "--target", &toolchain.target_argument()]);

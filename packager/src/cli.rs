@@ -6,7 +6,7 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the invocation was answered with an error (invoke)
+  1  the function answered with an error (call, invoke)
   2  the command line or the project does not say what to do
   3  the app is wrong (see the PK code)
   4  cargo build failed
@@ -28,6 +28,12 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a new app in a folder of its own
+    New(crate::new::NewArgs),
+    /// Serve the app while it is written: build, run, watch, reload
+    Dev(crate::dev::DevArgs),
+    /// Call one function of the app
+    Call(crate::call::CallArgs),
     /// Build a bundle per group, with template, report and proof
     #[command(after_help = "\
 Examples:

@@ -3,7 +3,7 @@
 use crate::{
     contracts::{Contracts, contracts, module_name},
     error::Error,
-    project::Project,
+    project::{Project, QueueStore},
     workspace::{RuntimeCrate, Workspace, app_dependency, package_table, runtime_dependency},
 };
 use pikku_manifest::{Group, Manifest, Need, Wiring, WiringKind};
@@ -48,7 +48,7 @@ pub(crate) fn add(
     let functions = manifest.functions_of(group);
     let contracts = contracts(functions.iter().copied());
     let name = package_name(&group.name);
-    let cargo = cargo_manifest(project, &name, &contracts, &adapter, &features(&adapter, manifest, group));
+    let cargo = cargo_manifest(project, &name, &contracts, &adapter, &features(project, &adapter, manifest, group));
     let source = source(project, manifest, group, &adapter);
     let file = match adapter {
         Adapter::Lambda | Adapter::Azure | Adapter::Server { .. } => "src/main.rs",
@@ -72,14 +72,20 @@ pub(crate) fn keeps(manifest: &Manifest, group: &Group) -> bool {
 }
 
 /// What of the adapter a bundle needs, so that it holds no more.
-fn features(adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
-    let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
-    let chosen = match adapter {
-        Adapter::Lambda => vec![("sqs", sends(manifest, group))],
-        Adapter::Server { .. } => vec![("sqlite", keeps(manifest, group)), ("schedules", runs)],
+fn features(project: &Project, adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
+    match adapter {
+        Adapter::Lambda if sends(manifest, group) => vec!["sqs"],
+        Adapter::Azure if sends(manifest, group) => vec!["queues"],
+        Adapter::Server { .. } => {
+            let settings = &project.settings.server;
+            let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
+            let stores = settings.queues.as_deref().unwrap_or(&[QueueStore::Sqlite]);
+            let engine = stores.iter().map(|store| store.feature()).chain(runs.then_some("schedules"));
+            let engine = engine.filter(|_| keeps(manifest, group));
+            engine.chain(settings.otlp.then_some("otlp")).collect()
+        }
         _ => vec![],
-    };
-    chosen.into_iter().filter(|(_, needed)| *needed).map(|(name, _)| name).collect()
+    }
 }
 
 fn cargo_manifest(project: &Project, name: &str, contracts: &Contracts, adapter: &Adapter, chosen: &[&str]) -> String {

@@ -177,6 +177,12 @@ pub(crate) enum Error {
     },
     /// The event could not be handed to the bundle.
     Invoke(crate::invoke::InvokeError),
+    /// The new app could not be made.
+    New(crate::new::NewError),
+    /// The function could not be called.
+    Call(crate::call::CallError),
+    /// The app cannot be served for development.
+    Dev(crate::dev::DevError),
     /// A page was asked for that there is not.
     UnknownCode {
         /// The code given.
@@ -229,6 +235,9 @@ impl Error {
             Self::Glibc { .. } | Self::SharedLibrary { .. } | Self::TooLarge { .. } => Exit::Platform,
             Self::Io { .. } => Exit::Io,
             Self::Invoke(why) => why.exit(),
+            Self::New(why) => why.exit(),
+            Self::Call(why) => why.exit(),
+            Self::Dev(why) => why.exit(),
             Self::Bug { .. } => Exit::Bug,
         }
     }
@@ -238,6 +247,9 @@ impl Error {
         Some(match self {
             Self::App(_) | Self::UnknownCode { .. } => return None,
             Self::Invoke(why) => why.code(),
+            Self::New(why) => why.code(),
+            Self::Call(why) => why.code(),
+            Self::Dev(why) => why.code(),
             Self::UnknownGroup { .. } => "PK0003",
             Self::Metadata(_) => "PK1001",
             Self::Package { .. } => "PK1002",
@@ -303,6 +315,9 @@ impl Error {
             Self::UnknownCode { .. } => "`cargo pikku explain` without a code lists all".to_owned(),
             Self::Bug { .. } => "please report it with the command line and the app's manifest".to_owned(),
             Self::Invoke(why) => return why.hint(),
+            Self::New(why) => return why.hint(),
+            Self::Call(why) => return why.hint(),
+            Self::Dev(why) => why.hint(),
             Self::App(_) | Self::Io { .. } => {
                 return None;
             }
@@ -356,6 +371,9 @@ impl fmt::Display for Error {
                 write!(f, "the bundle of group `{group}` needs the shared library {library}, which the platform lacks")
             }
             Self::Invoke(why) => why.fmt(f),
+            Self::New(why) => why.fmt(f),
+            Self::Call(why) => why.fmt(f),
+            Self::Dev(why) => why.fmt(f),
             Self::UnknownCode { code } => write!(f, "there is no page for `{code}`"),
             Self::Io { action, path, .. } => write!(f, "could not {action} {}", path.display()),
             Self::Bug { what } => write!(f, "cargo-pikku made a mistake: {what}"),
@@ -368,6 +386,9 @@ impl std::error::Error for Error {
         match self {
             Self::Metadata(source) => Some(source),
             Self::Invoke(why) => why.source(),
+            Self::New(why) => why.source(),
+            Self::Call(why) => why.source(),
+            Self::Dev(why) => why.source(),
             Self::Io { source, .. } | Self::MissingProgram { source, .. } => Some(source),
             _ => None,
         }

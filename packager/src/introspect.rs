@@ -10,11 +10,19 @@ use crate::{
 use pikku_manifest::{MANIFEST_VERSION, Manifest};
 use serde_json::Value;
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 const PROGRAM: &str = "pikku-introspect";
+
+/// How programs for the host are built: soon.
+pub(crate) const PROFILE: &str = "[profile.dev]\ndebug = false\nincremental = true\n";
+
+/// The folder of what is built for the host: programs for it share what they are made of.
+pub(crate) fn target_dir(project: &Project) -> PathBuf {
+    project.pikku_dir().join("build/introspect/target")
+}
 
 /// Builds the app and asks it for its manifest.
 pub(crate) fn manifest(project: &Project, talk: &Talk) -> Result<Manifest, Error> {
@@ -29,15 +37,21 @@ pub(crate) fn manifest(project: &Project, talk: &Talk) -> Result<Manifest, Error
         project.app
     );
     workspace.add(PROGRAM, &cargo, &[("src/main.rs", &main)])?;
-    workspace.finish(project, "[profile.dev]\ndebug = false\nincremental = true\n")?;
+    workspace.finish(project, PROFILE)?;
     let progress = Progress::new(talk, "Describing", "the app");
     let programs = Cargo::new(project, &workspace).build("the program that describes the app", progress)?;
     let program = programs.get(PROGRAM).ok_or_else(|| Error::bug("the describing program is missing"))?;
-    let output = Command::new(program)
+    ask(Command::new(program), project)
+}
+
+/// Asks a program that prints the app's manifest.
+pub(crate) fn ask(mut program: Command, project: &Project) -> Result<Manifest, Error> {
+    let name = program.get_program().to_string_lossy().into_owned();
+    let output = program
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|source| Error::MissingProgram { program: program.display().to_string(), source })?;
+        .map_err(|source| Error::MissingProgram { program: name, source })?;
     if !output.status.success() {
         return Err(Error::Introspect { reason: format!("its program ended with {}", output.status) });
     }

@@ -5,16 +5,20 @@
 //! the bundles' entry crates into a `workspace`, `build` compiles them all at once, `lambda` (with `elf`, `archive` and
 //! `template`), `cloudflare`, `azure` or `server` makes the bundles of the programs, with a `proof`, and `report` says what came of it.
 //! `package` is that order.
+//!
+//! `new` makes an app to begin with; `dev` serves one while it is written, and `call` calls one of its functions.
 
 mod archive;
 mod azure;
 mod budget;
 mod build;
+mod call;
 mod check;
 mod cli;
 mod cloudflare;
 mod contracts;
 mod crontab;
+mod dev;
 mod elf;
 mod entry;
 mod error;
@@ -23,6 +27,7 @@ mod files;
 mod introspect;
 mod invoke;
 mod lambda;
+mod new;
 mod output;
 mod package;
 mod profile;

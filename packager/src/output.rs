@@ -26,6 +26,21 @@ impl Talk {
         self.terminal
     }
 
+    /// The same voice where no line may be redrawn.
+    pub(crate) fn still(&self) -> Self {
+        Self { terminal: false, ..*self }
+    }
+
+    /// Passes on an error that another process has told.
+    pub(crate) fn told(&self, code: &str, message: &str, cause: Option<&str>, hint: &str) {
+        let label = self.style(Style::new().red().bold()).apply_to(format!("error[{code}]"));
+        eprintln!("{label}: {message}");
+        if let Some(cause) = cause {
+            eprintln!("  caused by: {}", cause.replace('\n', "\n    "));
+        }
+        eprintln!("\n{} {hint}", self.hint_label());
+    }
+
     /// Whether colour may be used.
     pub(crate) fn has_color(&self) -> bool {
         self.color

@@ -22,6 +22,8 @@ pub(crate) struct Project {
     /// The folder that generated workspaces link to: the workspace, or the nearest above that also holds every package
     /// which it takes by path.
     pub(crate) linked_dir: PathBuf,
+    /// The folders of the packages that the app is made of and that may change: its own, and those taken by path.
+    pub(crate) local_dirs: Vec<PathBuf>,
     /// Cargo's target folder.
     pub(crate) target_dir: PathBuf,
     /// Where the runtime comes from.
@@ -99,6 +101,33 @@ pub(crate) struct ServerSettings {
     pub(crate) port: Option<u16>,
     /// The most bytes of the program.
     pub(crate) budget: Option<Bytes>,
+    /// The stores that PIKKU_QUEUES can name, where the app has queues or schedules; a file alone where nothing is said.
+    pub(crate) queues: Option<Vec<QueueStore>>,
+    /// Whether the program can send spans to a collector of OpenTelemetry.
+    pub(crate) otlp: bool,
+}
+
+/// A store of queues, by the feature of `pikku-server` that brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum QueueStore {
+    /// A file.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// NATS JetStream.
+    Nats,
+}
+
+impl QueueStore {
+    /// The feature's name.
+    pub(crate) fn feature(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::Nats => "nats",
+        }
+    }
 }
 
 /// `[package.metadata.pikku.cloudflare]`.
@@ -246,6 +275,7 @@ impl Project {
             package_dir: folder(package.manifest_path.as_std_path()),
             workspace_dir: metadata.workspace_root.clone().into_std_path_buf(),
             linked_dir: linked_dir(&metadata),
+            local_dirs: local_dirs(&metadata, &package.id),
             target_dir: metadata.target_directory.clone().into_std_path_buf(),
             runtime,
             features: args.features.clone(),
@@ -358,6 +388,26 @@ fn linked_dir(metadata: &Metadata) -> PathBuf {
     common(metadata.workspace_root.as_std_path(), folders)
 }
 
+/// The folders of a package and of all that it takes by path, directly or not.
+fn local_dirs(metadata: &Metadata, id: &PackageId) -> Vec<PathBuf> {
+    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+    let nodes: BTreeMap<&PackageId, _> = nodes.map(|node| (&node.id, node)).collect();
+    let mut found = vec![id];
+    let mut next = 0;
+    while let Some(node) = found.get(next).and_then(|id| nodes.get(id)) {
+        next += 1;
+        let wanted =
+            node.deps.iter().filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development));
+        let new: Vec<_> = wanted.map(|dep| &dep.pkg).filter(|id| metadata[id].source.is_none()).collect();
+        for id in new {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+    }
+    found.into_iter().map(|id| folder(metadata[id].manifest_path.as_std_path())).collect()
+}
+
 /// The nearest folder at or above the first that holds all others.
 fn common(first: &Path, others: impl Iterator<Item = PathBuf>) -> PathBuf {
     others.fold(first.to_owned(), |mut common, other| {
@@ -401,6 +451,7 @@ mod tests {
     fn unknown_settings_are_refused() {
         let read = |value| serde_json::from_value::<Settings>(value);
         assert!(read(json!({"lambda": {"budget": {"default": "1 MB"}, "memory_mb": 128}})).is_ok());
+        assert!(read(json!({"server": {"otlp": true}})).is_ok_and(|settings| settings.server.otlp));
         assert!(read(json!({"lamda": {}})).is_err());
         assert!(read(json!({"lambda": {"memory": 128}})).is_err());
     }

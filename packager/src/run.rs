@@ -1,9 +1,11 @@
 //! From the command line to an exit code.
 
 use crate::{
+    call,
     cli::{Cli, Command},
+    dev,
     error::Error,
-    explain, introspect, invoke,
+    explain, introspect, invoke, new,
     output::Talk,
     package,
     project::Project,
@@ -51,6 +53,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command, talk: &Talk) -> Result<ExitCode, Error> {
     match command {
+        Command::New(args) => new::run(&args, talk)?,
+        Command::Dev(args) => dev::run(&args, talk)?,
+        Command::Call(args) => return call::run(&args, talk),
         Command::Package(args) => {
             let report = package::package(&args, talk)?;
             print(&if args.json { to_json(&report)? } else { report.table() })?;
@@ -97,7 +102,7 @@ fn failure(error: &Error) -> String {
     format!("{value:#}\n")
 }
 
-fn print(text: &str) -> Result<(), Error> {
+pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Who reads no further has what they wanted.

@@ -93,7 +93,9 @@ impl Workspace {
         for (file, text) in files {
             files::write_if_changed(&dir.join(file), text)?;
         }
-        self.members.push(name.to_owned());
+        if !self.members.iter().any(|member| member == name) {
+            self.members.push(name.to_owned());
+        }
         Ok(())
     }
 

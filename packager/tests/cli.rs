@@ -52,7 +52,7 @@ fn every_command_has_help_with_an_example() {
     let all = cargo_pikku(dir.path(), &["pikku", "--help"]);
     assert!(all.status.success());
     let mut commands = 0;
-    for command in ["package", "invoke", "manifest", "explain", "completions"] {
+    for command in ["new", "dev", "call", "package", "invoke", "manifest", "explain", "completions"] {
         assert!(stdout(&all).lines().any(|line| line.trim_start().starts_with(command)), "{command}");
         let help = cargo_pikku(dir.path(), &["pikku", command, "--help"]);
         assert!(help.status.success(), "{command}");
@@ -60,7 +60,7 @@ fn every_command_has_help_with_an_example() {
         assert!(stdout(&help).contains("Example") && stdout(&help).contains(&example), "{command}:\n{}", stdout(&help));
         commands += 1;
     }
-    assert_eq!(commands, 5);
+    assert_eq!(commands, 8);
     for code in ["  0  ", "  2  ", "  3  ", "  4  ", "  5  ", "  6  ", "  7  ", "  8  ", "  70 "] {
         assert!(stdout(&all).contains(code), "exit code {code} is not documented");
     }

@@ -98,4 +98,11 @@ impl<S: Selection> App<S> {
         let _ = attach(Layers::new(&mut self, Place::Routes(pattern)));
         self
     }
+
+    /// Adds a middleware around all that were added already: for what watches an app from outside of it.
+    #[doc(hidden)]
+    pub fn outermost(mut self, middleware: impl Middleware) -> Self {
+        self.registry.middleware.insert(0, Arc::new(middleware));
+        self
+    }
 }

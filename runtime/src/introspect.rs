@@ -9,7 +9,7 @@ use crate::{
     http::Route,
     service::Need,
     session::SessionMode,
-    wiring::{EventSource, Source},
+    wiring::{EventSource, Misfire, Overlap, Source},
 };
 use pikku_manifest as manifest;
 mod layers;
@@ -197,6 +197,16 @@ fn describe_source(kind: &SourceKind) -> manifest::WiringKind {
             source,
             expression: cron.expression.to_owned(),
             time_zone: cron.time_zone.to_owned(),
+            misfire: match cron.misfire {
+                Misfire::Skip => manifest::Misfire::Skip,
+                Misfire::Once => manifest::Misfire::Once,
+                Misfire::All => manifest::Misfire::All,
+            },
+            overlap: match cron.overlap {
+                Overlap::Allow => manifest::Overlap::Allow,
+                Overlap::Queue => manifest::Overlap::Queue,
+                Overlap::Skip => manifest::Overlap::Skip,
+            },
         }),
         SourceKind::Event(EventSource::Topic(_)) => manifest::WiringKind::Topic(manifest::Topic { source }),
         SourceKind::Event(EventSource::Bucket(bucket)) => manifest::WiringKind::Bucket(manifest::Bucket {

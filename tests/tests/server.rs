@@ -155,7 +155,7 @@ async fn lines_of_the_log_are_json_with_id_and_trace() {
     let line = timeout(LIMIT, line).await.unwrap_or_else(|_| panic!("{:?}", server.logs()));
     assert_eq!((&line["call_id"], &line["trace"], &line["status"]), (&json!("req-9"), &json!(trace), &json!(451)));
     assert_eq!(
-        (&line["level"], &line["span"]["id"], &line["function"]),
+        (&line["level"], &line["call"]["id"], &line["function"]),
         (&json!("INFO"), &json!("req-9"), &json!("fail_in_the_query"))
     );
 }

@@ -52,7 +52,8 @@ async fn an_order_goes_through() {
         }
     });
     assert!(handled.await.is_ok(), "{}", queues().await);
-    let day = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() / 86_400;
+    let day =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() / 86_400;
     let report = send(&shop, "GET", &format!("/reports/{day}"), None).await;
     assert_eq!((report.0, &report.1["orders"]), (200, &json!(1)));
     shop.terminate().expect("it runs");

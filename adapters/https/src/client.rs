@@ -21,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long a connection that is not in use is kept.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// The most that is read of an answer; those of a cloud's services to a message are of a few hundred bytes.
+/// The most that is read of an answer where nothing is said; those to a message that is sent are of a few hundred bytes.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// A client of one endpoint.
@@ -32,6 +32,8 @@ pub struct Client {
     tls: Option<TlsConnector>,
     /// How long an attempt may take, the connection included.
     patience: Duration,
+    /// The most octets that are read of an answer.
+    most: usize,
     kept: Mutex<Option<(Connection, Instant)>>,
 }
 
@@ -44,7 +46,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; empty where it broke off or is over 64 KiB.
+    /// The body; empty where it broke off or is too large: over 64 KiB where nothing is said.
     pub body: Bytes,
 }
 
@@ -58,7 +60,13 @@ impl Client {
     pub fn new(endpoint: &Uri, patience: Duration, roots: &'static str) -> Result<Self, SetupError> {
         let secure = endpoint.scheme_str() == Some("https");
         let tls = if secure { Some(tls::connector(roots)?) } else { None };
-        Ok(Self { endpoint: endpoint.clone(), tls, patience, kept: Mutex::new(None) })
+        Ok(Self { endpoint: endpoint.clone(), tls, patience, most: ANSWER_BYTES, kept: Mutex::new(None) })
+    }
+
+    /// The same with answers of up to so many octets.
+    #[must_use]
+    pub fn answers_up_to(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Whether it is a client of that endpoint.
@@ -83,7 +91,7 @@ impl Client {
         };
         let response = connection.send_request(request).await.map_err(failure)?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES).collect().await;
+        let body = Limited::new(body, self.most).collect().await;
         if body.is_ok() && connection.ready().await.is_ok() {
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((connection, Instant::now()));
         }

@@ -1,6 +1,6 @@
 //! Bodies on their way out.
 
-use crate::service::Answering;
+use crate::{pulse::Beat, service::Answering};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pikku::BoxError;
@@ -17,11 +17,13 @@ pub struct Answer {
     /// A body that has failed is not asked again.
     failed: bool,
     answering: Option<Answering>,
+    /// Never read: as long as the answer is being sent, its connection is not idle.
+    _beat: Option<Beat>,
 }
 
 impl Answer {
-    pub(crate) fn new(body: pikku::Body, answering: Option<Answering>) -> Self {
-        Self { body, failed: false, answering }
+    pub(crate) fn new(body: pikku::Body, answering: Option<Answering>, beat: Option<Beat>) -> Self {
+        Self { body, failed: false, answering, _beat: beat }
     }
 
     fn cut_off(&mut self, reason: &str) -> BoxError {

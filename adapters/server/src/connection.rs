@@ -3,26 +3,23 @@
 use crate::{
     Answer, AppService, ClientAddress, Limits,
     health::{Health, Readiness},
-    pulse::{Beat, Pulse, Seen},
+    pulse::{Pulse, Seen},
     request::forwarded,
 };
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
-use hyper::{body::Incoming, rt::Executor};
+use hyper::{body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
-use pikku::{BoxError, BoxFuture};
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn, ready},
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 use tokio::{net::TcpStream, time::timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 
 /// How long a connection that does nothing may take to say farewell.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -39,8 +36,7 @@ pub(crate) struct Connections {
     http: auto::Builder<Tracked>,
     /// Everything that runs for a connection.
     pub(crate) tasks: TaskTracker,
-    /// Connections take no more requests and end after those that they have.
-    pub(crate) stopping: CancellationToken,
+    stopping: CancellationToken,
     /// Connections end at once.
     pub(crate) ended: CancellationToken,
 }
@@ -67,35 +63,76 @@ impl Connections {
     pub(crate) async fn attend(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {
         let pulse = Arc::new(Pulse::new());
         let io = TokioIo::new(Seen { stream, pulse: Arc::clone(&pulse) });
-        let handler = Handler { shared: Arc::clone(&self), client: ClientAddress(client), pulse: Arc::clone(&pulse) };
-        let mut connection = pin!(self.http.serve_connection(io, handler));
+        let (shared, seen) = (Arc::clone(&self), ClientAddress(client).text());
+        let handler = Handler { shared, client: seen, pulse: Arc::clone(&pulse) };
+        let service = service_fn(move |request| handler.answer(request));
+        let mut connection = pin!(self.http.serve_connection(io, service));
         let Limits { head_time, idle_time, .. } = **self.service.limits();
         let mut stops = pin!(pulse.stops(head_time, idle_time));
-        let mut stopping = false;
+        let mut asked = pin!(self.stopping.cancelled());
+        let mut ended = pin!(self.ended.cancelled());
+        let (mut listening, mut stopping) = (false, false);
         loop {
-            tokio::select! {
-                ended = connection.as_mut() => {
+            // A connection is polled for each request: what has been polled once wakes this task by itself, and is polled
+            // again only where it may have happened.
+            let next = poll_fn(|context| {
+                if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                    return Poll::Ready(Next::Ended(ended));
+                }
+                if stopping {
+                    if ended.as_mut().poll(context).is_ready() {
+                        return Poll::Ready(Next::End);
+                    }
+                } else if !listening || self.tasks.is_closed() {
+                    listening = true;
+                    if asked.as_mut().poll(context).is_ready() {
+                        return Poll::Ready(Next::Stop);
+                    }
+                }
+                stops.as_mut().poll(context).map(|()| Next::Idle)
+            });
+            match next.await {
+                Next::Ended(ended) => {
                     if let Err(error) = ended {
                         // The client's doing: it broke off, or does not speak HTTP.
                         tracing::debug!(%client, "a connection ended: {error}");
                     }
                     return;
                 }
-                () = self.stopping.cancelled(), if !stopping => {
+                Next::Stop => {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = &mut stops => {
+                Next::Idle => {
                     tracing::debug!(%client, "a connection did nothing for too long");
                     connection.as_mut().graceful_shutdown();
                     // Whether it has said farewell in time or not, it ends here.
                     let _ = timeout(FAREWELL, connection).await;
                     return;
                 }
-                () = self.ended.cancelled() => return,
+                Next::End => return,
             }
         }
     }
+
+    /// Connections take no more requests and end after those that they have.
+    pub(crate) fn stop(&self) {
+        // In this order: whoever is woken sees that they are to stop.
+        self.tasks.close();
+        self.stopping.cancel();
+    }
+}
+
+/// What is next on a connection.
+enum Next<E> {
+    /// It has ended by itself.
+    Ended(E),
+    /// It is to end after the requests that it has.
+    Stop,
+    /// It has done nothing for too long.
+    Idle,
+    /// It ends at once.
+    End,
 }
 
 fn http(limits: &Limits, tasks: Tracked) -> auto::Builder<Tracked> {
@@ -120,54 +157,27 @@ where
 }
 
 /// Answers the requests of a connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Handler {
     shared: Arc<Connections>,
-    client: ClientAddress,
+    /// The client's address, as calls see it.
+    client: String,
     pulse: Arc<Pulse>,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Handler {
-    type Response = Response<Sent>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let Self { shared, client, pulse } = self.clone();
-        let beat = pulse.beat();
-        let client = forwarded(request.headers(), shared.proxies).unwrap_or(client);
-        request.extensions_mut().insert(client);
-        Box::pin(async move {
-            let health = shared.health.answer(request.method(), request.uri().path(), shared.readiness());
-            let response = match health {
-                Some(response) => response,
-                None => shared.service.clone().answer(request).await,
-            };
-            Ok(response.map(|answer| Sent { answer, _beat: beat }))
-        })
-    }
-}
-
-/// A body being sent: as long as it is, its connection is not idle.
-#[derive(Debug)]
-struct Sent {
-    answer: Answer,
-    _beat: Beat,
-}
-
-impl Body for Sent {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.answer).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.answer.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.answer.size_hint()
+impl Handler {
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
+        let Self { shared, client, pulse } = self;
+        let mut beat = Some(pulse.beat());
+        match shared.health.answer(request.method(), request.uri().path(), || shared.readiness(), &mut beat) {
+            Some(response) => Either::Left(ready(Ok(response))),
+            None => {
+                let before = forwarded(request.headers(), shared.proxies).map(ClientAddress::text);
+                Either::Right(shared.service.answer(request, Some(before.as_ref().unwrap_or(client)), beat))
+            }
+        }
     }
 }

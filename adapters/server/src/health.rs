@@ -1,6 +1,6 @@
 //! Whether the server is alive, and whether it takes requests.
 
-use crate::{Answer, AppService};
+use crate::{Answer, AppService, pulse::Beat};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
@@ -35,11 +35,17 @@ impl Health {
     }
 
     /// The answer to a request for one of the paths.
-    pub(crate) fn answer(&self, method: &Method, path: &str, readiness: Readiness) -> Option<Response<Answer>> {
+    pub(crate) fn answer(
+        &self,
+        method: &Method,
+        path: &str,
+        readiness: impl FnOnce() -> Readiness,
+        beat: &mut Option<Beat>,
+    ) -> Option<Response<Answer>> {
         let is = |known: &Option<String>| known.as_deref() == Some(path);
         let (status, text) = match () {
             () if is(&self.live) => (StatusCode::OK, "{\"status\":\"alive\"}"),
-            () if is(&self.ready) => match readiness {
+            () if is(&self.ready) => match readiness() {
                 Readiness::Ready => (StatusCode::OK, "{\"status\":\"ready\"}"),
                 Readiness::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"stopping\"}"),
                 Readiness::QueuesAway => (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"queues unavailable\"}"),
@@ -51,7 +57,7 @@ impl Health {
             Method::HEAD => (status, ""),
             _ => (StatusCode::METHOD_NOT_ALLOWED, ""),
         };
-        let mut response = Response::new(Answer::new(Bytes::from_static(text.as_bytes()).into(), None));
+        let mut response = Response::new(Answer::new(Bytes::from_static(text.as_bytes()).into(), None, beat.take()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,19 +1,21 @@
 //! Bodies on their way in: whole, and within limits.
 
-use crate::Limits;
+use crate::{
+    Limits,
+    share::{Part, Share},
+};
 use bytes::{Buf, Bytes};
 use http_body::Body;
 use http_body_util::BodyExt;
 use pikku::{Problem, StatusCode};
 use std::{
+    future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::time::{sleep, timeout};
 
 /// How long what is left of a refused body is read and thrown away before it is answered.
 const LINGER: Duration = Duration::from_secs(1);
@@ -22,20 +24,20 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Intake {
     limits: Arc<Limits>,
-    room: Arc<Semaphore>,
+    room: Share,
 }
 
 /// A body that was taken. It counts among those that are held until this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) octets: Bytes,
-    /// Never read: it gives the room back when it is dropped.
-    _room: Option<OwnedSemaphorePermit>,
+    /// Gives the room back when it is dropped.
+    room: Option<Part>,
 }
 
 impl Intake {
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
-        let room = Arc::new(Semaphore::new(limits.bodies.min(Semaphore::MAX_PERMITS)));
+        let room = Share::new(limits.bodies);
         Self { limits, room }
     }
 
@@ -44,17 +46,13 @@ impl Intake {
     /// # Errors
     ///
     /// The answer to a client whose body is too large, too slow or none, or for which there is no room.
-    pub(crate) async fn take<B: Body>(&self, body: B, waits: bool) -> Result<Taken, Problem> {
+    pub(crate) async fn take<B: Body>(&self, mut body: Pin<&mut B>, waits: bool) -> Result<Taken, Problem> {
         if body.is_end_stream() {
             return Ok(Taken::default());
         }
-        let mut body = pin!(body);
-        let taken = match timeout(self.limits.request_time, self.read(body.as_mut())).await {
-            Ok(taken) => taken,
-            Err(_) => {
-                return Err(Problem::new(StatusCode::new(408), "request_timeout", "the body did not arrive in time"));
-            }
-        };
+        let taken = in_time(self.limits.request_time, self.read(body.as_mut())).await;
+        let late = || Problem::new(StatusCode::new(408), "request_timeout", "the body did not arrive in time");
+        let taken = taken.ok_or_else(late)?;
         if taken.is_err() && !waits {
             // A client that is still sending would see its connection reset, and not the answer.
             let _ = timeout(LINGER, discard(body)).await;
@@ -96,6 +94,18 @@ impl Intake {
     }
 }
 
+/// What a future gives, unless it takes longer; nothing is timed where it is ready at once, as most bodies are.
+async fn in_time<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let (mut future, mut late) = (pin!(future), None);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        late.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
 /// Reads a body to its end and keeps nothing of it.
 async fn discard<B: Body>(mut body: Pin<&mut B>) {
     while let Some(Ok(_)) = body.frame().await {}
@@ -106,15 +116,16 @@ fn too_large() -> Problem {
 }
 
 impl Taken {
-    fn make_room(&mut self, room: &Arc<Semaphore>, length: usize) -> Result<(), Problem> {
+    fn make_room(&mut self, room: &Share, length: usize) -> Result<(), Problem> {
+        let made = match &mut self.room {
+            Some(part) => part.grow(length),
+            none => {
+                *none = room.take(length);
+                none.is_some()
+            }
+        };
         let none = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "there is no room for the body now");
-        let length = u32::try_from(length).map_err(|_| none())?;
-        let more = Arc::clone(room).try_acquire_many_owned(length).map_err(|_| none())?;
-        match &mut self._room {
-            Some(room) => room.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
+        if made { Ok(()) } else { Err(none()) }
     }
 }
 
@@ -131,19 +142,19 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_taken_up_to_the_limit() {
         let intake = intake(4, 100);
-        assert_eq!(intake.take(Full::new(Bytes::from("four")), false).await.unwrap().octets, "four");
-        let problem = intake.take(Full::new(Bytes::from("seven")), false).await.unwrap_err();
+        assert_eq!(intake.take(pin!(Full::new(Bytes::from("four"))), false).await.unwrap().octets, "four");
+        let problem = intake.take(pin!(Full::new(Bytes::from("seven"))), false).await.unwrap_err();
         assert_eq!((problem.status().as_u16(), problem.code()), (413, "content_too_large"));
     }
 
     #[tokio::test]
     async fn bodies_share_the_room_until_they_are_dropped() {
         let intake = intake(8, 8);
-        let first = intake.take(Full::new(Bytes::from("seven")), false).await.unwrap();
-        let problem = intake.take(Full::new(Bytes::from("four")), false).await.unwrap_err();
+        let first = intake.take(pin!(Full::new(Bytes::from("seven"))), false).await.unwrap();
+        let problem = intake.take(pin!(Full::new(Bytes::from("four"))), false).await.unwrap_err();
         assert_eq!((problem.status().as_u16(), problem.code(), problem.retry()), (503, "overloaded", true));
         drop(first);
-        assert_eq!(intake.take(Full::new(Bytes::from("four")), false).await.unwrap().octets, "four");
+        assert_eq!(intake.take(pin!(Full::new(Bytes::from("four"))), false).await.unwrap().octets, "four");
     }
 
     #[tokio::test(start_paused = true)]
@@ -161,7 +172,7 @@ mod tests {
             }
         }
         let begun = tokio::time::Instant::now();
-        let problem = intake(8, 8).take(Never, false).await.unwrap_err();
+        let problem = intake(8, 8).take(pin!(Never), false).await.unwrap_err();
         assert_eq!((problem.status().as_u16(), problem.code()), (408, "request_timeout"));
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
@@ -170,7 +181,7 @@ mod tests {
     async fn pieces_are_put_together() {
         let pieces =
             ["one ", "", "two ", "three"].map(|text| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(text))));
-        let taken = intake(100, 100).take(StreamBody::new(Pieces(pieces.into_iter().collect())), false).await.unwrap();
+        let taken = intake(100, 100).take(pin!(StreamBody::new(Pieces(pieces.into_iter().collect()))), false).await.unwrap();
         assert_eq!(taken.octets, "one two three");
     }
 

@@ -4,7 +4,7 @@
 //!
 //! ```no_run
 //! # use pikku::{App, Selection, http::get};
-//! # #[pikku::function]
+//! # #[pikku::function(public)]
 //! # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
 //! # #[derive(pikku::Group)] struct Hello;
 //! # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/"))) }
@@ -51,15 +51,22 @@
 //! | feature | |
 //! |---|---|
 //! | `sqlite` | queues in a file, on one machine; on by default |
+//! | `postgres` | queues in PostgreSQL, `postgres://user:password@host/database` |
+//! | `nats` | queues in NATS JetStream, `nats://host` |
 //! | `schedules` | schedules, which take a store; on by default |
 
 mod answer;
 mod connection;
+mod current;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod error;
 mod health;
 mod intake;
 mod limits;
 mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod platform;
 mod pulse;
 #[cfg_attr(not(feature = "engines"), path = "queues/absent.rs")]
@@ -69,6 +76,8 @@ mod run;
 mod server;
 mod service;
 mod settings;
+mod share;
+mod span;
 mod stop;
 
 pub use answer::Answer;

@@ -10,23 +10,28 @@ use std::net::{IpAddr, SocketAddr};
 /// The header of the id of a request.
 pub(crate) const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
 
-/// The header of W3C Trace Context.
-const TRACE: &str = "traceparent";
-
 /// The addresses of the client and the proxies before the last.
 const FORWARDED: &str = "x-forwarded-for";
 
 /// The longest id that is taken over.
 const LONGEST_ID: usize = 128;
 
-/// The address of the client: an extension of requests. [`Server`](crate::Server) sets it; around an
-/// [`AppService`](crate::AppService) a layer of your own may.
+/// The address of the client: an extension of requests, which a layer of your own around an
+/// [`AppService`](crate::AppService) may set. [`Server`](crate::Server) knows its clients without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub SocketAddr);
 
+impl ClientAddress {
+    /// As calls see it: without the port.
+    pub(crate) fn text(self) -> String {
+        self.0.ip().to_canonical().to_string()
+    }
+}
+
 /// A request for the runtime. Routes are matched on the path as it is, so on what a router has left of it.
-pub(crate) fn read(parts: Parts, body: Bytes, id: &str) -> HttpRequest {
-    let Parts { method, uri, mut headers, extensions, .. } = parts;
+/// Its body comes later.
+pub(crate) fn read(parts: Parts, id: &str, client: Option<&str>) -> HttpRequest {
+    let Parts { method, uri, mut headers, .. } = parts;
     if let Some(authority) = uri.authority() {
         host(&mut headers, authority);
     }
@@ -37,8 +42,8 @@ pub(crate) fn read(parts: Parts, body: Bytes, id: &str) -> HttpRequest {
         route_path: None,
         query: uri.query().map(|query| parse_query(query.as_bytes())).unwrap_or_default(),
         cookies: headers.cookies(),
-        body,
-        client_ip: extensions.get().map(|ClientAddress(address)| address.ip().to_canonical().to_string()),
+        body: Bytes::new(),
+        client_ip: client.map(str::to_owned),
         request_id: Some(id.to_owned()),
         stage: None,
         resource: None,
@@ -67,16 +72,38 @@ fn host(headers: &mut HeaderMap, authority: &Authority) {
     }
 }
 
-/// The id that a request has, where it is one: up to 128 visible characters.
-pub(crate) fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let id = headers.get(REQUEST_ID)?;
-    let fits = (1..=LONGEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    fits.then(|| id.clone())
+/// What the headers tell the server itself.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// The id that the request has, where it is one: up to 128 visible characters.
+    pub(crate) id: Option<HeaderValue>,
+    /// The trace that it belongs to, as it arrived.
+    pub(crate) trace: Option<HeaderValue>,
+    /// What the systems of that trace have added to it.
+    pub(crate) state: Option<HeaderValue>,
+    /// Whether its body comes only when it is asked for.
+    pub(crate) waits: bool,
 }
 
-/// The trace that a request belongs to, as it arrived.
-pub(crate) fn trace(headers: &HeaderMap) -> Option<String> {
-    headers.get(TRACE)?.to_str().ok().map(str::to_owned)
+impl Told {
+    /// In one pass, which costs less than a look for each.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut told = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-request-id" if told.id.is_none() => told.id = Some(value).filter(|id| is_id(id)).cloned(),
+                "traceparent" if told.trace.is_none() => told.trace = Some(value.clone()),
+                "tracestate" if told.state.is_none() => told.state = Some(value.clone()),
+                "expect" => told.waits = true,
+                _ => {}
+            }
+        }
+        told
+    }
+}
+
+fn is_id(id: &HeaderValue) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
@@ -89,19 +116,18 @@ mod tests {
 
     #[test]
     fn a_request_is_read() {
-        let address: SocketAddr = "[::ffff:192.0.2.7]:4711".parse().unwrap();
+        let address = ClientAddress("[::ffff:192.0.2.7]:4711".parse().unwrap());
         let request = http::Request::put("http://user@shop.example:81/a%2Fb/c?q=x+y&q=%C3%A9&flag")
             .header("host", "elsewhere")
             .header("cookie", "a=1; b=2")
-            .header("cookie", "c=3")
-            .extension(ClientAddress(address));
-        let read = read(parts(request), Bytes::from("body"), "req-1");
+            .header("cookie", "c=3");
+        let read = read(parts(request), "req-1", Some(&address.text()));
         assert_eq!((read.method.as_str(), read.header("host")), ("PUT", Some("shop.example:81")));
         assert_eq!(read.path.segments().collect::<Vec<_>>(), ["a/b", "c"]);
         assert_eq!(read.query, [("q", "x y"), ("q", "é"), ("flag", "")].map(|(n, v)| (n.to_owned(), v.to_owned())));
         assert_eq!(read.cookies.len(), 3);
         assert_eq!(read.client_ip.as_deref(), Some("192.0.2.7"));
-        assert_eq!((read.body, read.request_id.as_deref()), ("body".into(), Some("req-1")));
+        assert_eq!(read.request_id.as_deref(), Some("req-1"));
     }
 
     #[test]
@@ -123,10 +149,9 @@ mod tests {
     fn only_a_plain_id_is_taken_over() {
         let id = |value: &[u8]| {
             let value = HeaderValue::from_bytes(value).unwrap();
-            given_id(&HeaderMap::from_iter([(REQUEST_ID, value)])).is_some()
+            Told::of(&HeaderMap::from_iter([(REQUEST_ID, value)])).id.is_some()
         };
         assert!(id(b"req-1") && id(&[b'a'; 128]));
         assert!(!id(b"") && !id(&[b'a'; 129]) && !id(b"a b") && !id(&[0xff]));
-        assert_eq!(given_id(&HeaderMap::new()), None);
     }
 }

@@ -34,8 +34,13 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// Why it could not begin.
 pub async fn serve<S: Selection>(app: App<S>) -> Result<(), ServeError> {
-    log::listen()?;
-    Server::new(app).environment()?.serve().await
+    let listening = log::listen()?;
+    let ended = match Server::new(app).environment() {
+        Ok(server) => server.serve().await,
+        Err(error) => Err(error),
+    };
+    listening.finish().await;
+    ended
 }
 
 /// A server that is being prepared.
@@ -44,6 +49,7 @@ pub async fn serve<S: Selection>(app: App<S>) -> Result<(), ServeError> {
 pub struct Server<S> {
     app: App<S>,
     settings: Settings,
+    listener: Option<std::net::TcpListener>,
     stop: Option<Stop>,
     #[cfg(feature = "engines")]
     engine: Option<Arc<dyn pikku_engines::QueueEngine>>,
@@ -56,6 +62,7 @@ impl<S: Selection> Server<S> {
         Self {
             app,
             settings: Settings::default(),
+            listener: None,
             stop: None,
             #[cfg(feature = "engines")]
             engine: None,
@@ -78,6 +85,13 @@ impl<S: Selection> Server<S> {
     /// Listens at this address, such as `0.0.0.0:8080`; port 0 is a free one.
     pub fn address(mut self, address: impl ToString) -> Self {
         self.settings.address = address.to_string();
+        self
+    }
+
+    /// Takes connections from a socket that listens already, such as one that another process has handed over; its address is
+    /// the server's then.
+    pub fn listener(mut self, listener: std::net::TcpListener) -> Self {
+        self.listener = Some(listener);
         self
     }
 
@@ -174,11 +188,16 @@ impl<S: Selection> Server<S> {
     /// Why it could not begin.
     pub async fn bind(self) -> Result<Bound, ServeError> {
         let store = Arc::new(self.store());
-        let Self { app, settings, stop, outboxes, .. } = self;
+        let Self { app, settings, listener, stop, outboxes, .. } = self;
         let Settings { address, limits, health, proxies, queues } = settings;
         let failed = |source| ServeError::address(&address, source);
         // Before the services are built, for which a second process on one port would have no use.
-        let listener = TcpListener::bind(&address).await.map_err(failed)?;
+        let listener = match listener {
+            Some(listener) => {
+                listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)).map_err(failed)?
+            }
+            None => TcpListener::bind(&address).await.map_err(failed)?,
+        };
         let address = listener.local_addr().map_err(failed)?;
         let stop = match stop {
             Some(stop) => stop,
@@ -247,6 +266,12 @@ impl Bound {
         self.address
     }
 
+    /// The app that it serves.
+    #[cfg(feature = "dev")]
+    pub(crate) fn service(&self) -> &AppService {
+        &self.connections.service
+    }
+
     /// Serves until it is stopped. Then it takes no more connections and messages, finishes requests, the work after their
     /// answers and messages for as long as [`Limits::drain_time`] says, and closes the services.
     pub async fn serve(self) {
@@ -261,8 +286,7 @@ impl Bound {
         };
         tracing::info!("stopping, {asked}");
         drop(listener);
-        connections.stopping.cancel();
-        connections.tasks.close();
+        connections.stop();
         if let Some(work) = &work {
             work.stop();
         }

@@ -1,23 +1,30 @@
 //! The app as a tower service.
 
 use crate::{
-    Answer, Limits,
+    Answer, ClientAddress, Limits,
+    current::Current,
     intake::{Intake, Taken},
     platform::Process,
+    pulse::Beat,
     queues::Store,
-    request::{self, REQUEST_ID},
+    request::{self, REQUEST_ID, Told},
     settings::QueueSettings,
+    share::{Part, Share},
+    span::{self, Begin, CallSpan, Kind},
 };
-use http::{HeaderValue, Method, Request, Response, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 use pikku::{
     App, BoxFuture, Engine, Problem, Selection, StatusCode,
     call::{AfterAnswer, Context},
     dispatch::StartError,
+    http::HttpRequest,
     platform::{Level, LogLine},
 };
 use std::{
     convert::Infallible,
+    future::Future,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -25,10 +32,7 @@ use std::{
     task::{self, Poll},
     time::Instant,
 };
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, SemaphorePermit},
-};
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
@@ -39,7 +43,7 @@ use tracing::{Instrument, Span};
 ///
 /// ```
 /// # use pikku::{All, App, Selection, http::get};
-/// # #[pikku::function]
+/// # #[pikku::function(public)]
 /// # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
 /// # #[derive(pikku::Group)] struct Hello;
 /// # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/hello"))) }
@@ -64,7 +68,7 @@ struct Shared {
     limits: Arc<Limits>,
     intake: Intake,
     /// For the requests at a time.
-    places: Semaphore,
+    places: Share,
     /// The work after answers.
     work: TaskTracker,
     executor: Handle,
@@ -97,7 +101,7 @@ impl AppService {
         let engine = Engine::start(app, Arc::new(Process { queues: Arc::clone(&queues) })).await?;
         let limits = Arc::new(limits);
         let intake = Intake::new(Arc::clone(&limits));
-        let places = Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS));
+        let places = Share::new(limits.requests);
         let (work, executor) = (TaskTracker::new(), Handle::current());
         Ok(Self(Arc::new(Shared { engine, limits, intake, places, work, executor, queues })))
     }
@@ -128,13 +132,28 @@ impl AppService {
         &self.0.engine
     }
 
-    /// Answers a request.
-    pub(crate) async fn answer<B: Body>(self, request: Request<B>) -> Response<Answer> {
+    /// Answers a request of a client at that address; the connection has a beat until the answer is sent. Everything that can
+    /// be done without waiting is done at once, so that the future is small: there is one for each request.
+    pub(crate) fn answer<B: Body>(
+        &self,
+        request: Request<B>,
+        client: Option<&str>,
+        beat: Option<Beat>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<B> {
+        let service = self.clone();
         let (parts, body) = request.into_parts();
-        let id = request::given_id(&parts.headers).unwrap_or_else(made_id);
+        let Told { id, trace, state, waits } = Told::of(&parts.headers);
+        let id = id.unwrap_or_else(made_id);
         let text = id.to_str().unwrap_or_default().to_owned();
-        let trace = request::trace(&parts.headers);
-        let span = tracing::info_span!("request", id = text, trace = trace);
+        let [parent, state] = [&trace, &state].map(|value| value.as_ref()?.to_str().ok());
+        let begin = Begin {
+            kind: Kind::Request { method: &parts.method, path: parts.uri.path(), client },
+            id: &text,
+            parent: (parent, state),
+        };
+        let route = || self.0.engine.route_of(&parts.method, parts.uri.path());
+        let CallSpan { span, trace } = CallSpan::begin(&begin, || route().map(|(path, name)| (Some(path), name)));
+        let known = Arc::new(Current { id, trace: trace.clone(), source: None });
         let limit_ms = self.0.limits.request_time.as_millis() as u64;
         let context = Context {
             id: text,
@@ -142,49 +161,69 @@ impl AppService {
             trace,
             ..Context::default()
         };
-        let answering = Answering::new(&self, &context, span.clone());
-        let pikku::Response { status, headers, body } = self.respond(parts, body, context).instrument(span).await;
-        let mut response = Response::new(Answer::new(body, Some(answering)));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers.to_map();
-        response.headers_mut().entry(REQUEST_ID).or_insert(id);
-        response
+        let answering = Answering::new(&service, &context, &known, &span);
+        let told = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| Box::new((Instant::now(), parts.method.clone(), parts.uri.path().to_owned())));
+        let request = Box::new(request::read(parts, &context.id, client));
+        let answered = async move {
+            let pikku::Response { status, headers, body } = service.respond(request, pin!(body), waits, context).await;
+            if let Some(told) = told {
+                let (begun, method, path) = *told;
+                let (status, ms) = (status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+                tracing::debug!(%method, path, status, ms, "answered");
+            }
+            span::answered(&answering.span, status);
+            let mut all = headers.to_map();
+            if !headers.contains(REQUEST_ID.as_str()) {
+                all.append(REQUEST_ID, answering.known.id.clone());
+            }
+            let mut response = Response::new(Answer::new(body, Some(answering), beat));
+            *response.status_mut() = status;
+            *response.headers_mut() = all;
+            Ok(response)
+        };
+        known.during(answered.instrument(span))
     }
 
-    async fn respond<B: Body>(&self, parts: Parts, body: B, context: Context) -> pikku::Response {
-        let begun = Instant::now();
-        let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        let response = match self.take(body, parts.headers.contains_key(header::EXPECT)).await {
-            Ok((mut taken, place)) => {
-                let request = request::read(parts, std::mem::take(&mut taken.octets), &context.id);
-                let response = self.0.engine.http(request, context).await;
-                // Until here the body may have been held.
-                drop((taken, place));
-                response
+    fn respond<'a, B: Body>(
+        &'a self,
+        mut request: Box<HttpRequest>,
+        body: Pin<&'a mut B>,
+        waits: bool,
+        context: Context,
+    ) -> impl Future<Output = pikku::Response> + 'a {
+        async move {
+            match self.take(body, waits).await {
+                Ok((mut taken, _place)) => {
+                    request.body = std::mem::take(&mut taken.octets);
+                    // Until it is answered the body may be held.
+                    self.0.engine.answer(request, context).await
+                }
+                Err(problem) => {
+                    let (code, status) = (problem.code(), problem.status().as_u16());
+                    tracing::info!(target: "pikku", code, status, "{}", problem.detail());
+                    pikku::Response::refusal(&problem, request.method == Method::HEAD)
+                }
             }
-            Err(problem) => {
-                let (code, status) = (problem.code(), problem.status().as_u16());
-                tracing::info!(target: "pikku", code, status, "{}", problem.detail());
-                pikku::Response::refusal(&problem, method == Method::HEAD)
-            }
-        };
-        let (status, ms) = (response.status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
-        tracing::debug!(%method, path = uri.path(), status, ms, "answered");
-        response
+        }
     }
 
     /// The body of a request, and its place among those that are answered at a time.
-    async fn take<B: Body>(&self, body: B, waits: bool) -> Result<(Taken, SemaphorePermit<'_>), Problem> {
-        let full = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "there are too many requests now");
-        let place = self.0.places.try_acquire().map_err(full)?;
+    async fn take<B: Body>(&self, body: Pin<&mut B>, waits: bool) -> Result<(Taken, Part), Problem> {
+        let full = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "there are too many requests now");
+        let place = self.0.places.take(1).ok_or_else(full)?;
         Ok((self.0.intake.take(body, waits).await?, place))
     }
 }
 
 /// An id for a request that has none: 128 random bits.
 fn made_id() -> HeaderValue {
-    let text = format!("{:032x}", fastrand::u128(..));
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (octet, random) in text.chunks_exact_mut(2).zip(fastrand::u128(..).to_be_bytes()) {
+        octet.copy_from_slice(&[DIGITS[usize::from(random >> 4)], DIGITS[usize::from(random & 15)]]);
+    }
+    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
 impl<B> tower_service::Service<Request<B>> for AppService
@@ -201,8 +240,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move { Ok(service.answer(request).await) })
+        let client = request.extensions().get().map(|client: &ClientAddress| client.text());
+        Box::pin(self.answer(request, client.as_deref(), None))
     }
 }
 
@@ -213,23 +252,26 @@ pub(crate) struct Answering {
     cancelled: Arc<AtomicBool>,
     after: AfterAnswer,
     deadline_ms: Option<u64>,
+    known: Arc<Current>,
     span: Span,
 }
 
 impl Answering {
-    fn new(service: &AppService, context: &Context, span: Span) -> Self {
+    fn new(service: &AppService, context: &Context, known: &Arc<Current>, span: &Span) -> Self {
         Self {
             service: service.clone(),
             cancelled: Arc::clone(&context.cancelled),
             after: context.after.clone(),
             deadline_ms: context.deadline_ms,
-            span,
+            known: Arc::clone(known),
+            span: span.clone(),
         }
     }
 
     pub(crate) fn log_failed_body(&self, reason: &str) {
         let line = LogLine::new(Level::Error, "the body of a response could not be made");
-        self.span.in_scope(|| self.service.0.engine.platform().log(&LogLine { detail: Some(reason), ..line }));
+        let log = || self.service.0.engine.platform().log(&LogLine { detail: Some(reason), ..line });
+        Arc::clone(&self.known).within(|| self.span.in_scope(log));
     }
 }
 
@@ -241,6 +283,7 @@ impl Drop for Answering {
         }
         let (service, after, deadline_ms) = (self.service.clone(), self.after.clone(), self.deadline_ms);
         let work = async move { after.run(&**service.0.engine.platform(), deadline_ms).await };
-        self.service.0.work.spawn_on(work.instrument(self.span.clone()), &self.service.0.executor);
+        let work = Arc::clone(&self.known).during(work.instrument(self.span.clone()));
+        self.service.0.work.spawn_on(work, &self.service.0.executor);
     }
 }

@@ -1,11 +1,12 @@
 //! Workers: our bundle beside the `worker` crate by hand, both in workerd.
 
-use super::{Bench, apps};
+use super::{Bench, apps, server::median};
 use crate::{
     failure::Failure,
     figures::{Table, Unit},
     programs::Packaging,
     run::succeed,
+    served::spent,
 };
 use pikku_local_workers::LocalWorkers;
 use std::{
@@ -285,18 +286,4 @@ fn child(parent: u32) -> Result<Option<u32>, Failure> {
         }
     }
     Ok(None)
-}
-
-/// The CPU time that a process has had, in milliseconds (proc(5): fields 14 and 15, in hundredths of a second).
-fn spent(process: u32) -> Result<f64, Failure> {
-    let path = PathBuf::from(format!("/proc/{process}/stat"));
-    let stat = fs::read_to_string(&path).map_err(Failure::file(&path))?;
-    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
-    let ticks: f64 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks * 10.0)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

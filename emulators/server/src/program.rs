@@ -3,7 +3,6 @@ use bytes::Bytes;
 use pikku_local_workers::{Request, RequestError, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tempfile::TempDir;
 use std::{
     ffi::OsString,
     io,
@@ -13,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -89,7 +89,8 @@ impl Builder {
     ///
     /// It does not start, with what it logged.
     pub async fn start(mut self) -> Result<LocalServer, StartError> {
-        let folder = self.own_queues().map_err(|source| StartError::Program { program: self.program.clone(), source })?;
+        let folder =
+            self.own_queues().map_err(|source| StartError::Program { program: self.program.clone(), source })?;
         let mut command = self.command();
         command.stdin(Stdio::null()).stdout(Stdio::inherit()).stderr(Stdio::piped()).kill_on_drop(true);
         let failed = |source| StartError::Program { program: self.program.clone(), source };

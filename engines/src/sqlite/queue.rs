@@ -1,4 +1,7 @@
 //! Queues: statements within the transaction of a round.
+//!
+//! SQLite takes a partial index only where a statement repeats its condition word for word, hence `state IN (1, 2)` before
+//! `state = 2`.
 
 use super::{
     store::span,
@@ -13,7 +16,6 @@ use std::{collections::HashMap, time::Duration};
 
 pub(super) const READY: i64 = 0;
 pub(super) const KEPT_BACK: i64 = 1;
-const IN_FLIGHT: i64 = 2;
 pub(super) const BEHIND: i64 = 3;
 
 /// The most messages whose time has come that one delivery sees to.
@@ -211,8 +213,8 @@ fn is_due(round: &Round<'_>, queue: i64) -> Result<bool, Failure> {
 pub(super) fn next_due(round: &Round<'_>, queue: &str) -> Result<Option<Time>, Failure> {
     let queue = find(round, queue)?.id;
     let mut statement = round.connection.prepare_cached(
-        "SELECT min(due) FROM (SELECT min(due) AS due FROM pikku_message WHERE queue = ?1 AND state = 1 UNION ALL \
-         SELECT min(due) FROM pikku_message WHERE queue = ?1 AND state = 2)",
+        "SELECT min(due) FROM (SELECT min(due) AS due FROM pikku_message WHERE queue = ?1 AND state IN (1, 2) AND state = 1 \
+         UNION ALL SELECT min(due) FROM pikku_message WHERE queue = ?1 AND state IN (1, 2) AND state = 2)",
     )?;
     let due: Option<i64> = statement.query_row([queue], |row| row.get(0))?;
     Ok(due.map(Time::from_millis))
@@ -263,35 +265,40 @@ pub(super) fn receive(round: &Round<'_>, name: &str, max: usize) -> Result<Vec<D
 }
 
 fn in_flight(round: &Round<'_>, queue: i64) -> Result<u32, Failure> {
-    let mut statement =
-        round.connection.prepare_cached("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state = 2")?;
+    let mut statement = round
+        .connection
+        .prepare_cached("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state IN (1, 2) AND state = 2")?;
     Ok(statement.query_row([queue], |row| row.get(0))?)
 }
 
 /// Messages whose time has come are ready, or dead where they were in flight for the last time.
 fn see_to_due(round: &Round<'_>, queue: &Queue) -> Result<(), Failure> {
     let now = round.now.millis();
-    for (state, receives) in [(KEPT_BACK, u32::MAX), (IN_FLIGHT, queue.max_receives)] {
-        let mut statement = round.connection.prepare_cached(
-            "SELECT id FROM pikku_message WHERE queue = ?1 AND state = ?2 AND due <= ?3 AND receives >= ?4 LIMIT ?5",
+    let mut statement = round.connection.prepare_cached(
+        "SELECT id FROM pikku_message WHERE queue = ?1 AND state IN (1, 2) AND state = 2 AND due <= ?2 AND receives >= ?3 \
+         LIMIT ?4",
+    )?;
+    let last = statement
+        .query_map(params![queue.id, now, queue.max_receives, MOST_DUE], |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
+    for id in last {
+        bury(
+            round,
+            queue,
+            id,
+            "it was not settled before its visibility timeout, and was delivered as often as allowed",
         )?;
-        let last = statement
-            .query_map(params![queue.id, state, now, receives, MOST_DUE], |row| row.get(0))?
-            .collect::<Result<Vec<i64>, _>>()?;
-        for id in last {
-            bury(
-                round,
-                queue,
-                id,
-                "it was not settled before its visibility timeout, and was delivered as often as allowed",
-            )?;
-        }
-        let mut statement = round.connection.prepare_cached(
-            "UPDATE pikku_message SET state = 0 WHERE id IN (SELECT id FROM pikku_message WHERE queue = ?1 AND state = ?2 \
-             AND due <= ?3 AND receives < ?4 ORDER BY due LIMIT ?5)",
-        )?;
-        statement.execute(params![queue.id, state, now, receives, MOST_DUE])?;
     }
+    let mut statement = round.connection.prepare_cached(
+        "UPDATE pikku_message SET state = 0 WHERE id IN (SELECT id FROM pikku_message WHERE queue = ?1 AND \
+         state IN (1, 2) AND state = 1 AND due <= ?2 ORDER BY due LIMIT ?3)",
+    )?;
+    statement.execute(params![queue.id, now, MOST_DUE])?;
+    let mut statement = round.connection.prepare_cached(
+        "UPDATE pikku_message SET state = 0 WHERE id IN (SELECT id FROM pikku_message WHERE queue = ?1 AND \
+         state IN (1, 2) AND state = 2 AND due <= ?2 AND receives < ?4 ORDER BY due LIMIT ?3)",
+    )?;
+    statement.execute(params![queue.id, now, MOST_DUE, queue.max_receives])?;
     Ok(())
 }
 
@@ -384,12 +391,12 @@ pub(super) fn stats(round: &Round<'_>, name: &str) -> Result<QueueStats, Failure
         let count: rusqlite::Result<i64> = round.connection.prepare_cached(sql)?.query_row([queue], |row| row.get(0));
         count.map(i64::unsigned_abs)
     };
-    let kept_back = count("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state = 1")?;
+    let kept_back = count("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state IN (1, 2) AND state = 1")?;
     let behind = count("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state = 3")?;
     Ok(QueueStats {
         ready: count("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state = 0")?,
         waiting: kept_back + behind,
-        in_flight: count("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state = 2")?,
+        in_flight: count("SELECT count(*) FROM pikku_message WHERE queue = ?1 AND state IN (1, 2) AND state = 2")?,
         dead: count("SELECT count(*) FROM pikku_dead WHERE queue = ?1")?,
     })
 }
@@ -432,4 +439,40 @@ pub(super) fn read_attributes(row: &Row<'_>, column: usize) -> rusqlite::Result<
     let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(Attributes::new()) };
     serde_json::from_str(&text)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    /// What is done once, when a queue changes its kind or the clock was set back.
+    const RARE: [&str; 4] = ["SET grp = ''", "SET state = 3", "SET due = ?1 + span", "SET until = ?1 + span"];
+
+    /// A statement that reads all messages would make each delivery slower with each message that waits.
+    #[test]
+    fn no_statement_reads_a_table_as_a_whole() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema/1.sql")).unwrap();
+        let mut read = 0;
+        for source in [include_str!("queue.rs"), include_str!("dead.rs")] {
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            for literal in source.split('"').skip(1).step_by(2) {
+                let sql: Vec<&str> = literal.lines().map(|line| line.trim().trim_end_matches('\\')).collect();
+                let sql = sql.join("");
+                let is_statement = ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb));
+                if !is_statement || RARE.iter().any(|rare| sql.contains(rare)) {
+                    continue;
+                }
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                let mut rows = statement.raw_query();
+                while let Some(row) = rows.next().unwrap() {
+                    let step: String = row.get(3).unwrap();
+                    assert!(!step.starts_with("SCAN") && !step.contains("TEMP B-TREE"), "{step}: {sql}");
+                    assert!(!step.ends_with("pikku_message"), "{step}: {sql}");
+                }
+                read += 1;
+            }
+        }
+        assert!(read > 20, "{read} statements");
+    }
 }

@@ -192,3 +192,68 @@ impl Drop for Nats {
         self.crash();
     }
 }
+
+/// An SQS that checks signatures: moto, and the credentials of a role that may use it.
+#[derive(Debug)]
+pub(crate) struct Moto {
+    _dir: TempDir,
+    port: u16,
+    server: Child,
+    /// The id, the secret, and the token.
+    pub(crate) credentials: [String; 3],
+}
+
+impl Moto {
+    /// Starts one; nothing where it is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        let tools = env::var_os("PIKKU_TOOLS").map(PathBuf::from);
+        let tools = tools.or_else(|| env::var_os("PIKKU_CACHE").map(|cache| Path::new(&cache).join("tools")));
+        let Some(bin) = tools.map(|tools| tools.join("venv-moto/bin")).filter(|bin| bin.join("moto_server").is_file())
+        else {
+            is_missing("moto (in PIKKU_TOOLS)");
+            return None;
+        };
+        let (dir, port) = (TempDir::new().expect("a folder"), free_port());
+        let log = dir.path().join("log");
+        let mut command = Command::new(bin.join("moto_server"));
+        // What makes the role is let through; from then on each request has to be signed.
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).env("INITIAL_NO_AUTH_ACTION_COUNT", "3");
+        command.current_dir(dir.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut server = command.stderr(fs::File::create(&log).expect("a log")).spawn().expect("moto starts");
+        wait_for(port, &mut server, &log);
+        let made = Command::new(bin.join("python"))
+            .args(["-c", ROLE])
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+            .envs([("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_DEFAULT_REGION", "eu-west-1")])
+            .output()
+            .expect("Python starts");
+        let said = String::from_utf8_lossy(&made.stdout).into_owned();
+        let words: Vec<String> = said.split_whitespace().map(str::to_owned).collect();
+        let credentials = words.try_into().unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&made.stderr)));
+        Some(Self { _dir: dir, port, server, credentials })
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        self.server.kill().expect("it is killed");
+        self.server.wait().expect("it ends");
+    }
+}
+
+/// A role that may do anything with SQS and nothing else.
+const ROLE: &str = r#"
+import boto3, json
+allow = lambda **parts: json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **parts}]})
+iam = boto3.client("iam")
+trust = allow(Principal={"Service": "ec2.amazonaws.com"}, Action="sts:AssumeRole")
+role = iam.create_role(RoleName="server", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+iam.put_role_policy(RoleName="server", PolicyName="sqs", PolicyDocument=allow(Action="sqs:*", Resource="*"))
+given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="server")["Credentials"]
+print(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+"#;

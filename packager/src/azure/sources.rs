@@ -11,7 +11,7 @@ use super::{
     names, schedule,
 };
 use crate::cloudflare::is_utc;
-use pikku_manifest::{Bucket, Cron, EventPattern, Queue, Source, Stream, Topic, Wiring, WiringKind};
+use pikku_manifest::{Bucket, Cron, EventPattern, Misfire, Overlap, Queue, Source, Stream, Topic, Wiring, WiringKind};
 use std::collections::BTreeMap;
 
 /// How long a failed message of a storage queue waits where the app does not say. The host's own choice is not at all, which
@@ -304,6 +304,12 @@ impl Wire<'_, '_, '_> {
     }
 
     fn cron(&mut self, cron: &Cron) {
+        if cron.overlap == Overlap::Skip {
+            self.note("a timer's runs never overlap: one that is due meanwhile comes when the earlier one is over");
+        }
+        if cron.misfire != Misfire::Once {
+            self.note("a timer makes up for what it missed once, whatever the wiring's misfire policy says");
+        }
         if !is_utc(&cron.time_zone) {
             let message = format!(
                 "its schedule is in the time zone `{}`, and timers fire in UTC alone: WEBSITE_TIME_ZONE has no effect on Linux",

@@ -6,7 +6,7 @@ use super::{
     wrangler::{Consumer, Wrangler},
 };
 use crate::error::Finding;
-use pikku_manifest::{Cron, Group, Manifest, Queue, Source, Wiring, WiringKind};
+use pikku_manifest::{Cron, Group, Manifest, Misfire, Overlap, Queue, Source, Wiring, WiringKind};
 use std::ops::RangeInclusive;
 
 /// The longest that a failed message can wait for its next try: 12 hours.
@@ -169,6 +169,14 @@ impl Wire<'_, '_, '_> {
         if cron.source == Source::Any {
             self.note("it takes any schedule, so the configuration names none for it");
             return None;
+        }
+        if cron.overlap != Overlap::Allow {
+            self.note(
+                "a cron trigger fires whatever became of the run before, so runs may overlap in spite of the wiring",
+            );
+        }
+        if cron.misfire != Misfire::Once {
+            self.note("what a cron trigger missed is not made up for, whatever the wiring's misfire policy says");
         }
         if !schedule::is_utc(&cron.time_zone) {
             let message =

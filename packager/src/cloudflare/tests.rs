@@ -326,3 +326,16 @@ fn wrangler_deploys_every_configuration() {
         assert!(said.contains("bundle.wasm") && said.contains("glue.mjs"), "{said}");
     }
 }
+
+#[test]
+fn what_triggers_do_not_honour_of_a_schedule_is_said() {
+    let mut nightly = cron("nightly", "0 3 * * *", "UTC");
+    nightly["cron"]["misfire"] = json!("all");
+    nightly["cron"]["overlap"] = json!("skip");
+    let groups = [("reports", vec![nightly, cron("tidy", "*/15 * * * *", "UTC")])];
+    let rendered = render(&app(&groups, &[]), &settings(json!({}))).expect("configurations");
+    insta::assert_snapshot!(rendered.groups[0].notes.join("\n"), @"
+    wiring `cron:nightly`: a cron trigger fires whatever became of the run before, so runs may overlap in spite of the wiring
+    wiring `cron:nightly`: what a cron trigger missed is not made up for, whatever the wiring's misfire policy says
+    ");
+}

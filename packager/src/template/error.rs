@@ -277,6 +277,10 @@ pub enum Notice {
     },
     /// A message waits as long as the visibility timeout after every failure.
     RetryDelay,
+    /// EventBridge starts a run whatever became of the one before.
+    Overlap,
+    /// EventBridge tries a run that it could not start, and that is all.
+    Misfire,
     /// The environment can pass Lambda's limit once the names of the deployed resources are filled in.
     Environment {
         /// How many bytes it can have.
@@ -300,6 +304,12 @@ impl fmt::Display for TemplateWarning {
             Notice::RetryDelay => f.write_str(
                 "SQS has no delay between the tries of a message: it waits for the visibility timeout, not for the wiring's \
                  retry delay",
+            ),
+            Notice::Overlap => f.write_str(
+                "EventBridge starts a run whatever became of the one before, so runs may overlap in spite of the wiring",
+            ),
+            Notice::Misfire => f.write_str(
+                "EventBridge tries for an hour to start a run, which the wiring's misfire policy does not change",
             ),
             Notice::Environment { bytes } => {
                 write!(f, "its environment can grow to {bytes} bytes with long stack names, and Lambda takes 4096")

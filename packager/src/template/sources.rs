@@ -10,7 +10,9 @@ use super::routes::insert;
 use super::schedule;
 use super::stack::{Stack, pascal};
 use super::websocket;
-use pikku_manifest::{Bucket, Cron, EventPattern, Queue, Source, Stream, Table, Topic, Wiring, WiringKind};
+use pikku_manifest::{
+    Bucket, Cron, EventPattern, Misfire, Overlap, Queue, Source, Stream, Table, Topic, Wiring, WiringKind,
+};
 
 /// The group that all schedules of the stack are in, so that their names need not be unique in the account.
 const SCHEDULE_GROUP: &str = "ScheduleGroup";
@@ -164,6 +166,12 @@ impl Wire<'_, '_> {
     }
 
     fn cron(&mut self, cron: &Cron) {
+        if cron.overlap != Overlap::Allow {
+            self.stack.warn(&self.place, Notice::Overlap);
+        }
+        if cron.misfire != Misfire::Once {
+            self.stack.warn(&self.place, Notice::Misfire);
+        }
         let expression = match schedule::to_eventbridge(&cron.expression) {
             Ok(expression) => expression,
             Err(problem) => {

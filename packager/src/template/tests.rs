@@ -3,8 +3,8 @@
 use super::node::Node;
 use super::*;
 use pikku_manifest::{
-    Bucket, Cron, EventPattern, Function, Group, Http, Lifetime, Location, MANIFEST_VERSION, Need, Queue, Service,
-    SessionMode, Stream, Table, Topic, WebSocket, Wiring,
+    Bucket, Cron, EventPattern, Function, Group, Http, Lifetime, Location, MANIFEST_VERSION, Misfire, Need, Overlap,
+    Queue, Service, SessionMode, Stream, Table, Topic, WebSocket, Wiring,
 };
 use std::collections::BTreeMap;
 
@@ -42,7 +42,13 @@ fn queue(queue: Queue) -> Wiring {
 }
 
 fn cron(name: &str, expression: &str) -> Wiring {
-    let cron = Cron { source: named(name), expression: expression.to_owned(), time_zone: "Europe/Berlin".to_owned() };
+    let cron = Cron {
+        source: named(name),
+        expression: expression.to_owned(),
+        time_zone: "Europe/Berlin".to_owned(),
+        misfire: Misfire::default(),
+        overlap: Overlap::default(),
+    };
     wiring(&format!("cron:{name}"), "tidy", WiringKind::Cron(cron))
 }
 
@@ -284,6 +290,17 @@ fn what_will_surprise_is_said() {
         notices,
         [Notice::SlowRoute { timeout_s: 60 }, Notice::ShortVisibility { visibility_s: 60, advised_s: 360 }]
     );
+}
+
+#[test]
+fn what_eventbridge_does_not_honour_of_a_schedule_is_said() {
+    let mut nightly = cron("nightly", "0 3 * * *");
+    let WiringKind::Cron(schedule) = &mut nightly.kind else { panic!("it is a schedule") };
+    (schedule.misfire, schedule.overlap) = (Misfire::All, Overlap::Queue);
+    let manifest = manifest(vec![group("reports", vec![nightly, cron("hourly", "0 * * * *")])]);
+    let template = render(&manifest, &options()).expect("the app has a template");
+    let notices: Vec<Notice> = template.warnings.into_iter().map(|warning| warning.notice).collect();
+    assert_eq!(notices, [Notice::Overlap, Notice::Misfire]);
 }
 
 #[test]

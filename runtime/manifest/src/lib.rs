@@ -18,8 +18,8 @@ pub use need::Need;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub use wiring::{
-    Binding, Bucket, Cron, EventPattern, Http, HttpField, Queue, Source, Stream, Table, Topic, WebSocket, Wiring,
-    WiringKind,
+    Binding, Bucket, Cron, EventPattern, Http, HttpField, Misfire, Overlap, Queue, Source, Stream, Table, Topic,
+    WebSocket, Wiring, WiringKind,
 };
 
 /// The version of the manifest's own form that this crate reads and writes.

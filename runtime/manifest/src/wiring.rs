@@ -190,6 +190,52 @@ pub struct Cron {
     pub expression: String,
     /// The IANA time zone.
     pub time_zone: String,
+    /// What becomes of runs whose time passed while no instance was there; absent for [`Misfire::Once`].
+    #[serde(default, skip_serializing_if = "Misfire::is_default")]
+    pub misfire: Misfire,
+    /// What becomes of a run that is due while an earlier one is not over; absent for [`Overlap::Allow`].
+    #[serde(default, skip_serializing_if = "Overlap::is_default")]
+    pub overlap: Overlap,
+}
+
+/// What becomes of runs of a schedule whose time passed while no instance was there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Misfire {
+    /// They are left out.
+    Skip,
+    /// The last of them is made up for.
+    #[default]
+    Once,
+    /// All are made up for.
+    All,
+}
+
+impl Misfire {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What becomes of a run of a schedule that is due while an earlier one is not over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// They run side by side.
+    #[default]
+    Allow,
+    /// It waits for the earlier one.
+    Queue,
+    /// It is left out.
+    Skip,
+}
+
+impl Overlap {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A topic's subscriber.

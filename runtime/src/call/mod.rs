@@ -185,6 +185,11 @@ impl Call {
         self.deadline_ms
     }
 
+    /// The time, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.platform.now_ms()
+    }
+
     /// How long is left until the deadline; `None` without one.
     pub fn remaining(&self) -> Option<Duration> {
         let deadline = self.deadline_ms?;

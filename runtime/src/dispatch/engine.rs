@@ -6,7 +6,7 @@ use super::{
     target::{Arrival, Sources, Target, Wired},
 };
 use crate::{
-    App, Call, ContractMissing, Kinds, Platform, Problem, Response, Selection, SessionControl,
+    App, BoxFuture, Call, ContractMissing, Kinds, Platform, Problem, Response, Selection, SessionControl,
     app::Endpoint,
     call::{Context, Direct, Trigger},
     error::chain,
@@ -22,8 +22,9 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, Mutex, OnceLock, atomic::Ordering},
+    sync::{Arc, Mutex, OnceLock},
     task::Poll,
+    time::Duration,
 };
 
 /// A running app.
@@ -130,28 +131,53 @@ impl Engine {
 
     /// Answers an HTTP request. Every failure is a response.
     pub async fn http(&self, request: HttpRequest, context: Context) -> Response {
-        let head = request.method == Method::HEAD;
-        let mut response = match self.route(request, context).await {
-            Ok(response) => response,
-            Err(problem) => Response::from(&problem),
-        };
-        if head || WITHOUT_BODY.contains(&response.status) {
-            response.body = crate::Body::default();
-        }
-        response
+        self.answer(Box::new(request), context).await
     }
 
-    async fn route(&self, request: HttpRequest, context: Context) -> Result<Response, Problem> {
-        let matched = request.matched_path().canonical().to_owned();
-        let (route, params) = match self.router.find(&request.method, &matched) {
+    /// The same for a request that is boxed already, by a future that is small: servers allocate one for each request.
+    pub fn answer(&self, request: Box<HttpRequest>, context: Context) -> impl Future<Output = Response> + '_ {
+        let head = request.method == Method::HEAD;
+        let run = self.route(request, context);
+        async move {
+            let answered = match run {
+                Ok((status, reply)) => reply.await.map(|reply| respond(reply, status)),
+                Err(problem) => Err(problem),
+            };
+            let mut response = answered.unwrap_or_else(|problem| Response::from(&problem));
+            if head || WITHOUT_BODY.contains(&response.status) {
+                response.body = crate::Body::default();
+            }
+            response
+        }
+    }
+
+    /// The call of a request, which has not begun, with the status of its success.
+    #[expect(clippy::type_complexity, reason = "two things and a refusal")]
+    fn route(
+        &self,
+        request: Box<HttpRequest>,
+        context: Context,
+    ) -> Result<(Option<u16>, BoxFuture<'_, Result<Reply, Problem>>), Problem> {
+        let (route, params) = match self.router.find(&request.method, request.matched_path().canonical()) {
             Routed::Found(route, params) => (route, params),
             Routed::WrongMethod(allow) => return Err(Problem::method_not_allowed(allow)),
             Routed::Nothing => return Err(Problem::no_route()),
         };
-        let parts = Parts { params: &params, fields: &route.fields, status: route.status };
+        let parts = Parts { params, fields: &route.fields, status: route.status };
         let called = Called { endpoint: route.endpoint, wiring: route.wiring, timeout_ms: route.timeout_ms };
-        let reply = self.run(called, Trigger::Http(Box::new(request)), context, parts).await?;
-        Ok(respond(reply, route.status))
+        Ok((route.status, Box::pin(self.run(called, Trigger::Http(request), context, parts))))
+    }
+
+    /// The route that takes such a request, as it is wired, and the name of its function; `None` where none does.
+    pub fn route_of(&self, method: &Method, path: &str) -> Option<(&'static str, &'static str)> {
+        let path = RequestPath::encoded(path);
+        let Routed::Found(found, _) = self.router.find(method, path.canonical()) else { return None };
+        Some((found.path, self.endpoints[found.endpoint].name))
+    }
+
+    /// The name of a wiring's function.
+    pub fn function_of(&self, target: Target) -> &'static str {
+        self.endpoints[target.endpoint].name
     }
 
     /// Whether a route of the app takes this path, with some method.
@@ -203,13 +229,14 @@ impl Engine {
         self.container.platform()
     }
 
-    async fn run(
-        &self,
+    /// The call of a function. What it takes lies in the future itself, once.
+    fn run<'a>(
+        &'a self,
         called: Called,
         trigger: Trigger,
         context: Context,
-        parts: Parts<'_>,
-    ) -> Result<Reply, Problem> {
+        parts: Parts<'a>,
+    ) -> impl Future<Output = Result<Reply, Problem>> + 'a {
         let carried = match &trigger {
             Trigger::Event(payload) => payload.trace().map(str::to_owned),
             Trigger::Http(_) => None,
@@ -235,16 +262,26 @@ impl Engine {
             after: context.after,
             platform: Arc::clone(self.platform()),
         };
-        let cancelled = Arc::clone(&call.cancelled);
-        let (id, trace, remaining) = (call.id.clone(), call.trace.clone(), call.remaining());
+        async move {
+            let outcome = self.run_in_time(called, &call, parts).await;
+            if let Err(problem) = &outcome {
+                self.log_problem(problem, call.function, &call.id, call.trace.as_deref());
+            }
+            outcome
+        }
+    }
+
+    async fn run_in_time(&self, called: Called, call: &Call, parts: Parts<'_>) -> Result<Reply, Problem> {
+        let endpoint = &self.endpoints[called.endpoint];
         let mut outcome = pin!(async {
             match &self.guard {
-                None => self.call_function(endpoint, &call, parts).await,
-                Some((run, chains)) => run(&self.container, &chains[called.wiring], endpoint, &call, parts).await,
+                None => self.call_function(endpoint, call, parts).await,
+                Some((run, chains)) => run(&self.container, &chains[called.wiring], endpoint, call, parts).await,
             }
         });
-        let mut deadline = remaining.map(|remaining| self.platform().sleep(remaining));
-        let outcome = poll_fn(|context| {
+        // Set when the call first waits: most calls do not.
+        let mut deadline = None;
+        poll_fn(|context| {
             // One panic fails one call. Where panics abort, this is nothing.
             match catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(context))) {
                 Ok(Poll::Ready(outcome)) => return Poll::Ready(outcome),
@@ -253,19 +290,17 @@ impl Engine {
                     return Poll::Ready(Err(Problem::internal(format!("panicked: {}", panic_message(&*panic)))));
                 }
             }
-            match &mut deadline {
-                Some(deadline) => deadline.as_mut().poll(context).map(|()| {
-                    cancelled.store(true, Ordering::Relaxed);
-                    Err(Problem::deadline())
-                }),
-                None => Poll::Pending,
-            }
+            let Some(deadline_ms) = call.deadline_ms else { return Poll::Pending };
+            let deadline = deadline.get_or_insert_with(|| {
+                let left = deadline_ms.saturating_sub(self.platform().now_ms());
+                self.platform().sleep(Duration::from_millis(left))
+            });
+            deadline.as_mut().poll(context).map(|()| {
+                call.cancel();
+                Err(Problem::deadline())
+            })
         })
-        .await;
-        if let Err(problem) = &outcome {
-            self.log_problem(problem, endpoint.name, &id, trace.as_deref());
-        }
-        outcome
+        .await
     }
 
     /// The pipeline where nothing stands around the function: then nobody can have a session.
@@ -296,11 +331,11 @@ impl Engine {
 }
 
 /// The valid input of a call, with where its members came from.
-pub(super) fn read_input(
+pub(super) fn read_input<'a>(
     endpoint: &Endpoint,
-    call: &Call,
-    parts: &Parts<'_>,
-) -> Result<(serde_json::Value, input::Sources), Problem> {
+    call: &'a Call,
+    parts: &'a Parts<'_>,
+) -> Result<(serde_json::Value, input::Sources<'a>), Problem> {
     // An app with a contract missing does not start.
     let (Ok(contract), false) = (&endpoint.contract, endpoint.takes_nothing) else {
         return Ok((serde_json::Value::Null, input::Sources::default()));
@@ -319,7 +354,7 @@ pub(super) async fn invoke(
     endpoint: &Endpoint,
     scope: &Scope<'_>,
     input: serde_json::Value,
-    sources: &input::Sources,
+    sources: &input::Sources<'_>,
 ) -> Result<Reply, Problem> {
     match (endpoint.invoke)(scope, input) {
         Ok(outcome) => outcome.await,

@@ -52,10 +52,10 @@ pub(crate) fn guarded<'a>(
     parts: Parts<'a>,
 ) -> BoxFuture<'a, Result<Reply, Problem>> {
     Box::pin(async move {
-        let scope = Scope::new(container, call);
+        let (scope, status) = (Scope::new(container, call), parts.status);
         let pass = Pass { chain, endpoint, scope: &scope, parts };
         let outcome = pass.go_on(Stage::Outer(0)).await;
-        with_headers(call, parts.status, outcome)
+        with_headers(call, status, outcome)
     })
 }
 
@@ -217,7 +217,7 @@ fn with_headers(call: &Call, status: Option<u16>, outcome: Result<Reply, Problem
     match outcome {
         Ok(reply) => {
             let mut response = engine::respond(reply, status);
-            response.headers.add(headers);
+            response.headers.add(&headers);
             Ok(Reply::Response(Box::new(response)))
         }
         Err(problem) => Err(problem.with_headers(headers)),

@@ -2,7 +2,7 @@ use crate::{
     app::RouteWiring,
     http::{Method, Route},
 };
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// Routes by path, then by method.
 ///
@@ -23,6 +23,8 @@ struct Entry {
 /// A route that was found.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// As it is wired.
+    pub(super) path: &'static str,
     pub(super) endpoint: usize,
     /// The number of the wiring.
     pub(super) wiring: usize,
@@ -31,10 +33,13 @@ pub(super) struct Found {
     pub(super) fields: Vec<crate::http::FieldSource>,
 }
 
+/// The names of a path's parameters and where their values are in it, in its canonical form.
+pub(crate) type Params<'r> = Vec<(&'r str, Range<usize>)>;
+
 /// Where a request belongs.
 pub(super) enum Routed<'r> {
-    /// To this route, with the values of the path's parameters, decoded.
-    Found(&'r Found, Vec<(String, String)>),
+    /// To this route, with the path's parameters.
+    Found(&'r Found, Params<'r>),
     /// To this path, which takes other methods: the value of `Allow`.
     WrongMethod(String),
     /// Nowhere.
@@ -77,6 +82,7 @@ impl Router {
             };
             let entry = &mut entries[entry];
             let found = Found {
+                path: route.path,
                 endpoint,
                 wiring,
                 timeout_ms: route.timeout_ms,
@@ -108,8 +114,10 @@ impl Router {
         let found = of(method).or_else(|| if method == Method::HEAD { of(&Method::GET) } else { None });
         match found.or(entry.any.as_ref()) {
             Some(found) => {
+                // The values are parts of the path.
+                let at = |value: &str| value.as_ptr().addr().wrapping_sub(path.as_ptr().addr());
                 let params = matched.params.iter();
-                let params = params.map(|(name, value)| (name.to_owned(), crate::http::unescape(value).into_owned()));
+                let params = params.map(|(name, value)| (name, at(value)..at(value).wrapping_add(value.len())));
                 Routed::Found(found, params.collect())
             }
             None => Routed::WrongMethod(entry.allow()),
@@ -154,7 +162,11 @@ mod tests {
 
     fn find(router: &Router, method: Method, path: &str) -> String {
         match router.find(&method, path) {
-            Routed::Found(found, params) => format!("{} {params:?}", found.endpoint),
+            Routed::Found(found, params) => {
+                let value = |range: &Range<usize>| crate::http::unescape(&path[range.clone()]).into_owned();
+                let params: Vec<_> = params.iter().map(|(name, range)| (name, value(range))).collect();
+                format!("{} {params:?}", found.endpoint)
+            }
             Routed::WrongMethod(allow) => allow,
             Routed::Nothing => "nothing".into(),
         }

@@ -61,14 +61,14 @@ impl Problem {
     /// The same with a header on the HTTP response that it becomes.
     #[must_use]
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.0.headers.push(name, value.into().into_bytes());
+        self.0.headers.push(name, value.into().as_bytes());
         self
     }
 
     /// The same with these headers on the HTTP response that it becomes.
     #[must_use]
     pub fn with_headers(mut self, headers: Headers) -> Self {
-        self.0.headers.add(headers);
+        self.0.headers.add(&headers);
         self
     }
 

@@ -1,12 +1,24 @@
 use super::{HeaderMap, HeaderName, HeaderValue, parse_cookies};
-use std::{borrow::Cow, fmt, str};
+use std::{fmt, str};
 
 /// The headers of a request or a response, in order, names in lower case.
 ///
 /// A list and not a [`HeaderMap`]: few functions look at headers, and that map with its table of known names is 16 kB of
-/// every Worker that makes one. [`Headers::to_map`] makes it for those that want it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Cow<'static, str>, Cow<'static, [u8]>)>);
+/// every Worker that makes one. [`Headers::to_map`] makes it for those that want it. The octets of all lie one after another,
+/// so that a request takes two allocations for them and not two for each.
+#[derive(Clone, Default)]
+pub struct Headers {
+    octets: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    /// Among the octets: the name up to the middle, then the value.
+    Octets { begin: usize, middle: usize, end: usize },
+    /// One of the runtime's own.
+    Own(&'static str, &'static str),
+}
 
 /// A name or a value that HTTP does not allow (RFC 9110, sections 5.1 and 5.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +35,7 @@ impl std::error::Error for InvalidHeader {}
 impl Headers {
     /// No headers, with room for so many.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self { octets: Vec::new(), fields: Vec::with_capacity(capacity) }
     }
 
     /// Adds one, beside those of the same name.
@@ -35,38 +47,53 @@ impl Headers {
         if name.is_empty() || !name.bytes().all(is_token) || !value.iter().copied().all(is_field_octet) {
             return Err(InvalidHeader);
         }
-        self.0.push((name.to_ascii_lowercase().into(), value.to_vec().into()));
+        let begin = self.octets.len();
+        self.push(name, value);
+        self.octets[begin..begin + name.len()].make_ascii_lowercase();
         Ok(())
     }
 
-    /// Adds one of the runtime's own.
-    pub(crate) fn push(&mut self, name: &'static str, value: impl Into<Cow<'static, [u8]>>) {
-        self.0.push((name.into(), value.into()));
+    /// Adds one whose name and value HTTP allows, the name in lower case.
+    pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
+        let begin = self.octets.len();
+        self.octets.reserve(name.len() + value.len());
+        self.octets.extend_from_slice(name.as_bytes());
+        let middle = self.octets.len();
+        self.octets.extend_from_slice(value);
+        self.fields.push(Field::Octets { begin, middle, end: self.octets.len() });
+    }
+
+    /// Adds one of the runtime's own, in lower case.
+    pub(crate) fn push_own(&mut self, name: &'static str, value: &'static str) {
+        self.fields.reserve_exact(1);
+        self.fields.push(Field::Own(name, value));
     }
 
     /// Adds one, beside those of the same name.
     pub(crate) fn push_typed(&mut self, name: &HeaderName, value: &HeaderValue) {
-        self.0.push((name.as_str().to_owned().into(), value.as_bytes().to_vec().into()));
+        self.push(name.as_str(), value.as_bytes());
     }
 
     /// Adds these. Of those that are not lists, one that is there already stands.
-    pub(crate) fn add(&mut self, others: Self) {
+    pub(crate) fn add(&mut self, others: &Self) {
         const LISTS: [&str; 5] = ["link", "server-timing", "set-cookie", "vary", "www-authenticate"];
-        for (name, value) in others.0 {
-            if LISTS.contains(&&*name) || !self.contains(&name) {
-                self.0.push((name, value));
+        for (name, value) in others.iter() {
+            if LISTS.contains(&name) || !self.contains(name) {
+                self.push(name, value);
             }
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
     /// Removes every one of that name, whatever its case.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        // Its octets stay until all are dropped: headers are seldom removed.
+        let octets = &self.octets;
+        self.fields.retain(|field| !field.is(name, octets));
     }
 
     /// The first value of that name, whatever its case, as text; `None` where it is absent or not ASCII.
@@ -77,7 +104,8 @@ impl Headers {
 
     /// Every value of that name, whatever its case.
     pub fn get_all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.0.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+        let fields = self.fields.iter().filter(move |field| field.is(name, &self.octets));
+        fields.map(|field| field.value(&self.octets))
     }
 
     /// Whether there is one of that name, whatever its case.
@@ -87,13 +115,13 @@ impl Headers {
 
     /// Every header, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        self.fields.iter().map(|field| (field.name(&self.octets), field.value(&self.octets)))
     }
 
     /// Every name once, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let first = |at: usize, name: &str| self.0[..at].iter().all(|(known, _)| known != name);
-        self.0.iter().enumerate().filter(move |(at, (name, _))| first(*at, name)).map(|(_, (name, _))| &**name)
+        let names = || self.fields.iter().map(|field| field.name(&self.octets));
+        names().enumerate().filter(move |(at, name)| names().take(*at).all(|known| known != *name)).map(|(_, name)| name)
     }
 
     /// The pairs of every `Cookie` header.
@@ -102,23 +130,67 @@ impl Headers {
         texts.flat_map(parse_cookies).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// The same as the map of the `http` crate.
+    /// The same as the map of the `http` crate, with room for one more.
     pub fn to_map(&self) -> HeaderMap {
-        let pair = |(name, value): (&str, &[u8])| {
+        let mut map = HeaderMap::with_capacity(self.fields.len() + 1);
+        for field in &self.fields {
+            let name = HeaderName::from_bytes(field.name(&self.octets).as_bytes());
+            let value = match field {
+                Field::Own(_, value) => Ok(HeaderValue::from_static(value)),
+                Field::Octets { .. } => HeaderValue::from_bytes(field.value(&self.octets)),
+            };
             // Both have been looked at when they were added.
-            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
-        };
-        let mut map = HeaderMap::with_capacity(self.0.len());
-        for (name, value) in self.iter().filter_map(pair) {
-            map.append(name, value);
+            if let (Ok(name), Ok(value)) = (name, value) {
+                map.append(name, value);
+            }
         }
         map
+    }
+}
+
+impl Field {
+    fn is(self, name: &str, octets: &[u8]) -> bool {
+        self.name_octets(octets).eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    fn name(self, octets: &[u8]) -> &str {
+        // What is pushed is text.
+        str::from_utf8(self.name_octets(octets)).unwrap_or_default()
+    }
+
+    fn name_octets(self, octets: &[u8]) -> &[u8] {
+        match self {
+            Self::Octets { begin, middle, .. } => &octets[begin..middle],
+            Self::Own(name, _) => name.as_bytes(),
+        }
+    }
+
+    fn value(self, octets: &[u8]) -> &[u8] {
+        match self {
+            Self::Octets { middle, end, .. } => &octets[middle..end],
+            Self::Own(_, value) => value.as_bytes(),
+        }
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.iter().map(|(name, value)| (name, value.escape_ascii().to_string()))).finish()
     }
 }
 
 impl From<&HeaderMap> for Headers {
     fn from(map: &HeaderMap) -> Self {
         let mut headers = Self::with_capacity(map.len());
+        headers.octets.reserve(map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum());
         map.iter().for_each(|(name, value)| headers.push_typed(name, value));
         headers
     }

@@ -32,7 +32,7 @@ impl Response {
     pub fn with_body(self, content_type: &'static str, body: impl Into<Body>) -> Self {
         let mut response = Self { body: body.into(), ..self };
         response.headers.remove("content-type");
-        response.headers.push("content-type", content_type.as_bytes());
+        response.headers.push_own("content-type", content_type);
         response
     }
 
@@ -60,10 +60,10 @@ impl From<&Problem> for Response {
         // The status of a problem is 400 to 599, which is a status of HTTP.
         let status = StatusCode::from_u16(problem.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = Self::new(status).with_body("application/problem+json", problem.to_json());
-        response.headers.add(problem.headers().clone());
+        response.headers.add(problem.headers());
         // A 401 says how to authenticate (RFC 9110, section 15.5.2).
         if status == StatusCode::UNAUTHORIZED && !response.headers.contains("www-authenticate") {
-            response.headers.push("www-authenticate", b"Bearer".as_slice());
+            response.headers.push_own("www-authenticate", "Bearer");
         }
         response
     }

@@ -11,6 +11,17 @@ use std::{borrow::Cow, fmt, str};
 /// How many lists and objects may be open at once.
 const DEPTH: u8 = 127;
 
+/// The octets at which a string is more than its text.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        special[octet] = matches!(octet as u8, b'"' | b'\\' | 0..=0x1f);
+        octet += 1;
+    }
+    special
+};
+
 /// Reads one JSON text.
 pub(crate) fn parse(text: &[u8]) -> Result<Value, SyntaxError> {
     let mut reader = Reader { text, at: 0, depth: 0 };
@@ -251,9 +262,14 @@ impl Reader<'_> {
         let mut octets = Vec::new();
         loop {
             let rest = &self.text[self.at..];
-            let plain = rest.iter().position(|&octet| matches!(octet, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len());
-            octets.extend_from_slice(&rest[..plain]);
+            let plain = rest.iter().position(|&octet| SPECIAL[usize::from(octet)]).unwrap_or(rest.len());
             self.at += plain;
+            // Most have no escapes, and take as much room as they are long.
+            if octets.is_empty() {
+                octets = rest[..plain].to_vec();
+            } else {
+                octets.extend_from_slice(&rest[..plain]);
+            }
             match self.next() {
                 None => return Err(self.error(EOF)),
                 Some(b'"') => {

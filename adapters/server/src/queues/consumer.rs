@@ -1,7 +1,13 @@
 //! Deliveries become calls, and what calls come to becomes settlements.
 
 use super::{Feeds, Outbox, Store, store::Opened};
-use crate::{AppService, ServeError, settings::QueueSettings};
+use crate::{
+    AppService, ServeError,
+    current::Current,
+    settings::QueueSettings,
+    span::{self, Begin, CallSpan},
+};
+use http::HeaderValue;
 use pikku::{
     Bytes, Problem,
     call::{Context, MessageAttribute, QueueMessage, Trigger},
@@ -18,7 +24,10 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
+
+/// The attribute that carries the trace of who sent a message (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
 
 /// How long to wait for a message at a time. An end waits no longer for it.
 const WAIT: Duration = Duration::from_secs(1);
@@ -238,22 +247,40 @@ impl Shared {
     }
 
     /// Handles one delivery: its call, and the settlement of what came of it.
-    async fn take(self: Arc<Self>, source: Arc<Source>, delivery: Delivery) {
+    async fn take(self: Arc<Self>, source: Arc<Source>, mut delivery: Delivery) {
         if self.stopping.is_cancelled() {
             self.settle(&source, &delivery, Outcome::Release).await;
             return;
         }
-        let span = tracing::info_span!("message", queue = source.queue, id = delivery.id);
-        self.handle(&source, delivery).instrument(span).await;
+        let CallSpan { span, trace } = self.span(&source, &delivery);
+        if let Some(trace) = &trace {
+            // What is sent on belongs below this span, where it is exported.
+            delivery.attributes.insert(TRACEPARENT.to_owned(), trace.clone());
+        }
+        let id = HeaderValue::from_str(&delivery.id).unwrap_or_else(|_| HeaderValue::from_static("none"));
+        let current = Arc::new(Current { id, trace: trace.clone(), source: Some(source.queue.clone()) });
+        current.during(self.handle(&source, delivery, trace).instrument(span)).await;
     }
 
-    async fn handle(&self, source: &Source, delivery: Delivery) {
+    fn span(&self, source: &Source, delivery: &Delivery) -> CallSpan {
+        let kind = match source.kind {
+            Kind::Queue { .. } => span::Kind::Message { queue: &source.queue },
+            #[cfg(feature = "schedules")]
+            Kind::Schedule => span::Kind::Run { schedule: &source.queue },
+        };
+        let parent = |name: &str| delivery.attributes.get(name).map(String::as_str);
+        let begin = Begin { kind, id: &delivery.id, parent: (parent(TRACEPARENT), parent("tracestate")) };
+        CallSpan::begin(&begin, || Some((None, self.service.engine().function_of(source.target))))
+    }
+
+    async fn handle(&self, source: &Source, delivery: Delivery, trace: Option<String>) {
         let begun = Instant::now();
         let platform = self.service.engine().platform();
         let limit_ms = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
         let context = Context {
             id: delivery.id.clone(),
             deadline_ms: Some(platform.now_ms().saturating_add(limit_ms)),
+            trace,
             ..Context::default()
         };
         let (cancelled, after, deadline_ms) =
@@ -267,7 +294,11 @@ impl Shared {
         let outcome = tokio::select! {
             called = call => match called {
                 Ok(_) => Outcome::Done,
-                Err(problem) => Outcome::Retry { delay: source.target.retry_delay(delivery.receives), reason: envelope(&problem) },
+                Err(problem) => {
+                    span::failed(&Span::current(), problem.code());
+                    let delay = source.target.retry_delay(delivery.receives);
+                    Outcome::Retry { delay, reason: envelope(&problem) }
+                }
             },
             never = hidden => match never {},
             () = self.ended.cancelled() => Outcome::Release,

@@ -2,7 +2,7 @@
 
 use crate::ServeError;
 use pikku::{BoxError, platform::OutgoingMessage};
-use pikku_engines::{EngineError, Enqueued, ErrorKind, NewMessage, QueueEngine, QueueSpec};
+use pikku_engines::{EngineError, Enqueued, ErrorKind, NewMessage, QueueEngine, QueueSpec, SystemClock};
 use std::{
     fmt,
     sync::{
@@ -131,30 +131,12 @@ fn scheme(address: &str) -> &str {
 
 /// Opens the store of an address.
 async fn open(address: &str) -> Result<Opened, ServeError> {
-    match scheme(address) {
-        #[cfg(feature = "sqlite")]
-        "sqlite" => {
-            let path = address.strip_prefix("sqlite:").unwrap_or_default().to_owned();
-            if path.is_empty() {
-                return Err(wrong(address, "it names no file, as in `sqlite:pikku.db`"));
-            }
-            let opened = tokio::task::spawn_blocking(move || pikku_engines::SqliteEngine::open(path)).await;
-            let stopped =
-                |error: tokio::task::JoinError| ServeError::process("open the store of the queues")(error.into());
-            Ok(Arc::new(opened.map_err(stopped)?.map_err(ServeError::Queues)?))
-        }
-        other if KNOWN.contains(&other) => {
-            Err(wrong(address, &format!("this program was built without the feature `{other}` of pikku-server")))
-        }
-        _ => Err(wrong(
-            address,
-            &format!("it begins with none of {}", KNOWN.map(|name| format!("`{name}:`")).join(", ")),
-        )),
-    }
+    pikku_engines::open(address, Arc::new(SystemClock)).await.map_err(|error| match error.kind() {
+        // The engine names the variable too.
+        ErrorKind::Spec => wrong(address, error.to_string().trim_start_matches("PIKKU_QUEUES: ")),
+        _ => ServeError::Queues(error),
+    })
 }
-
-/// The stores that there are engines for.
-const KNOWN: [&str; 1] = ["sqlite"];
 
 /// An address that cannot be used. What comes after its scheme may be secret.
 fn wrong(address: &str, reason: &str) -> ServeError {

@@ -1,0 +1,294 @@
+//! Spans as a collector gets them: the server is a process of its own, this program again.
+
+mod common;
+
+use common::app;
+use libtest_mimic::{Arguments, Failed, Trial};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::{Span, span::SpanKind, status::StatusCode},
+};
+use pikku::All;
+use prost::Message as _;
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, ExitCode, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Set where this program is to be the server.
+const SERVER: &str = "PIKKU_TEST_IS_SERVER";
+const LIMIT: Duration = Duration::from_secs(30);
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+fn main() -> ExitCode {
+    if env::var_os(SERVER).is_some() {
+        return pikku_server::run(app::<All>());
+    }
+    let tests = vec![
+        test("a_request_is_a_span", a_request_is_a_span),
+        test("what_is_not_sampled_is_passed_on", what_is_not_sampled_is_passed_on),
+        test("a_failure_is_the_servers_own", a_failure_is_the_servers_own),
+        test("without_a_collector_nothing_changes", without_a_collector_nothing_changes),
+        test("a_collector_that_is_down_costs_a_line", a_collector_that_is_down_costs_a_line),
+        test("wrong_settings_stop_the_start", wrong_settings_stop_the_start),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+fn test(name: &str, run: fn()) -> Trial {
+    Trial::test(name, move || {
+        run();
+        Ok::<_, Failed>(())
+    })
+}
+
+fn a_request_is_a_span() {
+    let collector = Collector::start();
+    let endpoint = collector.endpoint();
+    let server = Server::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("OTEL_SERVICE_NAME", "shop"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret"),
+    ]);
+    let answer = server.ask(&format!("GET /show/a?q=1 HTTP/1.1\r\ntraceparent: {PARENT}\r\ntracestate: a=b\r\nx-request-id: req-7"));
+    let log = server.end(0);
+    // Ended gracefully, it has sent what it had.
+    let (head, sent) = collector.next();
+    assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n") && head.contains("x-key: secret"), "{head}");
+    let resource = sent.resource_spans[0].resource.as_ref().unwrap();
+    assert_eq!(text(&resource.attributes, "service.name"), "shop");
+    let [span] = &spans(&sent)[..] else { panic!("one span: {sent:?}") };
+    assert_eq!((span.name.as_str(), span.kind), ("GET /show/{*rest}", SpanKind::Server as i32));
+    assert_eq!(hex(&span.trace_id), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!((hex(&span.parent_span_id).as_str(), span.trace_state.as_str()), ("b7ad6b7169203331", "a=b"));
+    let known = [
+        ("http.request.method", "GET"),
+        ("http.route", "/show/{*rest}"),
+        ("url.path", "/show/a"),
+        ("client.address", "127.0.0.1"),
+        ("code.function.name", "show"),
+        ("faas.trigger", "http"),
+        ("id", "req-7"),
+    ];
+    for (name, value) in known {
+        assert_eq!(text(&span.attributes, name), value, "{name}");
+    }
+    assert_eq!(number(&span.attributes, "http.response.status_code"), 200);
+    assert!(span.end_time_unix_nano > span.start_time_unix_nano);
+    // The call passes the server's own span on.
+    let own = format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", hex(&span.span_id));
+    assert!(answer.contains(&format!("\"trace\":\"{own}\"")), "{answer}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+fn what_is_not_sampled_is_passed_on() {
+    let collector = Collector::start();
+    let endpoint = collector.endpoint();
+    let server = Server::start(&[
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{endpoint}/mine")),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+    ]);
+    let unsampled = PARENT.replace("-01", "-00");
+    for parent in [&unsampled, PARENT] {
+        let answer = server.ask(&format!("GET /show/a HTTP/1.1\r\ntraceparent: {parent}"));
+        let (begin, flags) = (&parent[..36], &parent[53..]);
+        assert!(answer.contains(&format!("\"trace\":\"{begin}")) && answer.contains(&format!("{flags}\"")), "{answer}");
+    }
+    server.ask("GET /show/without-a-parent HTTP/1.1");
+    server.end(0);
+    let (head, sent) = collector.next();
+    assert!(head.starts_with("POST /mine HTTP/1.1\r\n"), "{head}");
+    // The one whose parent is sampled.
+    let [span] = &spans(&sent)[..] else { panic!("one span: {sent:?}") };
+    assert_eq!(hex(&span.parent_span_id), "b7ad6b7169203331");
+}
+
+fn a_failure_is_the_servers_own() {
+    let collector = Collector::start();
+    let server = Server::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())]);
+    for request in ["GET /fail HTTP/1.1", "GET /nowhere/at/all HTTP/1.1", "BREW /show/a HTTP/1.1"] {
+        server.ask(request);
+    }
+    let log = server.end(0);
+    let (_, sent) = collector.next();
+    let spans = spans(&sent);
+    let [failed, lost, brewed] = &spans[..] else { panic!("three spans: {sent:?}") };
+    assert_eq!(failed.status.as_ref().map(|status| status.code), Some(StatusCode::Error as i32));
+    assert_eq!((text(&failed.attributes, "error.type"), failed.name.as_str()), ("500".to_owned(), "GET /fail"));
+    // What is logged for the call is in its span.
+    assert!(failed.events.iter().any(|event| text(&event.attributes, "code") == "internal"), "{failed:?}");
+    // A client's mistake is none of the server's, and no path is in a name.
+    assert_eq!(lost.status.as_ref().map_or(0, |status| status.code), StatusCode::Unset as i32);
+    assert_eq!((lost.name.as_str(), number(&lost.attributes, "http.response.status_code")), ("GET", 404));
+    assert_eq!(text(&brewed.attributes, "http.request.method_original"), "BREW");
+    // Without a parent a trace begins, which the log knows too.
+    let (trace, parent) = (hex(&failed.trace_id), &failed.parent_span_id);
+    assert!(parent.is_empty() && trace.len() == 32 && log.contains(&trace), "{trace}: {log}");
+}
+
+fn without_a_collector_nothing_changes() {
+    let server = Server::start(&[("OTEL_SERVICE_NAME", "shop")]);
+    let answer = server.ask(&format!("GET /show/a HTTP/1.1\r\ntraceparent: {PARENT}"));
+    assert!(answer.contains(&format!("\"trace\":\"{PARENT}\"")), "{answer}");
+    server.end(0);
+}
+
+fn a_collector_that_is_down_costs_a_line() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = Server::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{nobody}")),
+        ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "10"),
+    ]);
+    for _ in 0..100 {
+        assert!(server.ask("GET /show/a HTTP/1.1").starts_with("HTTP/1.1 200"));
+    }
+    let log = server.end(0);
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("the collector takes no spans")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+}
+
+fn wrong_settings_stop_the_start() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+    ] {
+        let mut child = Server::command(&[endpoint, (name, value)]).spawn().unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(2), "{said}");
+        assert!(said.contains(&format!("{name} is `{value}`")), "{said}");
+    }
+}
+
+/// Takes what is sent to it, and decodes it.
+struct Collector {
+    address: SocketAddr,
+    taken: Receiver<(String, ExportTraceServiceRequest)>,
+}
+
+impl Collector {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, taken) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = BufReader::new(stream.unwrap());
+                let (mut head, mut length) = (String::new(), 0);
+                while !head.ends_with("\r\n\r\n") {
+                    let begin = head.len();
+                    if stream.read_line(&mut head).unwrap() == 0 {
+                        break;
+                    }
+                    let line = head[begin..].to_ascii_lowercase();
+                    length = line.strip_prefix("content-length: ").map_or(length, |value| value.trim().parse().unwrap());
+                }
+                let mut body = vec![0; length];
+                stream.read_exact(&mut body).unwrap();
+                let sent = ExportTraceServiceRequest::decode(&body[..]).expect("protobuf");
+                stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                if tell.send((head, sent)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { address, taken }
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn next(&self) -> (String, ExportTraceServiceRequest) {
+        self.taken.recv_timeout(LIMIT).expect("spans come")
+    }
+}
+
+/// The server as a process.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    log: JoinHandle<String>,
+}
+
+impl Server {
+    fn command(variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.env(SERVER, "1").env("PIKKU_ADDRESS", "127.0.0.1:0").env_remove("RUST_LOG").env_remove("PORT");
+        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn start(variables: &[(&str, &str)]) -> Self {
+        let mut child = Self::command(variables).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let (mut all, begin) = (String::new(), "listening on http://");
+        let address = loop {
+            assert!(lines.read_line(&mut all).unwrap() > 0, "it has ended: {all}");
+            if let Some((_, after)) = all.split_once(begin) {
+                break after.split('"').next().unwrap().parse().unwrap();
+            }
+        };
+        let log = thread::spawn(move || {
+            lines.read_to_string(&mut all).unwrap();
+            all
+        });
+        Self { child, address, log }
+    }
+
+    fn ask(&self, head: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(format!("{head}\r\nhost: t\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Asks it to end; what it has logged.
+    fn end(mut self, code: i32) -> String {
+        let id = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(id, Signal::TERM).unwrap();
+        let log = self.log.join().unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(code), "{log}");
+        log
+    }
+}
+
+fn spans(sent: &ExportTraceServiceRequest) -> Vec<&Span> {
+    sent.resource_spans.iter().flat_map(|of| &of.scope_spans).flat_map(|of| &of.spans).collect()
+}
+
+fn value<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a Value> {
+    attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?.value.as_ref()
+}
+
+fn text(attributes: &[KeyValue], name: &str) -> String {
+    match value(attributes, name) {
+        Some(Value::StringValue(text)) => text.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn number(attributes: &[KeyValue], name: &str) -> i64 {
+    match value(attributes, name) {
+        Some(Value::IntValue(number)) => *number,
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}

@@ -1,0 +1,17 @@
+//! JSON Web Tokens (RFC 7519), verified as RFC 8725 advises.
+//!
+//! - A key knows its algorithms: one for HMAC, those of its type for a public key. What a token says of itself chooses among
+//!   them and nothing else; `none` is not among them.
+//! - `kid` finds a key in the set that the app has. It is no path, no URL and no query, and `jku`, `x5u`, `jwk` and `x5c` are
+//!   not looked at. A token with `crit` is refused (RFC 7515, section 4.1.11).
+//! - Issuer, audience and expiry are always demanded; `nbf` and `iat` are looked at where they are there.
+//! - A token of more than 8 KiB is refused before anything of it is read.
+
+mod jwks;
+mod key;
+mod verify;
+
+pub use jsonwebtoken::Algorithm;
+pub use jwks::{Fetch, KeySet};
+pub use key::{Key, KeyError};
+pub use verify::Tokens;

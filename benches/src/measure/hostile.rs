@@ -1,0 +1,152 @@
+//! Good clients of a server that others mean harm.
+
+use super::{
+    Bench,
+    server::{executor, start_shop},
+};
+use crate::{
+    failure::Failure,
+    figures::{Table, Unit},
+    load::{Asked, load, percentile},
+};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    runtime::{Builder, Runtime},
+    time::{sleep, timeout},
+};
+
+/// The connections of good clients.
+const GOOD: usize = 8;
+
+/// What the bodies of a server may take together, in octets: a quarter of the default.
+const BODIES: usize = 16 << 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attack {
+    /// Heads that come octet by octet, over many connections (slowloris).
+    SlowHeads,
+    /// Heads of many and of long headers, one after another.
+    HeaderFloods,
+    /// Bodies of 1 GB, of a declared length and in chunks, as fast as they are taken.
+    LargeBodies,
+}
+
+impl Bench {
+    pub(crate) fn server_hostile(&self) -> Result<Table, Failure> {
+        let mut table = Table::new(
+            "server-hostile",
+            "Good clients among hostile ones",
+            "How long 99 of 100 answers took at most that 8 clients of the packaged shop got, and the most memory that the \
+             server has had, with PIKKU_BODIES_LIMIT at 16 MiB: 1,000 connections whose heads come octet by octet, 16 that \
+             send heads over every limit, 8 that send bodies of 1 GB. Attackers, good clients and the server share the \
+             processors of one machine.",
+            &[("p99", Unit::Waited), ("peak", Unit::Bytes)],
+        )
+        .beside("nobody else");
+        let program = self.shop()?;
+        let folder = self.programs.work.join("shop-state");
+        let (turns, each) = if self.quick { (1, 50) } else { (5, 400) };
+        let rows: [(&str, &[Attack]); 5] = [
+            ("nobody else", &[]),
+            ("slow heads", &[Attack::SlowHeads]),
+            ("floods of headers", &[Attack::HeaderFloods]),
+            ("bodies of 1 GB", &[Attack::LargeBodies]),
+            ("all of them", &[Attack::SlowHeads, Attack::HeaderFloods, Attack::LargeBodies]),
+        ];
+        let executor = executor()?;
+        let mut measured = vec![(Vec::new(), Vec::new()); rows.len()];
+        for _ in 0..turns {
+            for ((_, attacks), (times, peaks)) in rows.iter().zip(&mut measured) {
+                let (time, peak) = executor.block_on(async {
+                    let server = start_shop(&program, &folder, &[("PIKKU_BODIES_LIMIT", &BODIES.to_string())])?;
+                    let put = r#"{"sku":"TEA-42","name":"green tea","price_cents":450,"stock":1000}"#;
+                    load(server.address, &Asked::put("/products/TEA-42", put, "green tea"), 1, 1).await?;
+                    let attackers = attack(server.address, attacks)?;
+                    sleep(Duration::from_secs(1)).await;
+                    let mut times = load(server.address, &Asked::get("/products/TEA-42", "green tea"), GOOD, each).await?;
+                    let peak = server.peak()?;
+                    attackers.shutdown_background();
+                    server.end()?;
+                    Ok::<_, Failure>((percentile(&mut times, 99), peak))
+                })?;
+                times.push(time);
+                peaks.push(peak);
+            }
+        }
+        for ((name, _), (times, peaks)) in rows.iter().zip(measured) {
+            table.add(name, vec![super::server::median(times), peaks.into_iter().fold(0.0, f64::max)]);
+        }
+        Ok(table)
+    }
+}
+
+/// Begins attacks, on a thread of their own. They end when what is given is shut down.
+fn attack(address: SocketAddr, attacks: &[Attack]) -> Result<Runtime, Failure> {
+    let attackers = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let attackers = attackers.map_err(Failure::system("start attackers"))?;
+    for &attack in attacks {
+        let connections = match attack {
+            Attack::SlowHeads => 1000,
+            Attack::HeaderFloods => 16,
+            Attack::LargeBodies => 8,
+        };
+        for number in 0..connections {
+            attackers.spawn(async move {
+                loop {
+                    // Whatever the server does to it, it begins again.
+                    let _ = match attack {
+                        Attack::SlowHeads => slow_head(address).await,
+                        Attack::HeaderFloods => header_flood(address, number % 2 == 0).await,
+                        Attack::LargeBodies => large_body(address, number % 2 == 0).await,
+                    };
+                    sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
+    }
+    Ok(attackers)
+}
+
+async fn slow_head(address: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /products HTTP/1.1\r\nhost: localhost\r\nx: ").await?;
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        stream.write_all(b"a").await?;
+    }
+}
+
+async fn header_flood(address: SocketAddr, many: bool) -> std::io::Result<()> {
+    let headers: String =
+        if many { (0..2000).map(|n| format!("x-{n}: 1\r\n")).collect() } else { format!("x: {}\r\n", "a".repeat(64 << 10)) };
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(format!("GET /products HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes()).await?;
+    answer(&mut stream).await
+}
+
+async fn large_body(address: SocketAddr, declared: bool) -> std::io::Result<()> {
+    let piece = vec![b'a'; 64 << 10];
+    let length = if declared { "content-length: 1073741824" } else { "transfer-encoding: chunked" };
+    let head =
+        format!("PUT /products/TEA-42 HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{length}\r\n\r\n");
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(head.as_bytes()).await?;
+    for _ in 0..(1 << 30) / piece.len() {
+        if !declared {
+            stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+        }
+        stream.write_all(&piece).await?;
+        if !declared {
+            stream.write_all(b"\r\n").await?;
+        }
+    }
+    answer(&mut stream).await
+}
+
+async fn answer(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut octets = [0; 1024];
+    timeout(Duration::from_secs(5), stream.read(&mut octets)).await??;
+    Ok(())
+}

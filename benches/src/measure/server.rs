@@ -1,0 +1,172 @@
+//! The plain server: ours beside a hand-written axum handler, and beside the frameworks of Node.
+
+use super::{Bench, node};
+use crate::{
+    failure::Failure,
+    figures::{Table, Unit},
+    load::{Asked, load},
+    run::{callgrind, totals},
+    served::Served,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The connections of the clients.
+const CONNECTIONS: usize = 64;
+
+/// The variable that says how many threads tokio works with, for every server alike.
+const THREADS: &str = "TOKIO_WORKER_THREADS";
+
+impl Bench {
+    pub(crate) fn server_instructions(&self) -> Result<Table, Failure> {
+        let mut table = Table::new(
+            "server-instructions",
+            "One JSON POST to a plain server",
+            "Route, decode, call, encode, over a socket and HTTP/1.1: ours, which keeps to its limits, has ids for requests \
+             and a deadline for each, beside `axum::serve`, which has none of it; both with one thread. Over one connection \
+             100 requests are sent and then 1,100, and the difference is divided.",
+            &[("instructions", Unit::Instructions)],
+        )
+        .beside("axum");
+        let executor = executor()?;
+        for (name, program) in self.servers()? {
+            let run = |count: usize| {
+                let out = self.programs.work.join("callgrind.out");
+                let mut command = callgrind(&program, &out);
+                executor.block_on(async {
+                    let server = Served::start(command.env(THREADS, "1"))?;
+                    load(server.address, &Asked::greeting(), 1, count).await?;
+                    server.end()?;
+                    totals(&out)
+                })
+            };
+            table.add(name, vec![self.counts.each(run(self.counts.few)?, run(self.counts.many)?)]);
+        }
+        Ok(table)
+    }
+
+    pub(crate) fn server_http(&self) -> Result<Table, Failure> {
+        let mut table = Table::new(
+            "server-http",
+            "A plain server under load",
+            "The same JSON POST over 64 connections of HTTP/1.1 that stay open: CPU of the server, the kernel's share \
+             included, and the most memory that it has had. In turns; the median. Fastify validates by a JSON Schema; \
+             Pikku (TypeScript) is `@pikku/core` behind `node:http`, with the metadata that its CLI would write.",
+            &[("per request", Unit::Microseconds), ("peak", Unit::Bytes)],
+        )
+        .beside("axum");
+        let (turns, each) = if self.quick { (1, 50) } else { (5, 500) };
+        let mut subjects: Vec<_> = self.servers()?.into_iter().map(|(name, program)| (name, vec![program])).collect();
+        subjects.extend(node::servers(&self.programs)?);
+        let mut measured = vec![(Vec::new(), Vec::new()); subjects.len()];
+        let executor = executor()?;
+        for _ in 0..turns {
+            for ((_, command), (times, peaks)) in subjects.iter().zip(&mut measured) {
+                let mut start = Command::new(&command[0]);
+                let cost = executor.block_on(under_load(start.args(&command[1..]), &Asked::greeting(), each))?;
+                times.push(cost.microseconds);
+                peaks.push(cost.peak);
+            }
+        }
+        for ((name, _), (times, peaks)) in subjects.iter().zip(measured) {
+            table.add(name, vec![median(times), median(peaks)]);
+        }
+        Ok(table)
+    }
+
+    pub(crate) fn server_memory(&self) -> Result<Table, Failure> {
+        let mut table = Table::new(
+            "server-memory",
+            "Memory of the shop under load",
+            "The most memory that the packaged example shop has had (`VmHWM`), with as many threads as this machine has \
+             processors: after its start, and after 64 connections have each put, shown and listed products.",
+            &[("peak", Unit::Bytes), ("after the start", Unit::Bytes)],
+        );
+        let program = self.shop()?;
+        let each: usize = if self.quick { 20 } else { 1000 };
+        let folder = self.programs.work.join("shop-state");
+        let (started, peak) = executor()?.block_on(async {
+            let server = start_shop(&program, &folder, &[])?;
+            load(server.address, &Asked::get("/healthz", "alive"), 1, 1).await?;
+            let started = server.peak()?;
+            for asked in shop_requests() {
+                // A write takes a lock and a disk.
+                let each = if asked.writes() { each.div_ceil(20) } else { each };
+                load(server.address, &asked, CONNECTIONS, each).await?;
+            }
+            let peak = server.peak()?;
+            server.end()?;
+            Ok::<_, Failure>((started, peak))
+        })?;
+        table.add("pikku, shop", vec![peak, started]);
+        Ok(table)
+    }
+
+    /// The program of the packaged shop.
+    pub(super) fn shop(&self) -> Result<PathBuf, Failure> {
+        self.programs.package_server("shop", &self.programs.root.join("examples/shop"))
+    }
+
+    /// Ours and the peer, built alike.
+    fn servers(&self) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
+        let packaged = self.programs.package_server("bench-hello", &self.programs.root.join("benches/programs/hello"))?;
+        Ok(vec![
+            ("pikku, bare", self.programs.server_peer("server-pikku")?),
+            ("pikku, validated", packaged),
+            ("axum", self.programs.server_peer("server-axum")?),
+        ])
+    }
+}
+
+/// Starts the shop with a store of its own.
+pub(super) fn start_shop(program: &Path, folder: &Path, variables: &[(&str, &str)]) -> Result<Served, Failure> {
+    fs::create_dir_all(folder).map_err(Failure::file(folder))?;
+    let store = folder.join("shop.sqlite");
+    if store.exists() {
+        fs::remove_file(&store).map_err(Failure::file(&store))?;
+    }
+    let queues = format!("sqlite:{}", folder.join("queues.sqlite").display());
+    let mut command = Command::new(program);
+    Served::start(command.env("SHOP_STORE", store).env("PIKKU_QUEUES", queues).envs(variables.iter().copied()))
+}
+
+/// What clients of the shop ask.
+fn shop_requests() -> [Asked; 3] {
+    let tea = r#"{"sku":"TEA-42","name":"green tea","price_cents":450,"stock":1000}"#;
+    [
+        Asked::put("/products/TEA-42", tea, "green tea"),
+        Asked::get("/products/TEA-42", "green tea"),
+        Asked::get("/products?name=tea&limit=10", "green tea"),
+    ]
+}
+
+/// What a request costs.
+struct Cost {
+    microseconds: f64,
+    peak: f64,
+}
+
+async fn under_load(command: &mut Command, asked: &Asked, each: usize) -> Result<Cost, Failure> {
+    let server = Served::start(command)?;
+    // What is compiled while it runs is compiled by then.
+    load(server.address, asked, CONNECTIONS, each.div_ceil(4)).await?;
+    let before = server.spent()?;
+    load(server.address, asked, CONNECTIONS, each).await?;
+    let spent = server.spent()? - before;
+    let peak = server.peak()?;
+    server.end()?;
+    Ok(Cost { microseconds: spent * 1e3 / (CONNECTIONS * each) as f64, peak })
+}
+
+pub(super) fn executor() -> Result<tokio::runtime::Runtime, Failure> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    executor.map_err(Failure::system("start an executor"))
+}
+
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

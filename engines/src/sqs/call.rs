@@ -1,0 +1,167 @@
+//! Requests to SQS: its JSON protocol over HTTPS, signed, and what its errors mean.
+
+use super::SqsSettings;
+use crate::{EngineError, ErrorKind};
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4::SigningParams,
+};
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::Full;
+use pikku_https::Client;
+use serde_json::Value;
+use std::{
+    error::Error,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// The variable that names a file of root certificates, as it does for AWS's own tools.
+const ROOTS: &str = "AWS_CA_BUNDLE";
+
+/// The most octets of an answer: ten messages of the largest size, as JSON escapes them.
+const MOST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// The longest that SQS waits for messages.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// How long a request may take that waits for nothing.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// The most that is told of what SQS says.
+const MESSAGE_CHARS: usize = 300;
+
+/// Where SQS is, and who asks.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) settings: SqsSettings,
+    endpoint: Uri,
+    prompt: Client,
+    /// For requests that wait.
+    patient: Client,
+}
+
+impl Service {
+    pub(super) fn new(settings: SqsSettings) -> Result<Self, EngineError> {
+        let wrong = |reason: String| EngineError::new(ErrorKind::Spec, "AWS_ENDPOINT_URL_SQS", reason);
+        let endpoint: Uri = match &settings.endpoint {
+            Some(url) => url.parse().map_err(|_| wrong("it is no URL".to_owned()))?,
+            None => format!("https://sqs.{}.amazonaws.com/", settings.region)
+                .parse()
+                .map_err(|_| EngineError::new(ErrorKind::Spec, "AWS_REGION", "it is no region"))?,
+        };
+        if !matches!(endpoint.scheme_str(), Some("http" | "https")) || endpoint.host().is_none() {
+            return Err(wrong("it does not begin with https:// or http://".to_owned()));
+        }
+        let client = |patience| {
+            let client = Client::new(&endpoint, patience, ROOTS).map_err(|source| {
+                let place = endpoint.to_string();
+                EngineError::new(ErrorKind::Store, place, "the client cannot be set up").caused_by(source)
+            })?;
+            Ok::<_, EngineError>(client.answers_up_to(MOST_ANSWER))
+        };
+        let (prompt, patient) = (client(ATTEMPT)?, client(LONGEST_WAIT + ATTEMPT)?);
+        Ok(Self { settings, endpoint, prompt, patient })
+    }
+
+    /// One action. What may pass is tried again until the patience is at its end.
+    ///
+    /// An attempt that was heard and not answered may have been done.
+    pub(super) async fn call(&self, action: &str, input: &Value) -> Result<Value, EngineError> {
+        self.attempts(&self.prompt, action, input).await
+    }
+
+    /// An action that waits for messages.
+    pub(super) async fn wait(&self, action: &str, input: &Value) -> Result<Value, EngineError> {
+        self.attempts(&self.patient, action, input).await
+    }
+
+    async fn attempts(&self, client: &Client, action: &str, input: &Value) -> Result<Value, EngineError> {
+        let body = Bytes::from(input.to_string());
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let error = match client.exchange(self.signed(action, &body)?).await {
+                Ok(answer) if answer.status.is_success() => match serde_json::from_slice(&answer.body) {
+                    Ok(value) => return Ok(value),
+                    // Some actions answer nothing.
+                    Err(_) if answer.body.is_empty() && action != "ReceiveMessage" => return Ok(Value::Null),
+                    Err(error) => self.failed(ErrorKind::Unavailable, "its answer breaks off").caused_by(error),
+                },
+                Ok(answer) => self.refused(answer.status, &answer.body),
+                Err(reason) => self.failed(ErrorKind::Unavailable, "it cannot be reached").caused_by(reason),
+            };
+            if error.kind() != ErrorKind::Unavailable || begun.elapsed() + pause > self.settings.patience {
+                return Err(error);
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    fn signed(&self, action: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, EngineError> {
+        let failed = |error: Box<dyn Error + Send + Sync>| {
+            self.failed(ErrorKind::Store, "the request cannot be signed").caused_by(error)
+        };
+        let identity = self.settings.credentials.clone().into();
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.settings.region)
+            .name("sqs")
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| failed(error.into()))?
+            .into();
+        let target = format!("AmazonSQS.{action}");
+        let host = self.endpoint.authority().map_or("", |authority| authority.as_str());
+        let headers =
+            [("host", host), ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target.as_str())];
+        let uri = self.endpoint.to_string();
+        let signable = SignableRequest::new("POST", &*uri, headers.into_iter(), SignableBody::Bytes(body));
+        let signable = signable.map_err(|error| failed(error.into()))?;
+        let (instructions, _) = sign(signable, &parameters).map_err(|error| failed(error.into()))?.into_parts();
+        let mut request =
+            Request::post(self.endpoint.path()).header("user-agent", concat!("pikku/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in headers.into_iter().chain(instructions.headers()) {
+            request = request.header(name, value);
+        }
+        request.body(Full::new(body.clone())).map_err(|error| failed(error.into()))
+    }
+
+    /// What an error that SQS answered means.
+    fn refused(&self, status: StatusCode, body: &[u8]) -> EngineError {
+        // What stands before SQS, such as a proxy, answers in other forms; the status has to do then.
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| body[name].as_str();
+        let code = text("__type").and_then(|kind| kind.rsplit('#').next()).unwrap_or_default();
+        let kind = match code {
+            "QueueDoesNotExist" | "NonExistentQueue" | "AWS.SimpleQueueService.NonExistentQueue" => {
+                ErrorKind::UnknownQueue
+            }
+            "BatchRequestTooLong" | "InvalidMessageContents" => ErrorKind::Limit,
+            _ if status.is_server_error()
+                || status == StatusCode::TOO_MANY_REQUESTS
+                || code.contains("Throttl")
+                || code.contains("TooManyRequests") =>
+            {
+                ErrorKind::Unavailable
+            }
+            _ => ErrorKind::Store,
+        };
+        let mut message: String = text("message").or_else(|| text("Message")).unwrap_or_default().to_owned();
+        // A signature that does not match is explained with the headers that were signed.
+        let credentials: &Credentials = &self.settings.credentials;
+        let secrets = [credentials.secret_access_key(), credentials.session_token().unwrap_or_default()];
+        if code.contains("Signature") || secrets.iter().any(|secret| !secret.is_empty() && message.contains(secret)) {
+            message.clear();
+        }
+        let message: String = message.chars().take(MESSAGE_CHARS).collect();
+        self.failed(kind, format!("SQS answers {} {code} {message}", status.as_u16()).trim())
+    }
+
+    pub(super) fn failed(&self, kind: ErrorKind, reason: &str) -> EngineError {
+        EngineError::new(kind, self.endpoint.to_string(), reason)
+    }
+}

@@ -1,0 +1,168 @@
+//! A person at a terminal, which is tmux.
+
+use super::{App, BUILD, SOON, eventually, free_port, greet, variables};
+use pikku_tests::{packager, readme};
+use regex_lite::Regex;
+use serde_json::json;
+use std::{
+    env,
+    net::{Ipv4Addr, TcpStream},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
+
+/// A terminal with a shell in it.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    fn open(folder: &Path, port: u16) -> Self {
+        let terminal = Self { socket: format!("pikku-{}", std::process::id()) };
+        let programs = packager().parent().expect("its folder").to_owned();
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths([programs].into_iter().chain(env::split_paths(&path))).expect("a search path");
+        let mut command = terminal.tmux();
+        command.args(["new-session", "-d", "-x", "100", "-y", "50", "env -u CARGO PS1='$ ' sh"]);
+        command
+            .current_dir(folder)
+            .envs(variables())
+            .env("PATH", path)
+            .env("PIKKU_ADDRESS", format!("127.0.0.1:{port}"));
+        assert!(command.status().expect("tmux, which `cargo xtask tools` installs").success());
+        terminal
+    }
+
+    fn tmux(&self) -> Command {
+        let mut command = Command::new("tmux");
+        command.args(["-L", &self.socket, "-f", "/dev/null"]).env("TERM", "xterm");
+        command
+    }
+
+    fn types(&self, line: &str) {
+        assert!(self.tmux().args(["send-keys", "-l", line]).status().expect("tmux").success());
+        assert!(self.tmux().args(["send-keys", "Enter"]).status().expect("tmux").success());
+    }
+
+    fn presses(&self, key: &str) {
+        assert!(self.tmux().args(["send-keys", key]).status().expect("tmux").success());
+    }
+
+    /// What is on the screen.
+    fn screen(&self) -> String {
+        let output = self.tmux().args(["capture-pane", "-p"]).output().expect("tmux");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Waits until the screen shows something; what it shows then.
+    fn shows(&self, text: &str, limit: Duration) -> String {
+        let mut screen = String::new();
+        eventually(&format!("the screen shows `{text}`"), limit, || {
+            screen = self.screen();
+            let done = screen.contains(text);
+            if !done && screen.contains("cannot be") {
+                panic!("{screen}");
+            }
+            done
+        });
+        screen
+    }
+
+    fn clears(&self) {
+        // The screen, without anything of the program's.
+        assert!(self.tmux().args(["send-keys", "-R"]).status().expect("tmux").success());
+        assert!(self.tmux().args(["clear-history"]).status().expect("tmux").success());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.tmux().arg("kill-server").status();
+    }
+}
+
+/// A screen without what differs between runs: times, the port, the repository's place.
+fn steady(screen: &str, port: u16) -> String {
+    let repository = pikku_tests::repository().canonicalize().expect("the repository");
+    let mut text = screen.replace(&port.to_string(), "[PORT]").replace(&repository.display().to_string(), "[PIKKU]");
+    for (pattern, steady) in [(r"\d+\.\d s\b", "[TIME] s"), (r"\d+\.\d ms\b", "[TIME] ms")] {
+        text = Regex::new(pattern).expect("a pattern").replace_all(&text, steady).into_owned();
+    }
+    text
+}
+
+/// The lines that are Pikku's own: what the compiler says is its business.
+fn without_the_compiler(screen: &str) -> String {
+    let mut out = String::new();
+    let mut compiler = false;
+    for line in screen.lines() {
+        compiler =
+            (compiler || line.starts_with("error: ") || line.starts_with("error[E")) && !line.starts_with("error[PK");
+        if !compiler {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+#[test]
+fn the_readme_is_followed_in_a_terminal() {
+    let (app, port) = (App::empty(), free_port());
+    let blocks = readme::blocks("## Start");
+    let [(_, begin), (_, rest), ..] = blocks.as_slice() else { panic!("two blocks: {blocks:?}") };
+    let [new, enter, dev] = begin.lines().collect::<Vec<_>>()[..] else { panic!("three commands: {begin}") };
+    assert_eq!(dev.split_once('#').map_or(dev, |(dev, _)| dev).trim(), "cargo pikku dev");
+    let terminal = Terminal::open(app.folder.path(), port);
+
+    terminal.types(new);
+    let made = terminal.shows("cargo pikku package", SOON);
+    insta::assert_snapshot!("new", steady(&made, port));
+    terminal.types(enter);
+    terminal.clears();
+
+    terminal.types(dev);
+    let serving = terminal.shows("keys: ", BUILD);
+    insta::assert_snapshot!("serving", steady(&serving, port));
+
+    // What the README sends from another terminal.
+    let curl = rest.lines().find(|line| line.starts_with("curl ")).expect("a request");
+    let answer = readme::shell(&curl.replace("8080", &port.to_string()), &app.path(), Path::new("/nowhere"));
+    assert!(answer.contains("Hello, Ada!"), "{answer}");
+    terminal.shows("POST /greetings -> greet 200", SOON);
+    terminal.shows("queue greeted -> write_down 200", SOON);
+    assert_eq!(greet(port, "").expect("an answer").0, 422);
+    terminal.shows("422", SOON);
+    insta::assert_snapshot!("calls", steady(&terminal.screen(), port));
+
+    // An edit is served, a broken one is not, a mended one is.
+    terminal.clears();
+    app.edit("\"Hello\"", "\"Good day\"");
+    let reloaded = terminal.shows("Reloaded", BUILD);
+    insta::assert_snapshot!("reloaded", steady(&reloaded, port));
+    assert_eq!(greet(port, "Ada").expect("an answer").1, json!({"text": "Good day, Ada!"}));
+    terminal.clears();
+    app.edit("let text = format!", "let text = ; format!");
+    let broken = terminal.shows("as it was before", BUILD);
+    assert!(broken.contains("src/lib.rs"), "the compiler's own words: {broken}");
+    insta::assert_snapshot!("broken", steady(&without_the_compiler(&broken), port));
+    assert_eq!(greet(port, "Ada").expect("an answer").1, json!({"text": "Good day, Ada!"}));
+    terminal.clears();
+    app.edit("let text = ; format!", "let text = format!");
+    terminal.shows("the same as before", BUILD);
+
+    // Keys.
+    terminal.clears();
+    terminal.presses("s");
+    terminal.shows("schedule turn_the_page -> turn_the_page 200", SOON);
+    terminal.presses("o");
+    terminal.presses("?");
+    terminal.presses("q");
+    let ended = terminal.shows("$", SOON);
+    insta::assert_snapshot!("keys", steady(&ended, port));
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(), "somebody still listens");
+    // The terminal shows again what is typed.
+    terminal.types("echo ended");
+    terminal.shows("$ echo ended\nended", SOON);
+}
