@@ -132,6 +132,7 @@ impl<S: Selection> Handler<S> {
         match self.intake.take(body).await {
             Ok((octets, _room)) => {
                 let request = http::proxied(&self.host, parts, octets, &context.id);
+                let context = Context { identity: http::identity(&request), ..context };
                 engine.http(request, context).await
             }
             // The client's own mistake.

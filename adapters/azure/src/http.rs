@@ -8,6 +8,7 @@ use ::http::request::Parts;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{
     Bytes, Problem,
+    call::PlatformIdentity,
     http::{Headers, HttpRequest, Method, RequestPath, parse_query},
 };
 use serde_json::value::RawValue;
@@ -56,6 +57,14 @@ fn request(
         headers,
         body,
     }
+}
+
+/// Whom the platform's authentication has let in ("Work with user identities in Azure App Service authentication"): JSON in
+/// base64, which the platform alone can have set, for any other has been taken away.
+pub(crate) fn identity(request: &HttpRequest) -> Option<Box<PlatformIdentity>> {
+    let principal = STANDARD.decode(request.headers.get(IDENTITY[0])?).ok()?;
+    let claims = pikku::json::from_slice(&principal).ok()?;
+    Some(Box::new(PlatformIdentity { issuer: "easy-auth", claims }))
 }
 
 /// The client's address: the platform's front end adds it at the end of what the client claims, with its port.

@@ -86,7 +86,10 @@ impl Invocation<'_> {
         }
         let (id, head) = (context.id.clone(), request.is_head());
         let response = match request.read(self.host, &context.id) {
-            Ok(request) => engine.http(request, context).await,
+            Ok(request) => {
+                context.identity = http::identity(&request);
+                engine.http(request, context).await
+            }
             Err(problem) => pikku::Response::refusal(&problem, head),
         };
         Ok(outputs::response(response, &id, self.function).await)

@@ -16,8 +16,9 @@
 //!
 //! **Who sent it.** The host marks what it proxies with `x-ms-invocation-id`, and what it sends itself has none; nothing that
 //! a client sends can make a proxied request an invocation. With `enableForwardingHttpRequest` the host leaves that mark
-//! out, so it is not supported. `x-ms-client-principal` and its like are passed on only where the platform's authentication
-//! is on (`WEBSITE_AUTH_ENABLED`), for it alone may set them.
+//! out, so it is not supported. `x-ms-client-principal` and its like are passed on, and are the call's
+//! [`PlatformIdentity`](pikku::call::PlatformIdentity), only where the platform's authentication is on
+//! (`WEBSITE_AUTH_ENABLED`), for it alone may set them.
 //!
 //! **What the host garbles.** It decodes every string output that is valid base64, such as `test`, so what a function
 //! returns goes out encoded once, and arrives as it was. It lets the members of a message's own JSON body replace the

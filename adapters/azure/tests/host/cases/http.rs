@@ -87,6 +87,8 @@ pub(super) async fn identity_counts_where_the_platform_sets_it() {
         let headers = seen["headers"].to_string();
         assert_eq!(headers.contains("x-ms-client-principal"), trusted, "{headers}");
         assert_eq!(headers.contains("x-ms-token"), trusted, "{headers}");
+        let principal = json!(["easy-auth", {"auth_typ": "aad", "claims": []}]);
+        assert_eq!(seen["identity"], if trusted { principal } else { Value::Null });
         assert_eq!(seen["client_ip"].as_str(), trusted.then_some("198.51.100.7"));
     }
 }
