@@ -1,5 +1,6 @@
 //! The engines for many machines, against real servers that the tests start and stop.
 
+mod crash;
 mod nats;
 mod postgres;
 mod server;
