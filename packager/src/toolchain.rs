@@ -11,7 +11,8 @@ use std::{
     process::Command,
 };
 
-/// The newest GLIBC that `provided.al2023` has.
+/// The newest GLIBC that `provided.al2023` has. Of the images of Azure Functions those on Debian 12, Ubuntu and Azure Linux 3
+/// have a newer one, and those on Debian 11 an older one (2.31), for which `--libc musl` makes a static program.
 pub(crate) const PLATFORM_GLIBC: (u32, u32) = (2, 34);
 
 /// The target of bundles for Cloudflare Workers.

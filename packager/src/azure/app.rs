@@ -137,11 +137,6 @@ impl Render<'_, '_> {
                 let message = format!("the Functions host answers every path below `/{first}` itself");
                 self.refuse("PK0508", wiring, &message, "let the path begin with another word");
             }
-            let taken = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
-            if let Some(method) = http.method.as_deref().filter(|method| !taken.contains(method)) {
-                let message = format!("the Functions host takes no requests with the method {method}");
-                self.refuse("PK0508", wiring, &message, &format!("use one of {}", taken.join(", ")));
-            }
         }
         if !any {
             return;

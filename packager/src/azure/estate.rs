@@ -124,7 +124,7 @@ impl<'m> Estate<'m> {
         let physical = names::physical(name);
         match self.queues.get(name) {
             Some(queue) if queue.service_bus => {
-                format!("'https://${{serviceBus.name}}.servicebus.windows.net/{physical}'")
+                format!("'sb://${{serviceBus.name}}.servicebus.windows.net/{physical}'")
             }
             _ => format!("'${{storage.properties.primaryEndpoints.queue}}{physical}'"),
         }

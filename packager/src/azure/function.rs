@@ -37,7 +37,6 @@ pub(crate) enum Trigger {
     HttpTrigger {
         auth_level: &'static str,
         route: &'static str,
-        methods: Vec<&'static str>,
     },
     /// The answer to an HTTP request.
     Http,
@@ -79,10 +78,10 @@ pub(crate) struct Retry {
 }
 
 impl Function {
-    /// The function of all HTTP requests. The host hands over what comes as it is; the bundle's router decides.
+    /// The function of all HTTP requests. The host hands over what comes as it is, methods that it does not know among it where
+    /// none are named; the bundle's router decides.
     pub(crate) fn http() -> Self {
-        let methods = vec!["get", "head", "post", "put", "patch", "delete", "options", "trace"];
-        let trigger = Trigger::HttpTrigger { auth_level: "anonymous", route: "{*path}", methods };
+        let trigger = Trigger::HttpTrigger { auth_level: "anonymous", route: "{*path}" };
         let bindings = vec![
             Binding { name: "req", direction: "in", kind: trigger },
             Binding { name: "res", direction: "out", kind: Trigger::Http },

@@ -1,7 +1,7 @@
 //! What the services of a group are bound to: what they may do, the addresses of it, variables and secrets.
 
 use super::{
-    app::Render,
+    app::{LOCAL_BUS, Render},
     bicep::{Value, object, raw},
     grant::{self, Grant},
     names,
@@ -18,6 +18,7 @@ pub(crate) fn bind(render: &mut Render<'_, '_>) {
     needs.sort_unstable();
     needs.dedup_by_key(|(need, _)| *need);
     let mut addresses: Vec<(String, String)> = Vec::new();
+    let mut local = serde_json::Map::new();
     for (need, service) in needs {
         match need {
             Need::SendToQueue(name) => {
@@ -25,12 +26,12 @@ pub(crate) fn bind(render: &mut Render<'_, '_>) {
                 let role = if service_bus { grant::SERVICE_BUS_SENDER } else { grant::QUEUE_SENDER };
                 render.grant(Grant::built_in("sendsTo", name, role, format!("queue{}", names::pascal(name))));
                 addresses.push((format!("queue:{name}"), render.estate.queue_address(name)));
+                local.insert(format!("queue:{name}"), local_queue(render, name, service_bus).into());
             }
             Need::PublishToTopic(name) => {
                 let scope = format!("topic{}", names::pascal(name));
                 render.grant(Grant::built_in("publishesTo", name, grant::SERVICE_BUS_SENDER, scope));
-                let address =
-                    format!("'https://${{serviceBus.name}}.servicebus.windows.net/{}'", names::physical(name));
+                let address = format!("'sb://${{serviceBus.name}}.servicebus.windows.net/{}'", names::physical(name));
                 addresses.push((format!("topic:{name}"), address));
             }
             Need::PutEvents(name) => {
@@ -53,7 +54,7 @@ pub(crate) fn bind(render: &mut Render<'_, '_>) {
             Need::PutToStream(name) => {
                 let scope = format!("stream{}", names::pascal(name));
                 render.grant(Grant::built_in("putsTo", name, grant::EVENT_HUBS_SENDER, scope));
-                let address = format!("'https://${{eventHubs.name}}.servicebus.windows.net/{}'", names::physical(name));
+                let address = format!("'sb://${{eventHubs.name}}.servicebus.windows.net/{}'", names::physical(name));
                 addresses.push((format!("stream:{name}"), address));
             }
             Need::ReadSecret(name) => secret(render, name),
@@ -65,11 +66,24 @@ pub(crate) fn bind(render: &mut Render<'_, '_>) {
             Need::CallGroup(name) => absent(render, service, "group", name),
         }
     }
+    if !local.is_empty() {
+        render.local.insert("PIKKU_RESOURCES".to_owned(), serde_json::Value::Object(local).to_string());
+    }
     if !addresses.is_empty() {
         let members = addresses.into_iter().map(|(key, address)| (key, raw(address)));
         let Value::Object(members) = object(members) else { return };
         render.settings.insert("PIKKU_RESOURCES".to_owned(), Value::Json(members));
     }
+}
+
+/// A queue on a developer's machine: that of Azurite, or of the emulator of Service Bus, each with its own key.
+fn local_queue(render: &mut Render<'_, '_>, name: &str, service_bus: bool) -> String {
+    let physical = names::physical(name);
+    if service_bus {
+        render.local.insert("AzureWebJobsServiceBus".to_owned(), LOCAL_BUS.to_owned());
+        return format!("sb://localhost/{physical}");
+    }
+    format!("http://127.0.0.1:10001/devstoreaccount1/{physical}")
 }
 
 /// A secret of the vault: the platform resolves it with the app's identity, and the bundle finds a variable.

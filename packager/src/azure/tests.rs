@@ -241,7 +241,6 @@ fn everything_wrong_is_reported_at_once() {
                 "a",
                 vec![
                     http("GET", "/admin/users"),
-                    http("PURGE", "/cache"),
                     queue("shared", json!({})),
                     queue("other", json!({"retries": 5})),
                     queue("no", json!({"concurrency": 40})),
