@@ -183,7 +183,7 @@ impl Wire<'_, '_, '_> {
             return self.service_bus_queue(queue, name);
         }
         let physical = names::physical(name);
-        let most = queue.concurrency.unwrap_or(queue.batch).min(MOST_FETCHED).max(1);
+        let most = queue.concurrency.unwrap_or(queue.batch).clamp(1, MOST_FETCHED);
         let asked = Queues {
             max_dequeue_count: queue.retries.saturating_add(1),
             visibility_timeout: span(queue.retry_delay_s.unwrap_or(RETRY_DELAY_S)),
