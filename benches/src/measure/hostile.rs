@@ -65,7 +65,8 @@ impl Bench {
                     load(server.address, &Asked::put("/products/TEA-42", put, "green tea"), 1, 1).await?;
                     let attackers = attack(server.address, attacks)?;
                     sleep(Duration::from_secs(1)).await;
-                    let mut times = load(server.address, &Asked::get("/products/TEA-42", "green tea"), GOOD, each).await?;
+                    let mut times =
+                        load(server.address, &Asked::get("/products/TEA-42", "green tea"), GOOD, each).await?;
                     let peak = server.peak()?;
                     attackers.shutdown_background();
                     server.end()?;
@@ -119,8 +120,11 @@ async fn slow_head(address: SocketAddr) -> std::io::Result<()> {
 }
 
 async fn header_flood(address: SocketAddr, many: bool) -> std::io::Result<()> {
-    let headers: String =
-        if many { (0..2000).map(|n| format!("x-{n}: 1\r\n")).collect() } else { format!("x: {}\r\n", "a".repeat(64 << 10)) };
+    let headers: String = if many {
+        (0..2000).map(|n| format!("x-{n}: 1\r\n")).collect()
+    } else {
+        format!("x: {}\r\n", "a".repeat(64 << 10))
+    };
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(format!("GET /products HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes()).await?;
     answer(&mut stream).await
@@ -129,8 +133,9 @@ async fn header_flood(address: SocketAddr, many: bool) -> std::io::Result<()> {
 async fn large_body(address: SocketAddr, declared: bool) -> std::io::Result<()> {
     let piece = vec![b'a'; 64 << 10];
     let length = if declared { "content-length: 1073741824" } else { "transfer-encoding: chunked" };
-    let head =
-        format!("PUT /products/TEA-42 HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{length}\r\n\r\n");
+    let head = format!(
+        "PUT /products/TEA-42 HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{length}\r\n\r\n"
+    );
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(head.as_bytes()).await?;
     for _ in 0..(1 << 30) / piece.len() {

@@ -112,7 +112,8 @@ impl Bench {
 
     /// Ours and the peer, built alike.
     fn servers(&self) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
-        let packaged = self.programs.package_server("bench-hello", &self.programs.root.join("benches/programs/hello"))?;
+        let packaged =
+            self.programs.package_server("bench-hello", &self.programs.root.join("benches/programs/hello"))?;
         Ok(vec![
             ("pikku, bare", self.programs.server_peer("server-pikku")?),
             ("pikku, validated", packaged),
