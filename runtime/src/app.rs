@@ -9,6 +9,7 @@ mod selection;
 use crate::{Authenticator, Cron, Middleware, Permission, Queue, service::Plan, wiring::Source};
 pub use group::{Group, Groups};
 pub use kinds::Kinds;
+use layers::Layer;
 pub(crate) use layers::{Around, Check, Handle, Kind as LayerKind, Place, Source as SessionSource};
 pub use layers::{Layers, OwnLayers};
 pub(crate) use registry::{Endpoint, Registry, RouteWiring, SourceKind, SourceWiring, Wired};
@@ -101,8 +102,29 @@ impl<S: Selection> App<S> {
 
     /// Adds a middleware around all that were added already: for what watches an app from outside of it.
     #[doc(hidden)]
-    pub fn outermost(mut self, middleware: impl Middleware) -> Self {
-        self.registry.middleware.insert(0, Arc::new(middleware));
+    pub fn outermost<M: Middleware>(mut self) -> Self {
+        M::plan(&mut self.plan);
+        self.registry.attach(Layer {
+            place: Place::App,
+            kind: LayerKind::middleware::<M>(),
+            #[cfg(feature = "introspect")]
+            note: crate::introspect::LayerNote::middleware::<M>(),
+        });
+        self.registry.layers.rotate_right(1);
+        self
+    }
+
+    /// Takes sessions from this source before every other: for what calls an app by hand.
+    #[doc(hidden)]
+    pub fn authenticate_first<A: Authenticator>(mut self) -> Self {
+        A::plan(&mut self.plan);
+        self.registry.attach(Layer {
+            place: Place::App,
+            kind: LayerKind::source::<A>(),
+            #[cfg(feature = "introspect")]
+            note: crate::introspect::LayerNote::source::<A>(),
+        });
+        self.registry.layers.rotate_right(1);
         self
     }
 }

@@ -166,10 +166,7 @@ struct Handler {
 }
 
 impl Handler {
-    fn answer(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
         let Self { shared, client, pulse } = self;
         let mut beat = Some(pulse.beat());
         match shared.health.answer(request.method(), request.uri().path(), || shared.readiness(), &mut beat) {

@@ -181,7 +181,8 @@ mod tests {
     async fn pieces_are_put_together() {
         let pieces =
             ["one ", "", "two ", "three"].map(|text| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(text))));
-        let taken = intake(100, 100).take(pin!(StreamBody::new(Pieces(pieces.into_iter().collect()))), false).await.unwrap();
+        let taken =
+            intake(100, 100).take(pin!(StreamBody::new(Pieces(pieces.into_iter().collect()))), false).await.unwrap();
         assert_eq!(taken.octets, "one two three");
     }
 

@@ -92,12 +92,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
     Format<L, T>: FormatEvent<S, N>,
 {
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let told = Current::told();
         match (self, told) {
             (Self::Json(lines) | Self::Text(lines), None) => lines.format_event(context, writer, event),

@@ -57,7 +57,8 @@ fn a_request_is_a_span() {
         ("OTEL_SERVICE_NAME", "shop"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret"),
     ]);
-    let answer = server.ask(&format!("GET /show/a?q=1 HTTP/1.1\r\ntraceparent: {PARENT}\r\ntracestate: a=b\r\nx-request-id: req-7"));
+    let answer = server
+        .ask(&format!("GET /show/a?q=1 HTTP/1.1\r\ntraceparent: {PARENT}\r\ntracestate: a=b\r\nx-request-id: req-7"));
     let log = server.end(0);
     // Ended gracefully, it has sent what it had.
     let (head, sent) = collector.next();
@@ -193,7 +194,8 @@ impl Collector {
                         break;
                     }
                     let line = head[begin..].to_ascii_lowercase();
-                    length = line.strip_prefix("content-length: ").map_or(length, |value| value.trim().parse().unwrap());
+                    length =
+                        line.strip_prefix("content-length: ").map_or(length, |value| value.trim().parse().unwrap());
                 }
                 let mut body = vec![0; length];
                 stream.read_exact(&mut body).unwrap();

@@ -86,7 +86,7 @@ impl Kind {
         Self::Source(Source { challenge: A::CHALLENGE, authenticate: A::authenticate, settle })
     }
 
-    fn middleware<M: Middleware>() -> Self {
+    pub(crate) fn middleware<M: Middleware>() -> Self {
         Self::Middleware(Around { session: M::SESSION, handle: M::handle })
     }
 

@@ -121,7 +121,10 @@ impl Headers {
     /// Every name once, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let names = || self.fields.iter().map(|field| field.name(&self.octets));
-        names().enumerate().filter(move |(at, name)| names().take(*at).all(|known| known != *name)).map(|(_, name)| name)
+        names()
+            .enumerate()
+            .filter(move |(at, name)| names().take(*at).all(|known| known != *name))
+            .map(|(_, name)| name)
     }
 
     /// The pairs of every `Cookie` header.
@@ -183,7 +186,10 @@ impl Eq for Headers {}
 
 impl fmt::Debug for Headers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.iter().map(|(name, value)| (name, value.escape_ascii().to_string()))).finish()
+        formatter
+            .debug_list()
+            .entries(self.iter().map(|(name, value)| (name, value.escape_ascii().to_string())))
+            .finish()
     }
 }
 

@@ -3,13 +3,13 @@
 use super::{log, refuse};
 use crate::{AppService, Limits, ServeError};
 use pikku::{
-    App, BoxFuture, Call, Middleware, Next, Problem, Response, Selection, StatusCode, call::Context, function::Reply,
-    json,
+    App, AuthError, Claims, Problem, Response, Scopes, Selection, StatusCode, call::Context, function::Reply, json,
 };
 use serde_json::Value;
 use std::{
     io::{self, Read as _},
     process::ExitCode,
+    sync::OnceLock,
     time::Duration,
 };
 use tracing_subscriber::{filter::LevelFilter, layer::Identity};
@@ -44,7 +44,10 @@ async fn run<S: Selection>(app: App<S>, function: &str, claims: Option<&str>) ->
     };
     let input = read("read the input as JSON", &text)?;
     let app = match claims {
-        Some(claims) => app.middleware(Given(read("read the claims as JSON", claims.as_bytes())?)),
+        Some(claims) => {
+            let _ = TYPED.set(read("read the claims as JSON", claims.as_bytes())?);
+            app.authenticate_first::<typed>()
+        }
         None => app,
     };
     let service = AppService::start(app, Limits::default()).await.map_err(ServeError::App)?;
@@ -89,12 +92,14 @@ fn print(out: &mut impl io::Write, text: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Gives the call the session that was typed.
-struct Given(Value);
+/// The claims that were typed.
+static TYPED: OnceLock<Value> = OnceLock::new();
 
-impl Middleware for Given {
-    fn handle<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
-        call.set_session(Some(self.0.clone()));
-        next.run(call)
-    }
+/// Gives the call the session that was typed. It has every scope that its claim `scope` names.
+#[pikku::authenticator]
+async fn typed() -> Result<Option<Claims>, AuthError> {
+    Ok(TYPED.get().map(|claims| {
+        let scopes = claims.get("scope").and_then(Value::as_str).map(Scopes::parse).unwrap_or_default();
+        Claims::new(claims.clone()).with_scopes(scopes)
+    }))
 }

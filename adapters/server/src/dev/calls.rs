@@ -4,11 +4,11 @@
 //! has seen. Calls without a request are the middleware's alone.
 
 use super::channel::{Called, Event, Teller};
-use pikku::{BoxFuture, Call, Middleware, Next, Problem, function::Reply};
+use pikku::{Call, Next, Outcome};
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 use tracing::{
@@ -58,25 +58,33 @@ impl Calls {
     }
 }
 
-impl Middleware for Calls {
-    fn handle<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
-        let (id, function, begun) = (call.id().to_owned(), call.function(), Instant::now());
-        let source = source(call);
-        Box::pin(async move {
-            let outcome = next.run(call).await;
-            let problem = outcome.as_ref().err();
-            let code = problem.map(|problem| problem.code().to_owned());
-            match source {
-                None => drop(self.reached().insert(id, Reached { function, code })),
-                Some((via, source)) => {
-                    let status = problem.map_or(200, |problem| problem.status().as_u16());
-                    let ms = milliseconds(begun);
-                    self.teller.tell(Event::Called(Called { via, source, function: Some(function), status, code, ms }));
-                }
-            }
-            outcome
-        })
+/// Who watches the calls of this process.
+static WATCHING: OnceLock<Calls> = OnceLock::new();
+
+impl Calls {
+    /// From now on every call that goes through [`watched`] is told to this.
+    pub(super) fn watch(self) {
+        let _ = WATCHING.set(self);
     }
+}
+
+/// Tells what became of every call.
+#[pikku::middleware]
+pub(super) async fn watched(call: &Call, next: Next<'_>) -> Outcome {
+    let begun = Instant::now();
+    let outcome = next.run().await;
+    let Some(calls) = WATCHING.get() else { return outcome };
+    let problem = outcome.as_ref().err();
+    let code = problem.map(|problem| problem.code().to_owned());
+    match source(call) {
+        None => drop(calls.reached().insert(call.id().to_owned(), Reached { function: call.function(), code })),
+        Some((via, source)) => {
+            let status = problem.map_or(200, |problem| problem.status().as_u16());
+            let (function, ms) = (Some(call.function()), milliseconds(begun));
+            calls.teller.tell(Event::Called(Called { via, source, function, status, code, ms }));
+        }
+    }
+    outcome
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -1,7 +1,7 @@
 //! The app as a server that another process watches.
 
 use super::{
-    calls::Calls,
+    calls::{Calls, watched},
     channel::{self, Channel, Command, Event, Teller},
     log, page, refuse,
 };
@@ -58,7 +58,8 @@ async fn run<S: Selection>(
     let manifest = pikku::introspect::manifest_of(app());
     let manifest = serde_json::to_value(manifest)
         .map_err(|error| ServeError::process("describe the app")(std::io::Error::other(error)))?;
-    let app = page::beside(app(), &manifest).outermost(calls);
+    calls.watch();
+    let app = page::beside(app(), &manifest).outermost::<watched>();
     let (drain, drained) = oneshot::channel();
     let draining = teller.clone();
     let bound = Server::new(app).environment()?.listener(listener).until(async move {

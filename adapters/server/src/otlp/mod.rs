@@ -158,10 +158,13 @@ pub(crate) fn begin(
     match call.kind {
         Kind::Request { method, path, client } => {
             span.record("otel.kind", "server");
-            span.record("otel.name", match route {
-                Some(route) => format!("{} {route}", known(method)),
-                None => known(method).to_owned(),
-            });
+            span.record(
+                "otel.name",
+                match route {
+                    Some(route) => format!("{} {route}", known(method)),
+                    None => known(method).to_owned(),
+                },
+            );
             set("faas.trigger", "http");
             match known(method) {
                 "HTTP" => {
