@@ -5,7 +5,8 @@ use super::{
 };
 use crate::server;
 use pikku_engines::{
-    ManualClock, NewMessage, Outcome, QueueEngine, ScheduleSpec, Scheduler, Settlement, SqliteEngine, Time as Instant,
+    ManualClock, NewMessage, Outcome, QueueEngine, ScheduleSpec, Scheduler, Settlement, SqliteEngine, SqliteSettings,
+    Time as Instant,
 };
 use pikku_local_server::{Handled, LocalServer};
 use std::{
@@ -18,8 +19,8 @@ use tokio::time::sleep;
 /// How often to look whether a message is handled.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// How long a server is given to let go of its store.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long the lock of a store is waited for while its server is stopped, which may hold it.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The packaged server as a process of its own: requests over real sockets, messages through a real database file.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Server {
     server: LocalServer,
     /// The same store that the server has open.
     engine: SqliteEngine,
+    /// The same, for when the server is stopped.
+    impatient: SqliteEngine,
     _folder: TempDir,
 }
 
@@ -47,7 +50,9 @@ impl Target for Server {
             .variable("PIKKU_QUEUES", format!("sqlite:{}", file.display()));
         let server = program.start().await.map_err(|why| why.to_string())?;
         let engine = SqliteEngine::open(&file).map_err(|why| why.to_string())?;
-        Ok(Self { server, engine, _folder: folder })
+        let settings = SqliteSettings { patience: PATIENCE, ..SqliteSettings::default() };
+        let impatient = SqliteEngine::open_with(&file, settings).map_err(|why| why.to_string())?;
+        Ok(Self { server, engine, impatient, _folder: folder })
     }
 
     async fn http(&self, request: &Request) -> Result<Answer, String> {
@@ -65,12 +70,8 @@ impl Target for Server {
         }
         let mut settled = Vec::new();
         for message in messages {
-            // What is to have failed before fails here, while the server does not look.
-            self.server.pause().map_err(|why| why.to_string())?;
-            sleep(PAUSE).await;
-            let prepared = self.failed_before(queue, message).await;
-            self.server.resume().map_err(|why| why.to_string())?;
-            settled.extend(self.settled(queue, &[prepared?]).await);
+            let id = self.failed_before(queue, message).await?;
+            settled.extend(self.settled(queue, &[id]).await);
         }
         Ok(settled)
     }
@@ -102,17 +103,37 @@ impl Server {
         Ok(taken.into_iter().map(|taken| taken.id).collect())
     }
 
-    /// A message that has been delivered, and has failed, all but one of its attempts; its id.
+    /// A message that has been delivered, and has failed, all but one of its attempts, while the server did not look; its
+    /// id. A server that is stopped in the midst of writing holds the lock of the file: then it goes on, and is stopped anew.
     async fn failed_before(&self, queue: &str, message: &Message) -> Result<String, String> {
-        let ids = self.enqueue(&[NewMessage::new(queue, message.body.as_str())]).await?;
-        for _ in 1..message.attempt {
-            let delivered = self.engine.receive(queue, 1, Duration::ZERO).await.map_err(|why| why.to_string())?;
+        let mut locked = String::new();
+        for _ in 0..20 {
+            self.server.pause().map_err(|why| why.to_string())?;
+            let sent = self.impatient.enqueue(&[NewMessage::new(queue, message.body.as_str())]).await;
+            let prepared = match &sent {
+                Ok(_) => self.fail(queue, message.attempt - 1).await,
+                Err(why) => Ok(locked = why.to_string()),
+            };
+            self.server.resume().map_err(|why| why.to_string())?;
+            prepared?;
+            if let Ok(taken) = sent {
+                return taken.into_iter().next().map(|taken| taken.id).ok_or_else(|| "it was not taken".to_owned());
+            }
+            sleep(LOOK).await;
+        }
+        Err(locked)
+    }
+
+    /// Has the one message of a queue fail so often.
+    async fn fail(&self, queue: &str, times: u32) -> Result<(), String> {
+        for _ in 0..times {
+            let delivered = self.impatient.receive(queue, 1, Duration::ZERO).await.map_err(|why| why.to_string())?;
             let [delivery] = &delivered[..] else { return Err("the message is not there".to_owned()) };
             let outcome = Outcome::Retry { delay: Some(Duration::ZERO), reason: String::new() };
             let settlement = Settlement { receipt: delivery.receipt.clone(), outcome };
-            self.engine.settle(queue, &[settlement]).await.map_err(|why| why.to_string())?;
+            self.impatient.settle(queue, &[settlement]).await.map_err(|why| why.to_string())?;
         }
-        ids.into_iter().next().ok_or_else(|| "the message was not taken".to_owned())
+        Ok(())
     }
 
     /// What the messages come to, in their order.
