@@ -432,7 +432,6 @@ async fn a_store_that_cannot_be_used_says_so_at_start() {
     assert_eq!(error.code(), "PK8101", "{error:?}");
     for (address, said) in [
         ("sqlite:", "it names no file"),
-        ("postgres://user:secret@host/db", "built without the feature `postgres`"),
         ("redis://user:secret@host", "it begins with none of `sqlite:`"),
         ("", "it begins with none of"),
     ] {
