@@ -117,6 +117,8 @@ pub(crate) enum QueueStore {
     Postgres,
     /// NATS JetStream.
     Nats,
+    /// Amazon SQS, which keeps no schedules.
+    Sqs,
 }
 
 impl QueueStore {
@@ -126,6 +128,7 @@ impl QueueStore {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
             Self::Nats => "nats",
+            Self::Sqs => "sqs",
         }
     }
 }
