@@ -9,7 +9,10 @@ use pikku::{All, Bytes};
 use pikku_server::{Limits, Server};
 use serde_json::Value;
 use std::time::Duration;
-use tokio::{io::AsyncWriteExt, time::sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::sleep,
+};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|why| panic!("no JSON: {why}: {text:?}"))
@@ -165,6 +168,25 @@ async fn what_was_begun_is_finished_when_it_stops() {
     assert_eq!((status(&answer), body(&answer)), (200, "\"waited\""));
     server.ended().await;
     assert_eq!(noted("drained"), ["work begun", "work done", "closed"]);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_on_is_finished_when_it_stops() {
+    let mut server = started(Limits::default()).await;
+    let mut old = server.connect().await;
+    old.write_all(b"GET /stream?word=slowly-1 HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::get("http://t/stream?word=slowly-2").body(Empty::<Bytes>::new()).unwrap();
+    let new = client.send_request(request).await.unwrap();
+    let mut first = [0; 1];
+    old.read_exact(&mut first).await.unwrap();
+    server.stop();
+    let (old, new) = tokio::join!(rest(&mut old), new.into_body().collect());
+    assert!(old.ends_with("2\r\n3\n\r\n0\r\n\r\n"), "{old}");
+    assert_eq!(new.unwrap().to_bytes(), "1\n2\n3\n");
+    server.ended().await;
 }
 
 #[tokio::test]

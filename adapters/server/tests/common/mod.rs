@@ -15,7 +15,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Mutex,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
@@ -103,10 +103,15 @@ pub(crate) async fn fail() -> Result<String, Problem> {
 /// Streams numbers, and ends as it is told.
 #[pikku::function(public)]
 pub(crate) async fn stream(input: Word) -> Result<Response, Problem> {
-    struct Numbers(u32, String);
+    struct Numbers(u32, String, Pin<Box<tokio::time::Sleep>>);
     impl Stream for Numbers {
         type Item = Result<Bytes, BoxError>;
         fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            if self.1.starts_with("slowly") {
+                // Each a while after the other.
+                ready!(self.2.as_mut().poll(context));
+                self.2 = Box::pin(sleep(Duration::from_millis(100)));
+            }
             self.0 += 1;
             if self.0 <= 3 {
                 return Poll::Ready(Some(Ok(format!("{}\n", self.0).into())));
@@ -122,7 +127,8 @@ pub(crate) async fn stream(input: Word) -> Result<Response, Problem> {
             }
         }
     }
-    Ok(Response::default().with_body("text/plain", Body::stream(Numbers(0, input.word))))
+    Ok(Response::default()
+        .with_body("text/plain", Body::stream(Numbers(0, input.word, Box::pin(sleep(Duration::from_millis(100)))))))
 }
 
 /// A service that notes its end beside the word of who used it.
