@@ -119,8 +119,8 @@ fn the_readme_is_followed_in_a_terminal() {
     terminal.types(new);
     let made = terminal.shows("cargo pikku package", SOON);
     insta::assert_snapshot!("new", steady(&made, port));
-    terminal.types(enter);
-    terminal.clears();
+    terminal.types(&format!("{enter}; clear"));
+    eventually("the screen is empty", SOON, || terminal.screen().trim() == "$");
 
     terminal.types(dev);
     let serving = terminal.shows("keys: ", BUILD);
@@ -150,7 +150,7 @@ fn the_readme_is_followed_in_a_terminal() {
     assert_eq!(greet(port, "Ada").expect("an answer").1, json!({"text": "Good day, Ada!"}));
     terminal.clears();
     app.edit("let text = ; format!", "let text = format!");
-    terminal.shows("the same as before", BUILD);
+    terminal.shows("Reloaded", BUILD);
 
     // Keys.
     terminal.clears();

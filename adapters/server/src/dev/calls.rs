@@ -4,6 +4,7 @@
 //! has seen. Calls without a request are the middleware's alone.
 
 use super::channel::{Called, Event, Teller};
+use crate::span::SPANS;
 use pikku::{Call, Next, Outcome};
 use std::{
     collections::HashMap,
@@ -25,6 +26,9 @@ use tracing_subscriber::{
 
 /// Where the server logs that it has answered.
 const TARGET: &str = "pikku_server::service";
+
+/// The most requests whose answers are waited for.
+const MOST: usize = 10_000;
 
 /// Watches calls.
 #[derive(Clone, Debug)]
@@ -50,7 +54,8 @@ impl Calls {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        self.clone().with_filter(Targets::new().with_target(TARGET, LevelFilter::DEBUG))
+        self.clone()
+            .with_filter(Targets::new().with_target(TARGET, LevelFilter::DEBUG).with_target(SPANS, LevelFilter::INFO))
     }
 
     fn reached(&self) -> MutexGuard<'_, HashMap<String, Reached>> {
@@ -77,7 +82,14 @@ pub(super) async fn watched(call: &Call, next: Next<'_>) -> Outcome {
     let problem = outcome.as_ref().err();
     let code = problem.map(|problem| problem.code().to_owned());
     match source(call) {
-        None => drop(calls.reached().insert(call.id().to_owned(), Reached { function: call.function(), code })),
+        None => {
+            let mut reached = calls.reached();
+            // Requests whose clients went away are never answered.
+            if reached.len() >= MOST {
+                reached.clear();
+            }
+            reached.insert(call.id().to_owned(), Reached { function: call.function(), code });
+        }
         Some((via, source)) => {
             let status = problem.map_or(200, |problem| problem.status().as_u16());
             let (function, ms) = (Some(call.function()), milliseconds(begun));
