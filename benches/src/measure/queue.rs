@@ -6,7 +6,11 @@ use crate::{
     figures::{Table, Unit},
     run::{cpu_seconds, succeed},
 };
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// A program with what it is told.
 struct Subject {
@@ -67,7 +71,7 @@ impl Bench {
         Ok(table)
     }
 
-    fn jobs(&self, subject: &Subject, programs: &PathBuf, jobs: u32) -> Result<Measured, Failure> {
+    fn jobs(&self, subject: &Subject, programs: &Path, jobs: u32) -> Result<Measured, Failure> {
         let dir = self.programs.work.join("queue-store");
         if dir.exists() {
             fs::remove_dir_all(&dir).map_err(Failure::file(&dir))?;

@@ -27,13 +27,13 @@ pub(crate) struct Binding {
     name: &'static str,
     direction: &'static str,
     #[serde(flatten)]
-    pub(crate) kind: Trigger,
+    pub(crate) kind: BindingKind,
 }
 
 /// The kinds of bindings that are used, as `type` names them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub(crate) enum Trigger {
+pub(crate) enum BindingKind {
     HttpTrigger {
         auth_level: &'static str,
         route: &'static str,
@@ -81,32 +81,32 @@ impl Function {
     /// The function of all HTTP requests. The host hands over what comes as it is, methods that it does not know among it where
     /// none are named; the bundle's router decides.
     pub(crate) fn http() -> Self {
-        let trigger = Trigger::HttpTrigger { auth_level: "anonymous", route: "{*path}" };
+        let trigger = BindingKind::HttpTrigger { auth_level: "anonymous", route: "{*path}" };
         let bindings = vec![
             Binding { name: "req", direction: "in", kind: trigger },
-            Binding { name: "res", direction: "out", kind: Trigger::Http },
+            Binding { name: "res", direction: "out", kind: BindingKind::Http },
         ];
         Self { name: super::names::HTTP.to_owned(), bindings, retry: None }
     }
 
     /// A function with one trigger.
-    pub(crate) fn new(name: String, trigger: Trigger) -> Self {
+    pub(crate) fn new(name: String, trigger: BindingKind) -> Self {
         let binding = match trigger {
-            Trigger::QueueTrigger { .. } | Trigger::ServiceBusTrigger { .. } => "message",
-            Trigger::TimerTrigger { .. } => "timer",
-            Trigger::EventHubTrigger { .. } => "events",
+            BindingKind::QueueTrigger { .. } | BindingKind::ServiceBusTrigger { .. } => "message",
+            BindingKind::TimerTrigger { .. } => "timer",
+            BindingKind::EventHubTrigger { .. } => "events",
             _ => "event",
         };
         Self { name, bindings: vec![Binding { name: binding, direction: "in", kind: trigger }], retry: None }
     }
 
     /// What calls it.
-    pub(crate) fn trigger(&self) -> Option<&Trigger> {
+    pub(crate) fn trigger(&self) -> Option<&BindingKind> {
         self.bindings.first().map(|binding| &binding.kind)
     }
 }
 
-impl Trigger {
+impl BindingKind {
     /// Whether the host has it in itself, and not in the bundle of extensions.
     fn is_built_in(&self) -> bool {
         matches!(self, Self::HttpTrigger { .. } | Self::Http | Self::TimerTrigger { .. })
@@ -210,7 +210,7 @@ impl Host {
     /// answers stream.
     pub(crate) fn new(functions: &[Function], timeout_s: u32, mut extensions: Extensions) -> Self {
         let triggers = || functions.iter().filter_map(Function::trigger);
-        let has_http = triggers().any(|trigger| matches!(trigger, Trigger::HttpTrigger { .. }));
+        let has_http = triggers().any(|trigger| matches!(trigger, BindingKind::HttpTrigger { .. }));
         extensions.http = has_http.then_some(Http { route_prefix: "" });
         let bundle = ExtensionBundle { id: "Microsoft.Azure.Functions.ExtensionBundle", version: "[4.*, 5.0.0)" };
         Self {
@@ -220,7 +220,7 @@ impl Host {
                 description: Description { default_executable_path: PROGRAM },
                 enable_proxying_http_request: has_http,
             },
-            extension_bundle: (!triggers().all(Trigger::is_built_in)).then_some(bundle),
+            extension_bundle: (!triggers().all(BindingKind::is_built_in)).then_some(bundle),
             extensions,
         }
     }

@@ -4,8 +4,8 @@ use super::{
     app::{LOCAL_BUS, LOCAL_STORAGE, Render, Subscription},
     bicep::{Value, object, texts},
     function::{
-        EVENT_HUBS, EventHubs, Extensions, Function, InitialOffset, QUEUES, Queues, Retry, SERVICE_BUS, ServiceBus,
-        Trigger, span,
+        BindingKind, EVENT_HUBS, EventHubs, Extensions, Function, InitialOffset, QUEUES, Queues, Retry, SERVICE_BUS,
+        ServiceBus, span,
     },
     grant::{self, Grant},
     names, schedule,
@@ -84,7 +84,7 @@ impl Wire<'_, '_, '_> {
     }
 
     /// Adds the wiring's function.
-    fn function(&mut self, trigger: Trigger) -> &mut Function {
+    fn function(&mut self, trigger: BindingKind) -> &mut Function {
         let name = names::function(self.wiring);
         self.render.functions.push(Function::new(name, trigger));
         let last = self.render.functions.len() - 1;
@@ -119,9 +119,9 @@ impl Wire<'_, '_, '_> {
             local.push((name, example));
             format!("%{name}%")
         };
-        let (trigger, said): (Trigger, &str) = match &self.wiring.kind {
+        let (trigger, said): (BindingKind, &str) = match &self.wiring.kind {
             WiringKind::Queue(_) => {
-                let other = Trigger::ServiceBusTrigger {
+                let other = BindingKind::ServiceBusTrigger {
                     queue_name: Some(setting("ANY_SERVICE_BUS_QUEUE", "any")),
                     topic_name: None,
                     subscription_name: None,
@@ -129,11 +129,11 @@ impl Wire<'_, '_, '_> {
                     is_sessions_enabled: false,
                 };
                 self.render.functions.push(Function::new(format!("{name}_service_bus"), other));
-                let trigger = Trigger::QueueTrigger { queue_name: setting("ANY_QUEUE", "any"), connection: QUEUES };
+                let trigger = BindingKind::QueueTrigger { queue_name: setting("ANY_QUEUE", "any"), connection: QUEUES };
                 (trigger, "ANY_QUEUE or ANY_SERVICE_BUS_QUEUE names the queue")
             }
             WiringKind::Topic(_) => {
-                let trigger = Trigger::ServiceBusTrigger {
+                let trigger = BindingKind::ServiceBusTrigger {
                     queue_name: None,
                     topic_name: Some(setting("ANY_TOPIC", "any")),
                     subscription_name: Some(setting("ANY_SUBSCRIPTION", "any")),
@@ -143,7 +143,7 @@ impl Wire<'_, '_, '_> {
                 (trigger, "ANY_TOPIC and ANY_SUBSCRIPTION name what it listens to")
             }
             WiringKind::Stream(_) => {
-                let trigger = Trigger::EventHubTrigger {
+                let trigger = BindingKind::EventHubTrigger {
                     event_hub_name: setting("ANY_STREAM", "any"),
                     consumer_group: "$Default".to_owned(),
                     connection: EVENT_HUBS,
@@ -154,12 +154,12 @@ impl Wire<'_, '_, '_> {
             WiringKind::Cron(_) => {
                 let schedule = setting("ANY_CRON", "0 0 0 * * *");
                 (
-                    Trigger::TimerTrigger { schedule, run_on_startup: false, use_monitor: true },
+                    BindingKind::TimerTrigger { schedule, run_on_startup: false, use_monitor: true },
                     "ANY_CRON holds the schedule",
                 )
             }
             _ => {
-                self.render.functions.push(Function::new(name, Trigger::EventGridTrigger));
+                self.render.functions.push(Function::new(name, BindingKind::EventGridTrigger));
                 return;
             }
         };
@@ -204,7 +204,7 @@ impl Wire<'_, '_, '_> {
             self.note("its visibility timeout has no meaning for storage queues: the host hides a message while it is worked on");
         }
         self.share_queues(asked);
-        self.function(Trigger::QueueTrigger { queue_name: physical, connection: QUEUES });
+        self.function(BindingKind::QueueTrigger { queue_name: physical, connection: QUEUES });
         self.render.connect(QUEUES, "queueServiceUri", "storage.properties.primaryEndpoints.queue", LOCAL_STORAGE);
         let symbol = names::pascal(name);
         self.render.grant(Grant::own("consumes", name, grant::CONSUME, format!("queue{symbol}")));
@@ -251,7 +251,7 @@ impl Wire<'_, '_, '_> {
         }
         let (calls, sessions) = if queue.fifo { (None, queue.concurrency) } else { (queue.concurrency, None) };
         self.share_service_bus(calls, sessions);
-        self.function(Trigger::ServiceBusTrigger {
+        self.function(BindingKind::ServiceBusTrigger {
             queue_name: Some(names::physical(name)),
             topic_name: None,
             subscription_name: None,
@@ -290,7 +290,7 @@ impl Wire<'_, '_, '_> {
         self.feeds(name);
         self.share_service_bus(None, None);
         let group = self.render.group.name.clone();
-        self.function(Trigger::ServiceBusTrigger {
+        self.function(BindingKind::ServiceBusTrigger {
             queue_name: None,
             topic_name: Some(names::physical(name)),
             subscription_name: Some(group.clone()),
@@ -327,7 +327,7 @@ impl Wire<'_, '_, '_> {
                 return self.refuse("PK0502", &message, fix);
             }
         };
-        let function = self.function(Trigger::TimerTrigger { schedule, run_on_startup: false, use_monitor: true });
+        let function = self.function(BindingKind::TimerTrigger { schedule, run_on_startup: false, use_monitor: true });
         function.retry = Some(retry(TIMER_RETRIES, TIMER_RETRY_DELAY_S));
     }
 
@@ -374,7 +374,7 @@ impl Wire<'_, '_, '_> {
         filter.extend(bucket.suffix.as_deref().map(|suffix| ("subjectEndsWith", suffix.into())));
         filter.push(("includedEventTypes", texts(types)));
         filter.extend(apis.filter(|apis| !apis.is_empty()).map(|apis| ("advancedFilters", one_of("data.api", apis))));
-        let function = self.function(Trigger::EventGridTrigger).name.clone();
+        let function = self.function(BindingKind::EventGridTrigger).name.clone();
         self.subscribe(function, "blobEvents".to_owned(), true, object(filter));
     }
 
@@ -391,7 +391,7 @@ impl Wire<'_, '_, '_> {
             self.limit("number of sources", u32::try_from(pattern.sources.len()).unwrap_or(u32::MAX), 1..=25);
             filter.push(("advancedFilters", one_of("source", pattern.sources.clone())));
         }
-        let function = self.function(Trigger::EventGridTrigger).name.clone();
+        let function = self.function(BindingKind::EventGridTrigger).name.clone();
         self.subscribe(function, format!("bus{}", names::pascal(name)), false, object(filter));
     }
 
@@ -414,7 +414,7 @@ impl Wire<'_, '_, '_> {
             }
         }
         let group = self.render.group.name.clone();
-        let function = self.function(Trigger::EventHubTrigger {
+        let function = self.function(BindingKind::EventHubTrigger {
             event_hub_name: names::physical(name),
             consumer_group: group,
             connection: EVENT_HUBS,

@@ -112,7 +112,10 @@ impl Server {
             let sent = self.impatient.enqueue(&[NewMessage::new(queue, message.body.as_str())]).await;
             let prepared = match &sent {
                 Ok(_) => self.fail(queue, message.attempt - 1).await,
-                Err(why) => Ok(locked = why.to_string()),
+                Err(why) => {
+                    locked = why.to_string();
+                    Ok(())
+                }
             };
             self.server.resume().map_err(|why| why.to_string())?;
             prepared?;
