@@ -106,6 +106,10 @@ impl State {
         if self.inputs.contains(path) || self.roots.iter().any(|root| root == path) {
             return true;
         }
+        // A folder of them that comes or goes.
+        if self.is_inside(path) && self.inputs.iter().any(|input| input.starts_with(path)) {
+            return true;
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Editors write `.name.rs.swp` and `.#name.rs` aside.
         let is_source = !name.starts_with('.') && (name.ends_with(".rs") || name == "Cargo.toml");

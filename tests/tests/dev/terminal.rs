@@ -86,6 +86,9 @@ impl Drop for Terminal {
 fn steady(screen: &str, port: u16) -> String {
     let repository = pikku_tests::repository().canonicalize().expect("the repository");
     let mut text = screen.replace(&port.to_string(), "[PORT]").replace(&repository.display().to_string(), "[PIKKU]");
+    // Only the first build of all finds out that the app has queues.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("Built the engine of queues")).collect();
+    text = lines.join("\n");
     for (pattern, steady) in [(r"\d+\.\d s\b", "[TIME] s"), (r"\d+\.\d ms\b", "[TIME] ms")] {
         text = Regex::new(pattern).expect("a pattern").replace_all(&text, steady).into_owned();
     }
@@ -134,7 +137,11 @@ fn the_readme_is_followed_in_a_terminal() {
     terminal.shows("queue greeted -> write_down 200", SOON);
     assert_eq!(greet(port, "").expect("an answer").0, 422);
     terminal.shows("422", SOON);
-    insta::assert_snapshot!("calls", steady(&terminal.screen(), port));
+    // A message may be worked on before the answer is out.
+    let screen = steady(&terminal.screen(), port);
+    let mut calls: Vec<&str> = screen.lines().filter(|line| line.contains(" -> ")).collect();
+    calls.sort_unstable();
+    insta::assert_snapshot!("calls", calls.join("\n"));
 
     // An edit is served, a broken one is not, a mended one is.
     terminal.clears();
@@ -160,7 +167,10 @@ fn the_readme_is_followed_in_a_terminal() {
     terminal.presses("?");
     terminal.presses("q");
     let ended = terminal.shows("$", SOON);
-    insta::assert_snapshot!("keys", steady(&ended, port));
+    // What the app itself writes comes another way than what is told of its calls.
+    assert!(ended.contains("guests were greeted"), "{ended}");
+    let own: Vec<&str> = ended.lines().filter(|line| !line.contains("guests were greeted")).collect();
+    insta::assert_snapshot!("keys", steady(&own.join("\n"), port));
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(), "somebody still listens");
     // The terminal shows again what is typed.
     terminal.types("echo ended");
