@@ -185,25 +185,23 @@ impl AppService {
         known.during(answered.instrument(span))
     }
 
-    fn respond<'a, B: Body>(
+    async fn respond<'a, B: Body>(
         &'a self,
         mut request: Box<HttpRequest>,
         body: Pin<&'a mut B>,
         waits: bool,
         context: Context,
-    ) -> impl Future<Output = pikku::Response> + 'a {
-        async move {
-            match self.take(body, waits).await {
-                Ok((mut taken, _place)) => {
-                    request.body = std::mem::take(&mut taken.octets);
-                    // Until it is answered the body may be held.
-                    self.0.engine.answer(request, context).await
-                }
-                Err(problem) => {
-                    let (code, status) = (problem.code(), problem.status().as_u16());
-                    tracing::info!(target: "pikku", code, status, "{}", problem.detail());
-                    pikku::Response::refusal(&problem, request.method == Method::HEAD)
-                }
+    ) -> pikku::Response {
+        match self.take(body, waits).await {
+            Ok((mut taken, _place)) => {
+                request.body = std::mem::take(&mut taken.octets);
+                // Until it is answered the body may be held.
+                self.0.engine.answer(request, context).await
+            }
+            Err(problem) => {
+                let (code, status) = (problem.code(), problem.status().as_u16());
+                tracing::info!(target: "pikku", code, status, "{}", problem.detail());
+                pikku::Response::refusal(&problem, request.method == Method::HEAD)
             }
         }
     }
