@@ -72,7 +72,7 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<write_after>(post("/after"))
                 .http::<show_everywhere>(get("/journal"))
                 .queue::<job>("jobs", Queue::batch(10).retries(3).retry_delay_s(60))
-                .queue::<note>("notes", Queue::batch(10))
+                .queue::<note>("notes", Queue::batch(10).retries(3).retry_delay_s(60))
                 .cron::<nightly>("0 3 * * *")
                 .cron::<hourly>("0 * * * *")
                 .cron::<failing_run>("15 4 1 * *")
