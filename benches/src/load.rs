@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn the_length_is_known_with_the_head() {
         assert_eq!(length(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"), None);
-        assert_eq!(length(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"), Some(45));
+        assert_eq!(length(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"), Some(38 + 5));
     }
 
     #[test]
