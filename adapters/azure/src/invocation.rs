@@ -9,7 +9,8 @@ use crate::{
     platform::log_of,
     trigger::{self, Delivery},
 };
-pub(crate) use members::{Members, Metadata, Text, decoded, string};
+pub(crate) use members::{Members, Metadata, decoded, string};
+pub(crate) use pikku::json::Text;
 use pikku::{
     Engine, Kinds, Problem, Selection,
     call::{Context, Origin},
