@@ -204,17 +204,25 @@ impl Bench {
         let mut table = Table::new(
             "weight",
             "What is added by using more",
-            "The same app, with a regular expression in its input's contract, and with a service that sends to a queue \
-             (TLS and signatures).",
-            &[("bootstrap", Bytes), ("zip", Bytes)],
+            "The same app, with a regular expression in its input's contract, and with a `Queue<T>` that sends to SQS (TLS \
+             and signatures); and the same sent by hand with `lambda_runtime` and `aws-sdk-sqs`, without validation. The \
+             start is from `exec` until the program waits for its first event.",
+            &[("bootstrap", Bytes), ("zip", Bytes), ("start", Instructions)],
         )
         .beside("pikku");
         let hello = self.programs.hello()?;
-        table.add("pikku", vec![hello.bytes, hello.zip_bytes]);
+        let start = |program: &PathBuf| instructions_of_start(program, &self.programs.work);
+        table.add("pikku", vec![hello.bytes, hello.zip_bytes, start(&hello.bootstrap)?]);
         for (name, features) in [("pikku, one pattern", "pattern"), ("pikku, sends to a queue", "sends")] {
             let packaging = Packaging { features, out: features, ..self.programs.hello_app() };
             let packaged = self.programs.package(&packaging)?;
-            table.add(name, vec![packaged.bytes, packaged.zip_bytes]);
+            table.add(name, vec![packaged.bytes, packaged.zip_bytes, start(&packaged.bootstrap)?]);
+        }
+        for (name, program) in [
+            ("lambda_runtime, by hand", self.programs.peer("lambda-runtime-typed")?),
+            ("lambda_runtime + aws-sdk-sqs", self.programs.sdk_peer()?),
+        ] {
+            table.add(name, vec![bytes(&program)?, zip_bytes(&program)?, start(&program)?]);
         }
         Ok(table)
     }

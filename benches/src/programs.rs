@@ -187,10 +187,20 @@ impl Programs {
         if let Some(dir) = self.peers.get() {
             return Ok(dir.join(name));
         }
+        let dir = self.build_peers(&["--workspace", "--exclude", "peer-lambda-sqs"])?;
+        Ok(self.peers.get_or_init(|| dir).join(name))
+    }
+
+    /// The program on AWS's SDK, whose hundreds of thousands of lines only the one table that shows it pays for.
+    pub(crate) fn sdk_peer(&self) -> Result<PathBuf, Failure> {
+        Ok(self.build_peers(&["--package", "peer-lambda-sqs"])?.join("lambda-sqs"))
+    }
+
+    fn build_peers(&self, packages: &[&str]) -> Result<PathBuf, Failure> {
         self.hello()?;
         let build = self.work.join("hello/pikku/build/lambda");
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(["build", "--release", "--workspace", "--target", &self.target()?]);
+        command.args(["build", "--release", "--target", &self.target()?]).args(packages);
         command.arg("--manifest-path").arg(self.root.join("benches/programs/Cargo.toml"));
         command.env("CARGO_TARGET_DIR", self.work.join("programs")).env("CARGO_INCREMENTAL", "0");
         command.env("BENCH_CONTRACTS", build.join("pikku-bundle-hello/src/contracts.rs"));
@@ -201,8 +211,7 @@ impl Programs {
         }
         eprintln!("   building the peers");
         succeed(&mut command)?;
-        let dir = self.work.join("programs").join(self.target()?).join("release");
-        Ok(self.peers.get_or_init(|| dir).join(name))
+        Ok(self.work.join("programs").join(self.target()?).join("release"))
     }
 
     /// Keeps a cargo command from the network, where that is asked for.

@@ -58,9 +58,9 @@ pub async fn greet(input: Greet) -> Result<Greeting, Problem> {
 /// Greets someone, and tells a queue.
 #[cfg(feature = "sends")]
 #[pikku::function(public)]
-pub async fn greet(teller: &sends::Teller, input: Greet) -> Result<Greeting, sends::TellError> {
+pub async fn greet(told: &pikku::service::Queue<sends::Told>, input: Greet) -> Result<Greeting, sends::TellError> {
     let greeting = input.greeting();
-    teller.tell(&greeting).await.map_err(sends::TellError::NotTaken)?;
+    told.send(&sends::Told { id: greeting.id }).await.map_err(sends::TellError::NotTaken)?;
     Ok(greeting)
 }
 
