@@ -1,38 +1,34 @@
-//! Bodies on their way out.
-
 use crate::{pulse::Beat, service::Answering};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pikku::BoxError;
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 /// The body of a response of the app. What a call has left for after its answer is begun when this is dropped.
 #[derive(Debug)]
-pub struct Answer {
-    body: pikku::Body,
-    /// A body that has failed is not asked again.
-    failed: bool,
+pub struct Answer(pikku_hyper::Answer<Around>);
+
+#[derive(Debug)]
+struct Around {
     answering: Option<Answering>,
     /// Never read: as long as the answer is being sent, its connection is not idle.
     _beat: Option<Beat>,
 }
 
-impl Answer {
-    pub(crate) fn new(body: pikku::Body, answering: Option<Answering>, beat: Option<Beat>) -> Self {
-        Self { body, failed: false, answering, _beat: beat }
-    }
-
-    fn cut_off(&mut self, reason: &str) -> BoxError {
-        self.failed = true;
+impl pikku_hyper::Around for Around {
+    fn body_failed(&self, reason: &str) {
         if let Some(answering) = &self.answering {
             answering.log_failed_body(reason);
         }
-        // What went wrong is in the log alone; the client sees a body that is cut off.
-        "the body of the response ended early".into()
+    }
+}
+
+impl Answer {
+    pub(crate) fn new(body: pikku::Body, answering: Option<Answering>, beat: Option<Beat>) -> Self {
+        Self(pikku_hyper::Answer::new(body, Around { answering, _beat: beat }))
     }
 }
 
@@ -41,26 +37,14 @@ impl Body for Answer {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.failed {
-            return Poll::Ready(None);
-        }
-        // A panic here would end the connection, and with it every other request on it.
-        let polled = catch_unwind(AssertUnwindSafe(|| self.body.poll_chunk(context)));
-        Poll::Ready(match polled {
-            Ok(poll) => match ready!(poll) {
-                Some(Ok(octets)) => Some(Ok(Frame::data(octets))),
-                Some(Err(error)) => Some(Err(self.cut_off(&error.to_string()))),
-                None => None,
-            },
-            Err(_) => Some(Err(self.cut_off("it panicked"))),
-        })
+        Pin::new(&mut self.0).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.failed || self.body.whole().is_some_and(Bytes::is_empty)
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.whole().map_or_else(SizeHint::default, |octets| SizeHint::with_exact(octets.len() as u64))
+        self.0.size_hint()
     }
 }

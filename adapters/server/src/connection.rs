@@ -4,11 +4,11 @@ use crate::{
     Answer, AppService, ClientAddress, Limits,
     health::{Health, Readiness},
     pulse::{Pulse, Seen},
-    request::forwarded,
 };
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::{body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
+use pikku_hyper::forwarded;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn, ready},
@@ -23,6 +23,9 @@ use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 
 /// How long a connection that does nothing may take to say farewell.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The addresses of the client and the proxies before the last.
+const FORWARDED: &str = "x-forwarded-for";
 
 /// The least that hyper takes for the octets of a head.
 const LEAST_HEAD: usize = 8 << 10;
@@ -172,7 +175,8 @@ impl Handler {
         match shared.health.answer(request.method(), request.uri().path(), || shared.readiness(), &mut beat) {
             Some(response) => Either::Left(ready(Ok(response))),
             None => {
-                let before = forwarded(request.headers(), shared.proxies).map(ClientAddress::text);
+                let values = request.headers().get_all(FORWARDED).iter().map(HeaderValue::as_bytes);
+                let before = forwarded(values, shared.proxies).map(|client| ClientAddress(client).text());
                 Either::Right(shared.service.answer(request, Some(before.as_ref().unwrap_or(client)), beat))
             }
         }

@@ -62,7 +62,6 @@ mod current;
 pub mod dev;
 mod error;
 mod health;
-mod intake;
 mod limits;
 mod log;
 #[cfg(feature = "otlp")]
@@ -76,7 +75,6 @@ mod run;
 mod server;
 mod service;
 mod settings;
-mod share;
 mod span;
 mod stop;
 

@@ -10,17 +10,10 @@ use crate::{
 };
 use pikku::{App, Kinds, Selection};
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
 /// What the store of the queues feeds.
 const FED: Kinds = Kinds::QUEUE.with(Kinds::CRON);
-
-/// How long to wait when the process has no more files for connections.
-const EXHAUSTED: Duration = Duration::from_secs(1);
 
 /// How long connections may take to end that are told to end at once, and then services to close.
 const LAST: Duration = Duration::from_secs(5);
@@ -335,35 +328,12 @@ async fn accept(listener: &TcpListener, connections: &Arc<Connections>) -> Never
             std::future::pending::<()>().await;
             continue;
         };
-        let (stream, client) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                refused(&error).await;
-                continue;
-            }
-        };
-        prepare(&stream);
+        let failed = |error: &io::Error| tracing::error!("a connection could not be accepted: {error}");
+        let (stream, client) = pikku_hyper::accept(listener, failed).await;
         let attended = Arc::clone(connections).attend(stream, client);
         connections.tasks.spawn(async move {
             attended.await;
             drop(place);
         });
     }
-}
-
-/// An answer's last octets do not wait for a full packet.
-fn prepare(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("a connection keeps its delay: {error}");
-    }
-}
-
-/// A connection that could not be accepted: either it is gone already, or the process has too many files open.
-async fn refused(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        return;
-    }
-    tracing::error!("a connection could not be accepted: {error}");
-    sleep(EXHAUSTED).await;
 }

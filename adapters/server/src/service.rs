@@ -3,13 +3,11 @@
 use crate::{
     Answer, ClientAddress, Limits,
     current::Current,
-    intake::{Intake, Taken},
     platform::Process,
     pulse::Beat,
     queues::Store,
     request::{self, REQUEST_ID, Told},
     settings::QueueSettings,
-    share::{Part, Share},
     span::{self, Begin, CallSpan, Kind},
 };
 use http::{HeaderValue, Method, Request, Response};
@@ -21,6 +19,7 @@ use pikku::{
     http::HttpRequest,
     platform::{Level, LogLine},
 };
+use pikku_hyper::{Intake, Part, Share, Taken};
 use std::{
     convert::Infallible,
     future::Future,
@@ -100,7 +99,8 @@ impl AppService {
     ) -> Result<Self, StartError> {
         let engine = Engine::start(app, Arc::new(Process { queues: Arc::clone(&queues) })).await?;
         let limits = Arc::new(limits);
-        let intake = Intake::new(Arc::clone(&limits));
+        let Limits { body, bodies, request_time, .. } = *limits;
+        let intake = Intake::new(pikku_hyper::Limits { body, bodies, time: request_time });
         let places = Share::new(limits.requests);
         let (work, executor) = (TaskTracker::new(), Handle::current());
         Ok(Self(Arc::new(Shared { engine, limits, intake, places, work, executor, queues })))
@@ -166,20 +166,18 @@ impl AppService {
             .then(|| Box::new((Instant::now(), parts.method.clone(), parts.uri.path().to_owned())));
         let request = Box::new(request::read(parts, &context.id, client));
         let answered = async move {
-            let pikku::Response { status, headers, body } = service.respond(request, pin!(body), waits, context).await;
+            let response = service.respond(request, pin!(body), waits, context).await;
             if let Some(told) = told {
                 let (begun, method, path) = *told;
-                let (status, ms) = (status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+                let (status, ms) = (response.status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
                 tracing::debug!(%method, path, status, ms, "answered");
             }
-            span::answered(&answering.span, status);
-            let mut all = headers.to_map();
-            if !headers.contains(REQUEST_ID.as_str()) {
-                all.append(REQUEST_ID, answering.known.id.clone());
+            span::answered(&answering.span, response.status);
+            let id = (!response.headers.contains(REQUEST_ID.as_str())).then(|| answering.known.id.clone());
+            let mut response = pikku_hyper::response(response, |body| Answer::new(body, Some(answering), beat));
+            if let Some(id) = id {
+                response.headers_mut().append(REQUEST_ID, id);
             }
-            let mut response = Response::new(Answer::new(body, Some(answering), beat));
-            *response.status_mut() = status;
-            *response.headers_mut() = all;
             Ok(response)
         };
         known.during(answered.instrument(span))

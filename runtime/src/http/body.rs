@@ -1,10 +1,11 @@
-use crate::{BoxError, BoxFuture, Bytes};
+use crate::{BoxError, BoxFuture, Bytes, future::panic_message};
 use futures_core::Stream;
 use std::{
     fmt,
     future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
@@ -64,12 +65,24 @@ impl Body {
         }
     }
 
-    /// The next chunk. A whole body has one, and none when it is empty.
+    /// The next chunk. A whole body has one, and none when it is empty. One that has failed has no more; a stream that panics
+    /// has failed.
     pub fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         match &mut self.0 {
             Inner::Whole(octets) if octets.is_empty() => Poll::Ready(None),
             Inner::Whole(octets) => Poll::Ready(Some(Ok(std::mem::take(octets)))),
-            Inner::Stream(chunks) => chunks.as_mut().poll_next(context),
+            Inner::Stream(chunks) => {
+                // A panic here fails this body alone. Where panics abort, this is nothing.
+                let polled = catch_unwind(AssertUnwindSafe(|| chunks.as_mut().poll_next(context)));
+                let chunk = match polled {
+                    Ok(polled) => ready!(polled),
+                    Err(panic) => Some(Err(format!("panicked: {}", panic_message(&*panic)).into())),
+                };
+                if !matches!(chunk, Some(Ok(_))) {
+                    self.0 = Inner::default();
+                }
+                Poll::Ready(chunk)
+            }
         }
     }
 
@@ -140,5 +153,21 @@ mod tests {
         assert!(matches!(Body::from("seven").collect(4).await, Err(BodyError::TooLarge { limit: 4 })));
         let failed = chunked([Ok("one "), Err("the disk is gone")]).collect(100).await.unwrap_err();
         assert_eq!(failed.to_string(), "the body could not be made: the disk is gone");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_panics_has_failed() {
+        struct Bursts;
+        impl Stream for Bursts {
+            type Item = Result<Bytes, BoxError>;
+
+            fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+                panic!("it bursts")
+            }
+        }
+        let mut body = Body::stream(Bursts);
+        let error = poll_fn(|context| body.poll_chunk(context)).await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "panicked: it bursts");
+        assert!(poll_fn(|context| body.poll_chunk(context)).await.is_none());
     }
 }

@@ -38,6 +38,14 @@ impl Headers {
         Self { octets: Vec::new(), fields: Vec::with_capacity(capacity) }
     }
 
+    /// Those of a map whose names `keep` lets through.
+    pub fn of(map: &HeaderMap, keep: impl Fn(&str) -> bool) -> Self {
+        let mut headers = Self::with_capacity(map.len());
+        headers.octets.reserve(map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum());
+        map.iter().filter(|(name, _)| keep(name.as_str())).for_each(|(name, value)| headers.push_typed(name, value));
+        headers
+    }
+
     /// Adds one, beside those of the same name.
     ///
     /// # Errors
@@ -195,10 +203,7 @@ impl fmt::Debug for Headers {
 
 impl From<&HeaderMap> for Headers {
     fn from(map: &HeaderMap) -> Self {
-        let mut headers = Self::with_capacity(map.len());
-        headers.octets.reserve(map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum());
-        map.iter().for_each(|(name, value)| headers.push_typed(name, value));
-        headers
+        Self::of(map, |_| true)
     }
 }
 

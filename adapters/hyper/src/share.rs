@@ -5,22 +5,24 @@ use std::sync::{
 
 /// What many take parts of: so many in all, and nobody waits.
 #[derive(Clone, Debug)]
-pub(crate) struct Share(Arc<AtomicUsize>);
+pub struct Share(Arc<AtomicUsize>);
 
 /// A part that was taken. It is given back when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub struct Part {
     of: Share,
     size: usize,
 }
 
 impl Share {
-    pub(crate) fn new(all: usize) -> Self {
+    /// So many in all.
+    pub fn new(all: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(all)))
     }
 
     /// A part of that size; `None` where that much is not left.
-    pub(crate) fn take(&self, size: usize) -> Option<Part> {
+    #[must_use]
+    pub fn take(&self, size: usize) -> Option<Part> {
         self.subtract(size).then(|| Part { of: self.clone(), size })
     }
 
@@ -33,7 +35,8 @@ impl Share {
 
 impl Part {
     /// Makes it larger; `false` where that much is not left.
-    pub(crate) fn grow(&mut self, size: usize) -> bool {
+    #[must_use]
+    pub fn grow(&mut self, size: usize) -> bool {
         let grown = self.of.subtract(size);
         self.size += if grown { size } else { 0 };
         grown

@@ -1,9 +1,6 @@
 //! Bodies on their way in: whole, and within limits.
 
-use crate::{
-    Limits,
-    share::{Part, Share},
-};
+use crate::share::{Part, Share};
 use bytes::{Buf, Bytes};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -11,7 +8,6 @@ use pikku::{Problem, StatusCode};
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -20,23 +16,36 @@ use tokio::time::{sleep, timeout};
 /// How long what is left of a refused body is read and thrown away before it is answered.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// What bodies may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The octets of one.
+    pub body: usize,
+    /// The octets of all that are held at a time.
+    pub bodies: usize,
+    /// How long one may be on its way.
+    pub time: Duration,
+}
+
 /// Takes bodies, and knows how many octets are held.
-#[derive(Clone, Debug)]
-pub(crate) struct Intake {
-    limits: Arc<Limits>,
+#[derive(Debug)]
+pub struct Intake {
+    limits: Limits,
     room: Share,
 }
 
 /// A body that was taken. It counts among those that are held until this is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) octets: Bytes,
+pub struct Taken {
+    /// All of it.
+    pub octets: Bytes,
     /// Gives the room back when it is dropped.
     room: Option<Part>,
 }
 
 impl Intake {
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+    /// Nothing is held yet.
+    pub fn new(limits: Limits) -> Self {
         let room = Share::new(limits.bodies);
         Self { limits, room }
     }
@@ -46,11 +55,11 @@ impl Intake {
     /// # Errors
     ///
     /// The answer to a client whose body is too large, too slow or none, or for which there is no room.
-    pub(crate) async fn take<B: Body>(&self, mut body: Pin<&mut B>, waits: bool) -> Result<Taken, Problem> {
+    pub async fn take<B: Body>(&self, mut body: Pin<&mut B>, waits: bool) -> Result<Taken, Problem> {
         if body.is_end_stream() {
             return Ok(Taken::default());
         }
-        let taken = in_time(self.limits.request_time, self.read(body.as_mut())).await;
+        let taken = in_time(self.limits.time, self.read(body.as_mut())).await;
         let late = || Problem::new(StatusCode::new(408), "request_timeout", "the body did not arrive in time");
         let taken = taken.ok_or_else(late)?;
         if taken.is_err() && !waits {
@@ -136,7 +145,7 @@ mod tests {
     use std::convert::Infallible;
 
     fn intake(body: usize, bodies: usize) -> Intake {
-        Intake::new(Arc::new(Limits { body, bodies, ..Limits::default() }))
+        Intake::new(Limits { body, bodies, time: Duration::from_secs(30) })
     }
 
     #[tokio::test]

@@ -1,0 +1,62 @@
+//! Responses on their way out.
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pikku::{BoxError, Response};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+/// What is kept while an answer is sent, and dropped when it is out or nobody takes it any more.
+pub trait Around: Unpin {
+    /// Notes why the body could not be made. What went wrong is for the log alone; the client sees a body that is cut off.
+    fn body_failed(&self, reason: &str);
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct Answer<A> {
+    body: pikku::Body,
+    around: A,
+}
+
+impl<A> Answer<A> {
+    /// That body.
+    pub fn new(body: pikku::Body, around: A) -> Self {
+        Self { body, around }
+    }
+}
+
+/// A response as the `http` crate has it. There is room for one more header.
+pub fn response<B>(response: Response, body: impl FnOnce(pikku::Body) -> B) -> http::Response<B> {
+    let Response { status, headers, body: octets } = response;
+    let mut response = http::Response::new(body(octets));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers.to_map();
+    response
+}
+
+impl<A: Around> Body for Answer<A> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(match ready!(self.body.poll_chunk(context)) {
+            Some(Ok(octets)) => Some(Ok(Frame::data(octets))),
+            Some(Err(error)) => {
+                self.around.body_failed(&error.to_string());
+                Some(Err("the body of the response ended early".into()))
+            }
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.whole().is_some_and(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.whole().map_or_else(SizeHint::default, |octets| SizeHint::with_exact(octets.len() as u64))
+    }
+}
