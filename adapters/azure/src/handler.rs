@@ -2,9 +2,8 @@
 
 use crate::{
     answer::{Answer, Answering},
-    host::Host,
+    host::{HTTP_TIMEOUT, Host},
     http,
-    intake::Intake,
     invocation::{self, Failure, Outcome},
     platform::{log_of, now_ms},
 };
@@ -13,9 +12,10 @@ use hyper::{Request, body::Incoming};
 use pikku::{
     Engine, Kinds, Problem, Response, Selection, StatusCode,
     call::Context,
-    http::{HeaderMap, Method},
+    http::{HeaderMap, HeaderValue, Method},
     platform::Level,
 };
+use pikku_hyper::{Intake, Limits};
 use std::{
     marker::PhantomData,
     pin::pin,
@@ -23,15 +23,42 @@ use std::{
 };
 use tokio::sync::{Notify, watch};
 
-/// The id of the invocation: in every request that the host makes for one, set by the host whatever the client sent
-/// (`AddHeaders` and `AddProxyingHeaders` of the host's `DefaultHttpWorkerService`).
-const INVOCATION: &str = "x-azure-functions-invocationid";
+/// What bodies may take: 100 MiB each, as much as the host takes ("HTTP trigger", limits), for as long as the platform's load
+/// balancer waits.
+const BODIES: Limits = Limits { body: 100 << 20, bodies: 256 << 20, time: HTTP_TIMEOUT };
 
-/// In every request that is proxied, and in no other (`StartForwarding` of the host's `DefaultHttpProxyService`).
-const PROXIED: &str = "x-ms-invocation-id";
+/// What the headers tell the handler itself.
+#[derive(Debug, Default)]
+struct Told {
+    /// The id of the invocation: in every request that the host makes for one, set by the host whatever the client sent
+    /// (`AddHeaders` and `AddProxyingHeaders` of the host's `DefaultHttpWorkerService`).
+    id: Option<String>,
+    /// Whether it is proxied, which every request of a client is and no other (`StartForwarding` of the host's
+    /// `DefaultHttpProxyService`).
+    proxied: bool,
+    /// The trace that it belongs to (W3C Trace Context), as it arrived.
+    trace: Option<String>,
+    /// Whether its body comes only when it is asked for.
+    waits: bool,
+}
 
-/// The header of W3C Trace Context.
-const TRACE: &str = "traceparent";
+impl Told {
+    /// In one pass, which costs less than a look for each.
+    fn of(headers: &HeaderMap) -> Self {
+        let mut told = Self::default();
+        let text = |value: &HeaderValue| value.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned);
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-azure-functions-invocationid" if told.id.is_none() => told.id = text(value),
+                "x-ms-invocation-id" => told.proxied = true,
+                "traceparent" if told.trace.is_none() => told.trace = text(value),
+                "expect" => told.waits = true,
+                _ => {}
+            }
+        }
+        told
+    }
+}
 
 /// Whether the app has started, and what came of it.
 #[derive(Debug, Default)]
@@ -76,7 +103,7 @@ pub(crate) struct Handler<S> {
 
 impl<S: Selection> Handler<S> {
     pub(crate) fn new(host: Host, started: Arc<Started>, stopping: watch::Receiver<bool>) -> Self {
-        Self { host, started, intake: Intake::default(), stopping, selection: PhantomData }
+        Self { host, started, intake: Intake::new(BODIES), stopping, selection: PhantomData }
     }
 
     /// What is told when the process is asked to stop, and keeps it from ending while it is held.
@@ -87,58 +114,70 @@ impl<S: Selection> Handler<S> {
     /// Answers a request.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> hyper::Response<Answer> {
         let (parts, body) = request.into_parts();
-        let Some(id) = text(&parts.headers, INVOCATION) else { return sent(without_id(&parts), None) };
-        let proxied = parts.headers.contains_key(PROXIED);
-        let mut context = Context {
-            deadline_ms: Some(self.host.deadline_ms(now_ms(), proxied)),
-            trace: text(&parts.headers, TRACE),
-            id,
-            ..Context::default()
-        };
+        let Told { id, proxied, trace, waits } = Told::of(&parts.headers);
+        let Some(id) = id else { return sent(without_id(&parts), Answering::none()) };
+        let deadline_ms = Some(self.host.deadline_ms(now_ms(), proxied));
+        let context = Context { id, deadline_ms, trace, ..Context::default() };
         let engine = match self.started.wait().await {
             Ok(engine) => engine,
-            Err(reason) => {
-                let function = parts.uri.path().trim_start_matches('/');
-                log_of(Level::Error, &context.id, function, "not called, for the app could not start", Some(reason));
-                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "start_failed", "the app could not start");
-                return sent(Response::refusal(&problem, parts.method == Method::HEAD), None);
-            }
+            Err(reason) => return sent(not_started(&parts, &context.id, reason), Answering::none()),
         };
         let answering = Answering::new(engine, &context, self.stopping.clone());
-        if proxied {
-            let response = if const { S::KINDS.has(Kinds::HTTP) } {
-                self.proxied(engine, parts, body, context).await
-            } else {
-                Response::refusal(&no_http(), parts.method == Method::HEAD)
-            };
-            return sent(response, Some(answering));
+        let response = if !proxied {
+            self.invoked(engine, &parts, body, context).await
+        } else if const { S::KINDS.has(Kinds::HTTP) } {
+            self.proxied(engine, parts, body, waits, context).await
+        } else {
+            Response::refusal(&no_http(), parts.method == Method::HEAD)
+        };
+        sent(response, answering)
+    }
+
+    /// Answers a request of a client.
+    async fn proxied(
+        &self,
+        engine: &Engine,
+        parts: Parts,
+        body: Incoming,
+        waits: bool,
+        mut context: Context,
+    ) -> Response {
+        let mut request = Box::new(http::proxied(&self.host, parts, &context.id));
+        match self.intake.take(pin!(body), waits).await {
+            Ok(mut taken) => {
+                request.body = std::mem::take(&mut taken.octets);
+                context.identity = http::identity(&self.host, &request);
+                // Until it is answered the body may be held.
+                engine.answer(request, context).await
+            }
+            // The client's own mistake.
+            Err(problem) => Response::refusal(&problem, request.method == Method::HEAD),
         }
-        let function = parts.uri.path().trim_start_matches('/').to_owned();
-        let id = context.id.clone();
-        let outcome = match invocation_of(&parts) {
-            Ok(()) => match self.intake.take(body).await {
-                Ok((octets, _room)) => {
-                    let invocation = invocation::Invocation { host: &self.host, function: &function, payload: &octets };
-                    invocation.handle::<S>(engine, &mut context).await
+    }
+
+    /// Answers an invocation, which the host itself sends.
+    async fn invoked(&self, engine: &Engine, parts: &Parts, body: Incoming, context: Context) -> Response {
+        let (id, function) = (context.id.clone(), parts.uri.path().trim_start_matches('/'));
+        let outcome = match invocation_of(parts) {
+            Ok(()) => match self.intake.take(pin!(body), false).await {
+                Ok(taken) => {
+                    let invocation = invocation::Invocation { host: &self.host, function, payload: &taken.octets };
+                    invocation.handle::<S>(engine, context).await
                 }
                 Err(problem) => Err(Failure::Unread(problem)),
             },
             Err(failure) => Err(failure),
         };
-        sent(written(outcome, &id, &function), Some(answering))
+        written(outcome, &id, function)
     }
+}
 
-    async fn proxied(&self, engine: &Engine, parts: Parts, body: Incoming, context: Context) -> Response {
-        match self.intake.take(body).await {
-            Ok((octets, _room)) => {
-                let request = http::proxied(&self.host, parts, octets, &context.id);
-                let context = Context { identity: http::identity(&request), ..context };
-                engine.http(request, context).await
-            }
-            // The client's own mistake.
-            Err(problem) => Response::refusal(&problem, parts.method == Method::HEAD),
-        }
-    }
+/// The answer to every call of an app that could not start.
+fn not_started(parts: &Parts, id: &str, reason: &str) -> Response {
+    let function = parts.uri.path().trim_start_matches('/');
+    log_of(Level::Error, id, function, "not called, for the app could not start", Some(reason));
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "start_failed", "the app could not start");
+    Response::refusal(&problem, parts.method == Method::HEAD)
 }
 
 /// A request that is for no invocation: the host asks whether something listens, at `/`, before it sends anything.
@@ -195,14 +234,6 @@ fn written(outcome: Outcome, id: &str, function: &str) -> Response {
     Response::from(&problem)
 }
 
-fn sent(response: Response, answering: Option<Answering>) -> hyper::Response<Answer> {
-    let Response { status, headers, body } = response;
-    let mut response = hyper::Response::new(Answer::new(body, answering));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers.to_map();
-    response
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned)
+fn sent(response: Response, answering: Answering) -> hyper::Response<Answer> {
+    pikku_hyper::response(response, |body| Answer::new(body, answering))
 }

@@ -2,7 +2,7 @@
 
 use crate::time::span_ms;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// How long a function may take where `host.json` does not say: 30 minutes, the host's own default outside of the
 /// Consumption plan (`DefaultFunctionTimeout` of the host's `ScriptJobHostOptionsSetup`).
@@ -10,7 +10,7 @@ const FUNCTION_TIMEOUT_MS: u64 = 30 * 60 * 1000;
 
 /// The longest that a client waits for an HTTP function: the load balancer gives up after 230 seconds ("Azure Functions
 /// scale and hosting", function app timeout duration).
-const HTTP_TIMEOUT_MS: u64 = 230 * 1000;
+pub(crate) const HTTP_TIMEOUT: Duration = Duration::from_secs(230);
 
 /// How often a message of a storage queue is tried where `host.json` does not say.
 const DEQUEUE_COUNT: u32 = 5;
@@ -82,7 +82,7 @@ impl Host {
     /// When the runtime gives up an invocation that begins now, a little before the host does: a twentieth of the time, 20
     /// to 500 ms.
     pub(crate) fn deadline_ms(&self, now_ms: u64, http: bool) -> u64 {
-        let most = if http { HTTP_TIMEOUT_MS } else { u64::MAX };
+        let most = if http { HTTP_TIMEOUT.as_millis() as u64 } else { u64::MAX };
         let time = self.function_timeout_ms.min(most);
         now_ms.saturating_add(time - (time / 20).clamp(20, 500).min(time))
     }

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{
     Bytes, Problem,
     call::PlatformIdentity,
-    http::{Headers, HttpRequest, Method, RequestPath, parse_query},
+    http::{Headers, HttpRequest, Method},
 };
 use serde_json::value::RawValue;
 
@@ -19,49 +19,38 @@ const OF_THE_HOST: [&str; 2] = ["x-azure-functions-invocationid", "x-azure-funct
 /// How the headers begin that the platform's authentication sets.
 const IDENTITY: [&str; 2] = ["x-ms-client-principal", "x-ms-token-"];
 
-/// The request that the host proxies: the client's own.
-pub(crate) fn proxied(host: &Host, parts: Parts, body: Bytes, id: &str) -> HttpRequest {
-    let Parts { method, uri, headers, .. } = parts;
-    let headers = Headers::from(&headers);
-    request(host, method, uri.path(), uri.query(), headers, body, id)
+/// The request that the host proxies: the client's own. Its body comes later.
+pub(crate) fn proxied(host: &Host, parts: Parts, id: &str) -> HttpRequest {
+    let request = pikku_hyper::request(parts, id, |name| is_of_client(host, name));
+    placed(host, request)
 }
 
-fn request(
-    host: &Host,
-    method: Method,
-    path: &str,
-    query: Option<&str>,
-    mut headers: Headers,
-    body: Bytes,
-    id: &str,
-) -> HttpRequest {
-    for name in OF_THE_HOST {
-        headers.remove(name);
+/// Whether a header is neither the host's own nor one that only the platform may set. Names may have any case.
+fn is_of_client(host: &Host, name: &str) -> bool {
+    let begins =
+        |with: &str| name.as_bytes().get(..with.len()).is_some_and(|it| it.eq_ignore_ascii_case(with.as_bytes()));
+    if !begins("x-") {
+        return true;
     }
-    if !host.authenticates {
-        let forged = |name: &&str| IDENTITY.iter().any(|begin| name.starts_with(begin));
-        let forged: Vec<String> = headers.names().filter(forged).map(str::to_owned).collect();
-        forged.iter().for_each(|name| headers.remove(name));
-    }
-    let path = RequestPath::encoded(path);
+    let of_the_host = OF_THE_HOST.iter().any(|own| own.eq_ignore_ascii_case(name));
+    !of_the_host && (host.authenticates || !IDENTITY.iter().any(|identity| begins(identity)))
+}
+
+/// With what the host's settings say about it.
+fn placed(host: &Host, request: HttpRequest) -> HttpRequest {
     HttpRequest {
-        route_path: host.route_prefix.as_deref().and_then(|prefix| path.below(prefix)),
-        query: query.map(|query| parse_query(query.as_bytes())).unwrap_or_default(),
-        cookies: headers.cookies(),
-        client_ip: if host.fronted { client_ip(&headers) } else { None },
-        request_id: Some(id.to_owned()),
-        stage: None,
-        resource: None,
-        method,
-        path,
-        headers,
-        body,
+        route_path: host.route_prefix.as_deref().and_then(|prefix| request.path.below(prefix)),
+        client_ip: if host.fronted { client_ip(&request.headers) } else { None },
+        ..request
     }
 }
 
 /// Whom the platform's authentication has let in ("Work with user identities in Azure App Service authentication"): JSON in
 /// base64, which the platform alone can have set, for any other has been taken away.
-pub(crate) fn identity(request: &HttpRequest) -> Option<Box<PlatformIdentity>> {
+pub(crate) fn identity(host: &Host, request: &HttpRequest) -> Option<Box<PlatformIdentity>> {
+    if !host.authenticates {
+        return None;
+    }
     let principal = STANDARD.decode(request.headers.get(IDENTITY[0])?).ok()?;
     let claims = pikku::json::from_slice(&principal).ok()?;
     Some(Box::new(PlatformIdentity { issuer: "easy-auth", claims }))
@@ -69,10 +58,8 @@ pub(crate) fn identity(request: &HttpRequest) -> Option<Box<PlatformIdentity>> {
 
 /// The client's address: the platform's front end adds it at the end of what the client claims, with its port.
 fn client_ip(headers: &Headers) -> Option<String> {
-    let value = std::str::from_utf8(headers.get_all("x-forwarded-for").next_back()?).ok()?;
-    let address = value.rsplit(',').next()?.trim();
-    let with_port = address.parse::<std::net::SocketAddr>().ok().map(|address| address.ip().to_string());
-    with_port.or_else(|| address.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string()))
+    let client = pikku_hyper::forwarded(headers.get_all("x-forwarded-for"), 1)?;
+    Some(client.ip().to_canonical().to_string())
 }
 
 /// An HTTP request within a payload: `GetRequestAsJObject` of the host's `HttpRequestExtensions`.
@@ -108,23 +95,27 @@ impl<'a> Request<'a> {
     pub(crate) fn read(&self, host: &Host, id: &str) -> Result<HttpRequest, Problem> {
         let method = Method::from_bytes(self.method.as_bytes())
             .map_err(|_| Problem::malformed("the method is not one of HTTP"))?;
-        let headers = self.headers()?;
+        let headers = self.headers(host)?;
         let body = self.body(&headers)?;
         // What stands before the path is the host's own address. The URL alone has the query as the client sent it.
         let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let target = rest.find('/').map_or("/", |at| &rest[at..]);
         let target = target.split('#').next().unwrap_or_default();
-        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        Ok(request(host, method, path, query, headers, body, id))
+        let cookies = headers.cookies();
+        let request = HttpRequest { request_id: Some(id.to_owned()), ..HttpRequest::new(method, target) };
+        Ok(placed(host, HttpRequest { headers, cookies, body, ..request }))
     }
 
     /// An object of lists of values, or of values.
-    fn headers(&self) -> Result<Headers, Problem> {
+    fn headers(&self, host: &Host) -> Result<Headers, Problem> {
         let malformed = || Problem::malformed("the headers of the request cannot be read");
         let Some(json) = self.members.get("Headers") else { return Ok(Headers::default()) };
         let members: Members<'_> = part("", json).map_err(|_: Failure| malformed())?;
         let mut headers = Headers::with_capacity(members.0.len());
         for (name, value) in &members.0 {
+            if !is_of_client(host, name) {
+                continue;
+            }
             let values = match string(value) {
                 Some(value) => vec![value],
                 None => part::<Vec<Text<'_>>>("", value)

@@ -57,7 +57,7 @@ struct Payload<'a> {
 
 impl Invocation<'_> {
     /// Calls what is wired for the function.
-    pub(crate) async fn handle<S: Selection>(&self, engine: &Engine, context: &mut Context) -> Outcome {
+    pub(crate) async fn handle<S: Selection>(&self, engine: &Engine, mut context: Context) -> Outcome {
         let payload: Payload<'_> = serde_json::from_slice(self.payload)
             .map_err(|error| Failure::Malformed(format!("its payload {}", broken(&error))))?;
         let Some((binding, data)) = payload.data.0.first() else {
@@ -65,7 +65,7 @@ impl Invocation<'_> {
         };
         let origin =
             Origin { service: "", function: self.function.to_owned(), binding: binding.0.clone().into_owned() };
-        let mut context = Context { origin: Some(Box::new(origin)), ..context.clone() };
+        context.origin = Some(Box::new(origin));
         if const { S::KINDS.has(Kinds::HTTP) }
             // What is wired for something else is never taken for a request, whatever it holds.
             && trigger::wired(engine, self.function).is_none()
@@ -88,7 +88,7 @@ impl Invocation<'_> {
         let (id, head) = (context.id.clone(), request.is_head());
         let response = match request.read(self.host, &context.id) {
             Ok(request) => {
-                context.identity = http::identity(&request);
+                context.identity = http::identity(self.host, &request);
                 engine.http(request, context).await
             }
             Err(problem) => pikku::Response::refusal(&problem, head),

@@ -40,7 +40,6 @@ mod connection;
 mod handler;
 mod host;
 mod http;
-mod intake;
 mod invocation;
 mod platform;
 #[cfg(feature = "queues")]
