@@ -25,6 +25,7 @@
 //! |---|---|
 //! | [`jwt`] | whoever bears a JSON Web Token (RFC 7519, RFC 8725) that a key of the app, or of a key set at a URL, has signed |
 //! | [`api_key`] | whoever has an API key, of which the app keeps a hash |
+//! | `session` (feature `cookies`) | who has logged in with a browser: cookies, and stores of sessions |
 //! | [`platform`] | whom the platform itself has let in |
 //!
 //! What a client says of itself without proof, such as `X-Forwarded-User`, makes no session.
@@ -33,3 +34,5 @@ pub mod api_key;
 pub mod bearer;
 pub mod jwt;
 pub mod platform;
+#[cfg(feature = "cookies")]
+pub mod session;

@@ -1,12 +1,14 @@
 //! Durable queues and schedules for the plain server.
 //!
 //! [`QueueEngine`] is what a store has to do, [`ScheduleStore`] what it has to do for schedules to run once over all
-//! instances. This crate knows nothing of apps and their calls: `pikku-server` maps between the two.
+//! instances. [`EntryStore`] keeps values for a while, such as sessions. This crate knows nothing of apps and their calls:
+//! `pikku-server` and `pikku-auth` map between the two.
 
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod engine;
+mod entry;
 mod error;
 mod limits;
 mod message;
@@ -26,6 +28,7 @@ mod sqs;
 
 pub use clock::{Clock, ManualClock, SystemClock, Time};
 pub use engine::{Answer, Fired, Firing, Lease, QueueEngine, ScheduleStore};
+pub use entry::{Entry, EntryKey, EntryStore};
 pub use error::{EngineError, ErrorKind};
 pub use limits::Limits;
 pub use message::{

@@ -23,6 +23,7 @@
 
 mod dead;
 mod delivery;
+mod entry;
 mod listen;
 mod queue;
 mod schedule;
@@ -30,8 +31,9 @@ mod schema;
 mod store;
 
 use crate::{
-    Answer, Clock, DeadLetter, Delivery, EngineError, Enqueued, ErrorKind, Fired, Firing, Lease, Limits, NewMessage,
-    QueueEngine, QueueSpec, QueueStats, Receipt, ScheduleStore, Settled, Settlement, Shortfall, Time, Which,
+    Answer, Clock, DeadLetter, Delivery, EngineError, Enqueued, Entry, EntryKey, EntryStore, ErrorKind, Fired, Firing,
+    Lease, Limits, NewMessage, QueueEngine, QueueSpec, QueueStats, Receipt, ScheduleStore, Settled, Settlement,
+    Shortfall, Time, Which,
 };
 use listen::Listener;
 use std::{
@@ -463,6 +465,43 @@ impl ScheduleStore for PostgresEngine {
                 persist!(inner, true, transact!(inner, Commit::Durable, |session| schedule::fire(session, firing)))?;
             inner.tell(&firing.runs);
             Ok(fired)
+        })
+    }
+}
+
+impl EntryStore for PostgresEngine {
+    fn load<'a>(&'a self, key: &'a EntryKey, now: Time) -> Answer<'a, Option<Entry>> {
+        let inner = &self.inner;
+        Box::pin(async move {
+            persist!(inner, false, alone!(inner, Commit::Durable, |session| entry::load(session, key, now)))
+        })
+    }
+
+    fn save<'a>(&'a self, key: &'a EntryKey, entry: &'a Entry, now: Time) -> Answer<'a, ()> {
+        let inner = &self.inner;
+        Box::pin(async move {
+            persist!(inner, false, alone!(inner, Commit::Durable, |session| entry::save(session, key, entry, now)))
+        })
+    }
+
+    fn touch<'a>(&'a self, key: &'a EntryKey, ends: Time, now: Time) -> Answer<'a, ()> {
+        let inner = &self.inner;
+        Box::pin(async move {
+            persist!(inner, false, alone!(inner, Commit::Quick, |session| entry::touch(session, key, ends, now)))
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, ()> {
+        let inner = &self.inner;
+        Box::pin(async move {
+            persist!(inner, false, alone!(inner, Commit::Durable, |session| entry::remove(session, key)))
+        })
+    }
+
+    fn remove_owner<'a>(&'a self, owner: &'a EntryKey) -> Answer<'a, u64> {
+        let inner = &self.inner;
+        Box::pin(async move {
+            persist!(inner, false, alone!(inner, Commit::Durable, |session| entry::remove_owner(session, owner)))
         })
     }
 }

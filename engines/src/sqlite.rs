@@ -15,6 +15,7 @@
 //! On network file systems, which lack the shared memory and often the locks that SQLite needs.
 
 mod dead;
+mod entry;
 mod queue;
 mod schedule;
 mod schema;
@@ -22,9 +23,9 @@ mod store;
 mod writer;
 
 use crate::{
-    Answer, Clock, DeadLetter, Delivery, EngineError, Enqueued, ErrorKind, Fired, Firing, Lease, Limits, NewMessage,
-    QueueEngine, QueueSpec, QueueStats, Receipt, ScheduleStore, Settled, Settlement, Shortfall, SystemClock, Time,
-    Which,
+    Answer, Clock, DeadLetter, Delivery, EngineError, Enqueued, Entry, EntryKey, EntryStore, ErrorKind, Fired, Firing,
+    Lease, Limits, NewMessage, QueueEngine, QueueSpec, QueueStats, Receipt, ScheduleStore, Settled, Settlement,
+    Shortfall, SystemClock, Time, Which,
 };
 use std::{
     path::{Path, PathBuf},
@@ -223,5 +224,32 @@ impl ScheduleStore for SqliteEngine {
         }
         let firing = firing.clone();
         self.work(true, move |round| schedule::fire(round, &firing))
+    }
+}
+
+impl EntryStore for SqliteEngine {
+    fn load<'a>(&'a self, key: &'a EntryKey, now: Time) -> Answer<'a, Option<Entry>> {
+        let key = *key;
+        self.work(false, move |round| entry::load(round, &key, now))
+    }
+
+    fn save<'a>(&'a self, key: &'a EntryKey, entry: &'a Entry, now: Time) -> Answer<'a, ()> {
+        let (key, entry) = (*key, entry.clone());
+        self.work(true, move |round| entry::save(round, &key, &entry, now))
+    }
+
+    fn touch<'a>(&'a self, key: &'a EntryKey, ends: Time, now: Time) -> Answer<'a, ()> {
+        let key = *key;
+        self.work(false, move |round| entry::touch(round, &key, ends, now))
+    }
+
+    fn remove<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, ()> {
+        let key = *key;
+        self.work(true, move |round| entry::remove(round, &key))
+    }
+
+    fn remove_owner<'a>(&'a self, owner: &'a EntryKey) -> Answer<'a, u64> {
+        let owner = *owner;
+        self.work(true, move |round| entry::remove_owner(round, &owner))
     }
 }

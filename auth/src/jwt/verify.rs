@@ -151,8 +151,12 @@ impl Tokens {
         if let Some(missing) = self.required.iter().find(|name| claims.get(*name).is_none_or(Value::is_null)) {
             return refuse(&format!("lacks `{missing}`"));
         }
-        let scopes = scopes(&claims);
-        Ok(Claims::new(Value::Object(claims)).with_scopes(scopes))
+        let (scopes, subject) = (scopes(&claims), claims.get("sub").and_then(Value::as_str).map(str::to_owned));
+        let session = Claims::new(Value::Object(claims)).with_scopes(scopes);
+        Ok(match subject {
+            Some(subject) => session.with_subject(subject),
+            None => session,
+        })
     }
 }
 

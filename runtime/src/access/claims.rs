@@ -9,6 +9,7 @@ use std::fmt;
 #[derive(Clone, Default, PartialEq)]
 pub struct Claims {
     value: Value,
+    subject: Option<String>,
     scopes: Scopes,
     read_only: bool,
 }
@@ -28,6 +29,13 @@ impl Claims {
         serde_json::to_value(user).map(Self::new)
     }
 
+    /// The same, of this user: whatever the app knows the account by and never gives to another, such as `sub` of a token.
+    /// Stores of sessions find all those of a user by it.
+    #[must_use]
+    pub fn with_subject(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+
     /// The same, granted these scopes and no other.
     #[must_use]
     pub fn with_scopes(self, scopes: Scopes) -> Self {
@@ -43,6 +51,11 @@ impl Claims {
     /// The value.
     pub fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// Whose session it is, where the source says.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
     }
 
     /// The scopes that were granted.

@@ -16,6 +16,7 @@ use crate::{
     BoxFuture, Claims, Platform, Problem, SessionControl,
     http::{Headers, HttpRequest, InvalidHeader},
     json,
+    platform::{Level, LogLine},
 };
 pub use after::AfterAnswer;
 pub use event::BusEvent;
@@ -211,6 +212,18 @@ impl Call {
     /// ```
     pub fn after_answer(&self, work: BoxFuture<'static, ()>) {
         self.after.add(work);
+    }
+
+    /// Writes a line to the log, with what tells this call from others. `detail` is what must not leave the log; secrets
+    /// do not belong in it either.
+    pub fn log(&self, level: Level, message: &str, detail: Option<&str>) {
+        self.platform.log(&LogLine {
+            function: Some(self.function),
+            call_id: Some(&self.id),
+            trace: self.trace(),
+            detail,
+            ..LogLine::new(level, message)
+        });
     }
 
     /// Who calls, where the platform itself has established it.

@@ -24,8 +24,11 @@ pub(crate) fn decode(text: &[u8]) -> String {
 }
 
 /// The pairs of a `Cookie` header (RFC 6265, section 5.4), values as they are. A pair without `=` is not a cookie.
+///
+/// Only spaces and tabs around a pair are left out. With other white space before it a name is another name: browsers let
+/// any site below a domain set it, also where they guard the one that it resembles, such as `__Host-session`.
 pub fn parse_cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
-    header.split(';').filter_map(|pair| pair.trim().split_once('='))
+    header.split(';').filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
 
 #[cfg(test)]
@@ -52,5 +55,14 @@ mod tests {
     fn cookies_are_opaque() {
         let cookies: Vec<_> = parse_cookies("tz=Europe%2FParis; four=two+%2B+2;theme=light; flag").collect();
         assert_eq!(cookies, [("tz", "Europe%2FParis"), ("four", "two+%2B+2"), ("theme", "light")]);
+    }
+
+    #[test]
+    fn a_name_after_other_white_space_is_another_name() {
+        for space in ['\u{a0}', '\u{2000}', '\u{3000}', '\u{85}', '\u{b}'] {
+            let header = format!("a=1;{space}__Host-session=forged; \t b=2");
+            let names: Vec<_> = parse_cookies(&header).map(|(name, _)| name.to_owned()).collect();
+            assert_eq!(names, ["a".to_owned(), format!("{space}__Host-session"), "b".to_owned()]);
+        }
     }
 }
