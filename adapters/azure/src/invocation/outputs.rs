@@ -41,6 +41,12 @@ pub(super) fn value(json: Option<&[u8]>) -> Vec<u8> {
 /// The answer to an invocation of an HTTP function. The output of that binding is not decoded.
 pub(super) async fn response(response: Response, id: &str, function: &str) -> Vec<u8> {
     let Response { status, headers, body } = response;
+    let cookies = headers.get_all("set-cookie").count();
+    if cookies > 1 {
+        let message = "only the last cookie of a response is set, for the output of an invocation has room for one; have \
+                       the host proxy requests (`customHandler.enableProxyingHttpRequest`)";
+        log_of(Level::Warn, id, function, message, Some(&format!("the response sets {cookies} cookies")));
+    }
     let refused = match body.collect(LIMIT).await {
         Ok(octets) => match std::str::from_utf8(&octets) {
             Ok(text)
@@ -79,7 +85,7 @@ fn written(answer: &Answer<'_>) -> Vec<u8> {
 }
 
 /// Headers with one value each: values of one name are joined by commas (RFC 9110, section 5.3). Cookies cannot be joined,
-/// and the host has no other place for them; the last one counts.
+/// and the host has no other place for them; the last one counts, and the log says so.
 struct Single<'a>(&'a Headers);
 
 impl Serialize for Single<'_> {

@@ -28,6 +28,7 @@ cases! {
         a_payload_is_a_request
         a_text_that_is_base64_arrives_unharmed
         what_an_output_cannot_be_is_refused
+        cookies_that_an_output_cannot_carry_are_told
         the_deadline_is_the_hosts;
     messages:
         a_message_is_handled_once

@@ -137,6 +137,15 @@ pub(super) async fn a_text_that_is_base64_arrives_unharmed() {
     }
 }
 
+pub(super) async fn cookies_that_an_output_cannot_carry_are_told() {
+    let started = Bundle::new(false).start().await;
+    let response = started.azure.http(Request::new("POST", "/mirror").body("x")).await.unwrap();
+    let set: Vec<_> = response.headers.iter().filter(|(name, _)| name == "set-cookie").collect();
+    assert_eq!((set.len(), response.header("set-cookie")), (1, Some("b=2")));
+    let line = started.logged("the response sets 2 cookies");
+    assert_eq!((&line["level"], &line["function"]), (&json!("WARN"), &json!("http-any")), "{line}");
+}
+
 pub(super) async fn what_an_output_cannot_be_is_refused() {
     let started = Bundle::new(false).start().await;
     for body in [&b"\xff\xfe"[..], b"2023-10-12T20:13:49.640002Z"] {
