@@ -66,7 +66,7 @@ async fn a_queue_without_a_url_is_named_with_the_fix() {
     let answer = pass_on(&lambda, r#"{"id":"1"}"#).await;
     assert!(matches!(answer, Answer::Http { status: 503, .. }), "{answer:?}");
     let logs = lambda.logs().join("\n");
-    assert!(logs.contains("no URL for the queue `work`") && logs.contains("cargo pikku package"), "{logs}");
+    assert!(logs.contains("no address for the queue `work`") && logs.contains("cargo pikku package"), "{logs}");
 }
 
 #[test]

@@ -26,7 +26,6 @@
 
 mod address;
 mod connection;
-mod error;
 mod identity;
 mod service_bus;
 mod storage;
@@ -35,22 +34,15 @@ mod tests;
 
 use crate::platform::Sender;
 use address::{Address, Service};
-use error::{Failure, SendError};
 use http_body_util::Full;
-use hyper::{Request, Uri, body::Bytes};
+use hyper::{Request, StatusCode, Uri, body::Bytes};
 use identity::Identity;
 use pikku::{BoxError, BoxFuture, platform::OutgoingMessage};
-use pikku_https::{Answer, Client};
-use ring::rand::{SecureRandom, SystemRandom};
+use pikku_https::{Answer, Client, FailedAttempt, SendError, random, send};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
-
-const ATTEMPTS: u32 = 3;
-
-/// The longest wait before the second attempt; it doubles with each further one.
-const LONGEST_FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// How long an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -101,18 +93,8 @@ impl Queues {
             Service::Storage => Draft::Storage(storage::Draft::new(message)?),
             Service::ServiceBus => Draft::ServiceBus(service_bus::Draft::new(message, random()?)?),
         };
-        let mut attempt = 1;
-        loop {
-            let failure = match self.attempt(address, &client, &draft, env).await? {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            if attempt == ATTEMPTS || !failure.may_pass() {
-                return Err(failed(failure, attempt, address.service));
-            }
-            tokio::time::sleep(wait(attempt, random()?)).await;
-            attempt += 1;
-        }
+        let (client, draft) = (&*client, &draft);
+        send(|| self.attempt(address, client, draft, env)).await
     }
 
     /// One attempt: the outer error is not to be tried again.
@@ -122,30 +104,35 @@ impl Queues {
         client: &Client,
         draft: &Draft<'_>,
         env: Env<'_>,
-    ) -> Result<Result<(), Failure>, SendError> {
+    ) -> Result<Result<(), FailedAttempt>, SendError> {
+        let service = address.service.name();
         let authorisation = match &address.key {
             Some(key) => Authorisation::Key(key),
             None => match self.token(address, env).await? {
                 Ok(token) => Authorisation::Token(token),
-                Err(failure) => return Ok(Err(failure)),
+                Err(failed) => return Ok(Err(failed)),
             },
         };
         let request = draft.request(address, &authorisation, SystemTime::now())?;
         Ok(match client.exchange(request).await {
             Ok(answer) if answer.status.is_success() => Ok(()),
             Ok(answer) => {
-                let refused = answer.status.as_u16() == 401 && address.key.is_none();
+                // Another token may be taken.
+                let refused = answer.status == StatusCode::UNAUTHORIZED && address.key.is_none();
                 if refused {
                     self.identity.forget(address.service.resource());
                 }
-                Err(Failure::Answer { code: draft.code(&answer), status: answer.status, refused })
+                Err(FailedAttempt {
+                    may_pass: refused || may_pass(answer.status),
+                    ..answered(service, answer.status, &draft.code(&answer))
+                })
             }
-            Err(reason) => Err(Failure::Connection(reason)),
+            Err(reason) => Err(FailedAttempt::silent(service, reason)),
         })
     }
 
     /// A token of the app's identity for a service.
-    async fn token(&self, address: &Address, env: Env<'_>) -> Result<Result<String, Failure>, SendError> {
+    async fn token(&self, address: &Address, env: Env<'_>) -> Result<Result<String, FailedAttempt>, SendError> {
         let resource = address.service.resource();
         if let Some(token) = self.identity.kept(resource, SystemTime::now()) {
             return Ok(Ok(token));
@@ -153,11 +140,10 @@ impl Queues {
         let (endpoint, request) = identity::request(resource, env)?;
         Ok(match self.client(&endpoint)?.exchange(request).await {
             Ok(answer) if answer.status.is_success() => Ok(self.identity.keep(resource, &answer.body)?),
-            Ok(answer) => {
-                let code = identity::code(&answer);
-                Err(Failure::Identity { status: answer.status, code })
+            Ok(answer) => Err(answered("the managed identity", answer.status, &identity::code(&answer))),
+            Err(reason) => {
+                Err(FailedAttempt::silent(address.service.name(), format!("the endpoint of the identity: {reason}")))
             }
-            Err(reason) => Err(Failure::Connection(format!("the endpoint of the identity: {reason}"))),
         })
     }
 
@@ -203,26 +189,13 @@ impl Draft<'_> {
     }
 }
 
-/// What a failure comes to once nothing more is tried.
-fn failed(failure: Failure, attempts: u32, service: Service) -> SendError {
-    match failure {
-        Failure::Answer { status, code, .. } => SendError::Refused { service: service.name(), attempts, status, code },
-        Failure::Identity { status, code } => {
-            SendError::Refused { service: "the managed identity", attempts, status, code }
-        }
-        Failure::Connection(reason) => SendError::Unreachable { service: service.name(), attempts, reason },
-    }
+/// An answer that is an error: with the service's own name of it, such as `QueueNotFound`, where it has one.
+fn answered(service: &'static str, status: StatusCode, code: &str) -> FailedAttempt {
+    let answer = format!("{} {code}", status.as_u16()).trim_end().to_owned();
+    FailedAttempt { service, outcome: Ok(answer), may_pass: may_pass(status) }
 }
 
-/// Half of the longest wait, and a random part of the other half, so that many bundles do not come back at once.
-fn wait(attempt: u32, random: u128) -> Duration {
-    let half = LONGEST_FIRST_WAIT * 2_u32.pow(attempt - 1) / 2;
-    half + half * (random % 1000) as u32 / 1000
-}
-
-/// A random number, of the operating system's.
-fn random() -> Result<u128, SendError> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| SendError::Random)?;
-    Ok(u128::from_le_bytes(bytes))
+/// Whether the same message may be taken a moment later.
+fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
 }

@@ -2,13 +2,20 @@
 //!
 //! A service that sends a message is one request, now and then. [`Client`] is what that takes: HTTP/1.1 over hyper, one
 //! connection that is kept, a limit on every wait and on every answer. A pooling client, with its layers and boxes, would be
-//! 150 kB of each bundle that sends. What is tried again, and what an answer means, is the caller's.
+//! 150 kB of each bundle that sends. [`send`] tries a message a few times and says why it was not taken; `AwsAction` (with the
+//! feature `aws`) signs what AWS is asked. What else an answer means is the caller's.
 //!
 //! This crate is a part of the adapters and promises nothing to others.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod client;
 mod error;
+mod sending;
 mod tls;
 
+#[cfg(feature = "aws")]
+pub use aws::{AwsAction, AwsError};
 pub use client::{Answer, Client};
 pub use error::SetupError;
+pub use sending::{FailedAttempt, RESOURCES, SendError, address_of, random, send};

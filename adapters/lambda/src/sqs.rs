@@ -16,30 +16,20 @@
 //!   errors; a priority is left out.
 //! - **Secrets.** Credentials are read from the environment for each message. No error holds them.
 
-mod answer;
-mod error;
 mod request;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use crate::platform::Sender;
-use answer::{Answer, Failure};
-use error::SqsError;
 use pikku::{BoxError, BoxFuture, platform::OutgoingMessage};
-use pikku_https::Client;
+use pikku_https::{AwsError, Client, FailedAttempt, SendError, random, send};
 use request::Request;
-use ring::rand::{SecureRandom, SystemRandom};
 use settings::Target;
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
-
-const ATTEMPTS: u32 = 3;
-
-/// The longest wait before the second attempt; it doubles with each further one.
-const LONGEST_FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// How long an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -70,51 +60,29 @@ impl Sqs {
         Self { client: Mutex::new(None), patience: PATIENCE }
     }
 
-    async fn deliver(&self, target: &Target, message: &OutgoingMessage<'_>) -> Result<(), SqsError> {
+    async fn deliver(&self, target: &Target, message: &OutgoingMessage<'_>) -> Result<(), SendError> {
         let client = self.client(target)?;
         let request = Request::new(target, message, || random().map(|id| format!("{id:032x}")))?;
-        let mut attempt = 1;
-        loop {
-            let failure = match client.exchange(request.signed(std::time::SystemTime::now())?).await {
-                Ok(answer) if answer.status.is_success() => return Ok(()),
-                Ok(answer) => Failure::Answer(Answer::read(answer.status, &answer.body)),
-                Err(reason) => Failure::Connection(reason),
-            };
-            if attempt == ATTEMPTS || !failure.may_pass() {
-                return Err(failed(failure, attempt, target));
-            }
-            tokio::time::sleep(wait(attempt, random()?)).await;
-            attempt += 1;
-        }
+        let (client, request) = (&*client, &request);
+        send(|| async move {
+            Ok(match client.exchange(request.signed(SystemTime::now())?).await {
+                Ok(answer) if answer.status.is_success() => Ok(()),
+                Ok(answer) => {
+                    let error = AwsError::read(answer.status, &answer.body, &target.credentials);
+                    Err(FailedAttempt { service: "SQS", may_pass: error.may_pass(), outcome: Ok(error.to_string()) })
+                }
+                Err(reason) => Err(FailedAttempt::silent("SQS", reason)),
+            })
+        })
+        .await
     }
 
     /// The client of the target's endpoint: the one that is kept, unless queues of two regions take turns.
-    fn client(&self, target: &Target) -> Result<Arc<Client>, SqsError> {
+    fn client(&self, target: &Target) -> Result<Arc<Client>, SendError> {
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some(client) if client.reaches(&target.endpoint) => Ok(Arc::clone(client)),
             _ => Ok(Arc::clone(kept.insert(Arc::new(Client::new(&target.endpoint, self.patience, ROOTS)?)))),
         }
     }
-}
-
-/// What a failure comes to once nothing more is tried.
-fn failed(failure: Failure, attempts: u32, target: &Target) -> SqsError {
-    match failure {
-        Failure::Answer(answer) => SqsError::Refused { attempts, answer: answer.without(&target.secrets()) },
-        Failure::Connection(reason) => SqsError::Unreachable { attempts, reason },
-    }
-}
-
-/// Half of the longest wait, and a random part of the other half, so that many bundles do not come back at once.
-fn wait(attempt: u32, random: u128) -> Duration {
-    let half = LONGEST_FIRST_WAIT * 2_u32.pow(attempt - 1) / 2;
-    half + half * (random % 1000) as u32 / 1000
-}
-
-/// A random number, of the operating system's.
-fn random() -> Result<u128, SqsError> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| SqsError::Random)?;
-    Ok(u128::from_le_bytes(bytes))
 }

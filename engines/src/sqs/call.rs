@@ -2,20 +2,12 @@
 
 use super::SqsSettings;
 use crate::{EngineError, ErrorKind};
-use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4::SigningParams,
-};
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
-use pikku_https::Client;
+use pikku_https::{AwsAction, AwsError, Client};
 use serde_json::Value;
-use std::{
-    error::Error,
-    time::{Duration, Instant, SystemTime},
-};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The variable that names a file of root certificates, as it does for AWS's own tools.
 const ROOTS: &str = "AWS_CA_BUNDLE";
@@ -28,9 +20,6 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// How long a request may take that waits for nothing.
 const ATTEMPT: Duration = Duration::from_secs(5);
-
-/// The most that is told of what SQS says.
-const MESSAGE_CHARS: usize = 300;
 
 /// Where SQS is, and who asks.
 #[derive(Debug)]
@@ -101,64 +90,24 @@ impl Service {
     }
 
     fn signed(&self, action: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, EngineError> {
-        let failed = |error: Box<dyn Error + Send + Sync>| {
-            self.failed(ErrorKind::Store, "the request cannot be signed").caused_by(error)
-        };
-        let identity = self.settings.credentials.clone().into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(&self.settings.region)
-            .name("sqs")
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| failed(error.into()))?
-            .into();
-        let target = format!("AmazonSQS.{action}");
-        let host = self.endpoint.authority().map_or("", |authority| authority.as_str());
-        let headers =
-            [("host", host), ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target.as_str())];
-        let uri = self.endpoint.to_string();
-        let signable = SignableRequest::new("POST", &*uri, headers.into_iter(), SignableBody::Bytes(body));
-        let signable = signable.map_err(|error| failed(error.into()))?;
-        let (instructions, _) = sign(signable, &parameters).map_err(|error| failed(error.into()))?.into_parts();
-        let mut request =
-            Request::post(self.endpoint.path()).header("user-agent", concat!("pikku/", env!("CARGO_PKG_VERSION")));
-        for (name, value) in headers.into_iter().chain(instructions.headers()) {
-            request = request.header(name, value);
-        }
-        request.body(Full::new(body.clone())).map_err(|error| failed(error.into()))
+        let (action, SqsSettings { region, credentials, .. }) = (format!("AmazonSQS.{action}"), &self.settings);
+        let action = AwsAction { endpoint: &self.endpoint, region, service: "sqs", action: &action, credentials };
+        let signed = action.signed(body, SystemTime::now());
+        signed.map_err(|error| self.failed(ErrorKind::Store, "the request cannot be signed").caused_by(error))
     }
 
     /// What an error that SQS answered means.
     fn refused(&self, status: StatusCode, body: &[u8]) -> EngineError {
-        // What stands before SQS, such as a proxy, answers in other forms; the status has to do then.
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |name: &str| body[name].as_str();
-        let code = text("__type").and_then(|kind| kind.rsplit('#').next()).unwrap_or_default();
-        let kind = match code {
+        let error = AwsError::read(status, body, &self.settings.credentials);
+        let kind = match error.code() {
             "QueueDoesNotExist" | "NonExistentQueue" | "AWS.SimpleQueueService.NonExistentQueue" => {
                 ErrorKind::UnknownQueue
             }
             "BatchRequestTooLong" | "InvalidMessageContents" => ErrorKind::Limit,
-            _ if status.is_server_error()
-                || status == StatusCode::TOO_MANY_REQUESTS
-                || code.contains("Throttl")
-                || code.contains("TooManyRequests") =>
-            {
-                ErrorKind::Unavailable
-            }
+            _ if error.may_pass() => ErrorKind::Unavailable,
             _ => ErrorKind::Store,
         };
-        let mut message: String = text("message").or_else(|| text("Message")).unwrap_or_default().to_owned();
-        // A signature that does not match is explained with the headers that were signed.
-        let credentials: &Credentials = &self.settings.credentials;
-        let secrets = [credentials.secret_access_key(), credentials.session_token().unwrap_or_default()];
-        if code.contains("Signature") || secrets.iter().any(|secret| !secret.is_empty() && message.contains(secret)) {
-            message.clear();
-        }
-        let message: String = message.chars().take(MESSAGE_CHARS).collect();
-        self.failed(kind, format!("SQS answers {} {code} {message}", status.as_u16()).trim())
+        self.failed(kind, &format!("SQS answers {error}"))
     }
 
     pub(super) fn failed(&self, kind: ErrorKind, reason: &str) -> EngineError {

@@ -1,13 +1,9 @@
 use super::{
     Env,
     connection::{self, Key},
-    error::SendError,
 };
 use hyper::Uri;
-use serde_json::Value;
-
-/// The variable with the addresses of the resources that services use.
-const RESOURCES: &str = "PIKKU_RESOURCES";
+use pikku_https::{RESOURCES, SendError, address_of};
 
 /// A service that has queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +44,7 @@ pub(crate) struct Address {
 impl Address {
     /// Reads what the environment says about a queue.
     pub(super) fn of(queue: &str, env: Env<'_>) -> Result<Self, SendError> {
-        let given = address(queue, env(RESOURCES))?;
+        let given = address_of(queue, env)?;
         let variable = format!("{RESOURCES} of the queue `{queue}`");
         let wrong = |reason| SendError::address(&variable, reason);
         let secure = given.strip_prefix("sb://").map(|rest| format!("https://{rest}"));
@@ -106,13 +102,6 @@ impl Address {
 /// Whether an address is one of an endpoint.
 fn below(address: &str, endpoint: &str) -> bool {
     address.strip_prefix(endpoint).is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn address(queue: &str, resources: Option<String>) -> Result<String, SendError> {
-    let resources = resources.unwrap_or_else(|| "{}".to_owned());
-    let Ok(Value::Object(addresses)) = serde_json::from_str(&resources) else { return Err(SendError::Resources) };
-    let address = addresses.get(&format!("queue:{queue}")).and_then(Value::as_str);
-    address.map(str::to_owned).ok_or_else(|| SendError::UnknownQueue(queue.to_owned()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Tokens of the app's managed identity ("How to use managed identities for App Service and Azure Functions", REST endpoint).
 
-use super::{Env, error::SendError};
+use super::Env;
 use http_body_util::Full;
 use hyper::{Request, Uri, body::Bytes, header::HOST, http::uri::Authority};
-use pikku_https::Answer;
+use pikku_https::{Answer, SendError};
 use serde_json::Value;
 use std::{
     fmt,
@@ -13,6 +13,9 @@ use std::{
 
 /// A token is asked for anew so long before it ends.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+const NO_IDENTITY: &str = "the app has no managed identity (IDENTITY_ENDPOINT and IDENTITY_HEADER are not set), and neither \
+    AzureWebJobsStorage nor AzureWebJobsServiceBus is a connection string of the queue's address";
 
 /// The tokens that are kept, one for each service.
 #[derive(Default)]
@@ -46,9 +49,9 @@ impl Identity {
 
     /// Keeps the token that an answer holds, and gives it.
     pub(super) fn keep(&self, resource: &'static str, body: &[u8]) -> Result<String, SendError> {
-        let answer: Value = serde_json::from_slice(body).map_err(|_| SendError::Token("its answer is no JSON"))?;
+        let answer: Value = serde_json::from_slice(body).map_err(|_| no_token("its answer is no JSON"))?;
         let text = answer.get("access_token").and_then(Value::as_str);
-        let text = text.ok_or(SendError::Token("its answer has no `access_token`"))?.to_owned();
+        let text = text.ok_or_else(|| no_token("its answer has no `access_token`"))?.to_owned();
         // Seconds since the Unix epoch, as a number or its text; without them it is good for this message.
         let ends = answer.get("expires_on").and_then(|ends| ends.as_u64().or_else(|| ends.as_str()?.parse().ok()));
         if let Some(ends) = ends {
@@ -61,10 +64,14 @@ impl Identity {
     }
 }
 
+fn no_token(reason: &str) -> SendError {
+    SendError::NoSender(format!("the endpoint of the managed identity gave no token: {reason}").into())
+}
+
 /// The request for a token of a service, and where it goes: an address of the app's own sandbox.
 pub(super) fn request(resource: &str, env: Env<'_>) -> Result<(Uri, Request<Full<Bytes>>), SendError> {
     let (Some(endpoint), Some(secret)) = (env("IDENTITY_ENDPOINT"), env("IDENTITY_HEADER")) else {
-        return Err(SendError::NoIdentity);
+        return Err(SendError::NoSender(NO_IDENTITY.into()));
     };
     let url: Uri = endpoint.parse().map_err(|_| SendError::address("IDENTITY_ENDPOINT", "is no URL"))?;
     let host = url.authority().map(Authority::as_str);

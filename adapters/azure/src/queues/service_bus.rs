@@ -1,6 +1,6 @@
 //! A message to Service Bus: "Send Message" of its REST API.
 
-use super::{Authorisation, address::Address, error::SendError};
+use super::{Authorisation, address::Address};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http_body_util::Full;
 use hyper::{
@@ -9,7 +9,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT},
 };
 use pikku::platform::OutgoingMessage;
-use pikku_https::Answer;
+use pikku_https::{Answer, SendError};
 use ring::hmac;
 use serde::Serialize;
 use std::{
@@ -61,7 +61,7 @@ impl<'a> Draft<'a> {
         let id = message.deduplication_id.map_or_else(|| Cow::Owned(format!("{id:032x}")), Cow::Borrowed);
         for (what, text) in [("deduplication id", Some(&*id)), ("group", message.group)] {
             if text.is_some_and(|text| text.chars().count() > 128 || text.is_empty()) {
-                return Err(SendError::Unsupported(format!(
+                return Err(SendError::unsupported(format!(
                     "the {what} of a message of Service Bus has 1 to 128 letters"
                 )));
             }
@@ -106,7 +106,7 @@ impl<'a> Draft<'a> {
 /// A property of the sender's, which is a header whose value is JSON.
 fn property<'a>(name: &'a str, value: &str) -> Result<(&'a str, HeaderValue), SendError> {
     if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-        return Err(SendError::Unsupported(format!(
+        return Err(SendError::unsupported(format!(
             "`{name}` cannot be the name of a property of a message of Service Bus"
         )));
     }

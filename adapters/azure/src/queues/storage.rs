@@ -1,6 +1,6 @@
 //! A message to a storage queue: "Put Message" of the Queue service's REST API.
 
-use super::{Authorisation, address::Address, error::SendError};
+use super::{Authorisation, address::Address};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http_body_util::Full;
 use hyper::{
@@ -9,7 +9,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use pikku::platform::OutgoingMessage;
-use pikku_https::Answer;
+use pikku_https::{Answer, SendError};
 use ring::hmac;
 use std::time::{Duration, SystemTime};
 
@@ -34,7 +34,7 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(message: &OutgoingMessage<'_>) -> Result<Self, SendError> {
-        let unsupported = |reason: &str| Err(SendError::Unsupported(reason.to_owned()));
+        let unsupported = |reason: &'static str| Err(SendError::unsupported(reason));
         if message.delay > LONGEST_DELAY {
             return unsupported("a storage queue keeps a message back for seven days at most");
         }
@@ -46,7 +46,7 @@ impl Draft {
         }
         let text = STANDARD.encode(message.body);
         if text.len() > LARGEST {
-            return Err(SendError::Unsupported(format!(
+            return Err(SendError::unsupported(format!(
                 "a message of a storage queue has at most {} octets, for it lies there as base64, and this has {}",
                 LARGEST / 4 * 3,
                 message.body.len()

@@ -4,7 +4,7 @@
 mod azurite;
 mod server;
 
-use super::{Address, Queues, SendError, connection, wait};
+use super::{Address, Queues, SendError, connection};
 use azurite::Azurite;
 use pikku::platform::OutgoingMessage;
 use serde_json::json;
@@ -240,11 +240,4 @@ fn what_passes_is_tried_again_and_what_does_not_is_given_up() {
             assert_eq!(server.seen().len(), times);
         });
     }
-}
-
-#[test]
-fn waits_grow_and_differ() {
-    assert_eq!(wait(1, 0), Duration::from_millis(50));
-    assert_eq!(wait(2, 999), Duration::from_micros(199_900));
-    assert!(connection::storage("").is_none());
 }

@@ -1,15 +1,8 @@
-use super::{error::SqsError, settings::Target};
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4::SigningParams,
-};
+use super::settings::Target;
 use http_body_util::Full;
-use hyper::{
-    body::Bytes,
-    header::{HeaderValue, USER_AGENT},
-    http::uri::Authority,
-};
-use pikku::{BoxError, platform::OutgoingMessage};
+use hyper::body::Bytes;
+use pikku::platform::OutgoingMessage;
+use pikku_https::{AwsAction, SendError};
 use serde::{Serialize, Serializer};
 use std::{
     borrow::Cow,
@@ -103,11 +96,11 @@ impl<'t> Request<'t> {
     pub(super) fn new(
         target: &'t Target,
         message: &OutgoingMessage<'_>,
-        id: impl FnOnce() -> Result<String, SqsError>,
-    ) -> Result<Self, SqsError> {
+        id: impl FnOnce() -> Result<String, SendError>,
+    ) -> Result<Self, SendError> {
         let fifo = target.is_fifo();
         if let Some(reason) = unsupported(fifo, message) {
-            return Err(SqsError::Unsupported(reason));
+            return Err(SendError::unsupported(reason));
         }
         let message = SendMessage {
             queue_url: &target.queue_url,
@@ -122,43 +115,16 @@ impl<'t> Request<'t> {
             },
             message_attributes: Attributes(message.attributes),
         };
-        let body = serde_json::to_vec(&message).map_err(failed)?;
+        let body = serde_json::to_vec(&message).map_err(SendError::request)?;
         Ok(Self { target, body: body.into() })
     }
 
     /// The request with a signature of that moment.
-    pub(super) fn signed(&self, now: SystemTime) -> Result<hyper::Request<Full<Bytes>>, SqsError> {
+    pub(super) fn signed(&self, now: SystemTime) -> Result<hyper::Request<Full<Bytes>>, SendError> {
         let Target { endpoint, region, credentials, .. } = self.target;
-        let identity = credentials.clone().into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name("sqs")
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(failed)?
-            .into();
-        let host = endpoint.authority().map_or("", Authority::as_str);
-        let headers =
-            [("host", host), ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AmazonSQS.SendMessage")];
-        let uri = endpoint.to_string();
-        let signable = SignableRequest::new("POST", &*uri, headers.into_iter(), SignableBody::Bytes(&self.body));
-        let (instructions, _) = sign(signable.map_err(failed)?, &parameters).map_err(failed)?.into_parts();
-        let mut request = hyper::Request::post(endpoint.path())
-            .header(USER_AGENT, HeaderValue::from_static(concat!("pikku/", env!("CARGO_PKG_VERSION"))));
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        for (name, value) in instructions.headers() {
-            request = request.header(name, value);
-        }
-        request.body(Full::new(self.body.clone())).map_err(failed)
+        let action = AwsAction { endpoint, region, service: "sqs", action: "AmazonSQS.SendMessage", credentials };
+        action.signed(&self.body, now).map_err(SendError::request)
     }
-}
-
-fn failed(error: impl Into<BoxError>) -> SqsError {
-    SqsError::Request(error.into())
 }
 
 #[cfg(test)]

@@ -1,10 +1,6 @@
-use super::error::SqsError;
 use aws_credential_types::Credentials;
 use hyper::Uri;
-use serde_json::Value;
-
-/// The variable with the addresses of the resources that services use.
-const RESOURCES: &str = "PIKKU_RESOURCES";
+use pikku_https::{RESOURCES, SendError, address_of};
 
 /// The variables that name another endpoint, the first that is set.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"];
@@ -24,10 +20,14 @@ pub(super) struct Target {
 
 impl Target {
     /// Reads what the environment says about a queue.
-    pub(super) fn of(queue: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, SqsError> {
+    pub(super) fn of(queue: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, SendError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
-        let required = |name: &'static str| env(name).ok_or(SqsError::MissingVariable(name));
-        let queue_url = queue_url(queue, env(RESOURCES))?;
+        let required = |name: &'static str| {
+            let unset =
+                || format!("the variable {name} is not set; Lambda sets it for a function that has a role").into();
+            env(name).ok_or_else(|| SendError::NoSender(unset()))
+        };
+        let queue_url = address_of(queue, &env)?;
         let variable = format!("{RESOURCES} of the queue `{queue}`");
         let url = parse(&queue_url, &variable)?;
         let other = ENDPOINTS.iter().find_map(|name| env(name).map(|value| (*name, value)));
@@ -39,7 +39,7 @@ impl Target {
             Some((name, value)) => parse(&value, name)?,
             None if url.scheme_str() == Some("http") => {
                 let reason = "is plain `http`, which is spoken only where AWS_ENDPOINT_URL_SQS asks for it";
-                return Err(SqsError::Url { variable, reason });
+                return Err(SendError::Address { variable, reason });
             }
             // SQS reads the queue from the body; the path is `/`.
             None => Uri::builder()
@@ -47,7 +47,7 @@ impl Target {
                 .authority(url.authority().map_or("", hyper::http::uri::Authority::as_str))
                 .path_and_query("/")
                 .build()
-                .map_err(|_| SqsError::Url { variable, reason: "is no URL" })?,
+                .map_err(|_| SendError::Address { variable, reason: "is no URL" })?,
         };
         let credentials = Credentials::new(
             required("AWS_ACCESS_KEY_ID")?,
@@ -59,27 +59,14 @@ impl Target {
         Ok(Self { queue_url, endpoint, region, credentials })
     }
 
-    /// What no text may repeat.
-    pub(super) fn secrets(&self) -> [&str; 2] {
-        [self.credentials.secret_access_key(), self.credentials.session_token().unwrap_or_default()]
-    }
-
     /// Whether the queue keeps its messages in order.
     pub(super) fn is_fifo(&self) -> bool {
         self.queue_url.ends_with(".fifo")
     }
 }
 
-fn queue_url(queue: &str, resources: Option<String>) -> Result<String, SqsError> {
-    let resources = resources.unwrap_or_else(|| "{}".to_owned());
-    // Read as the runtime reads inputs, whose code is there already.
-    let Ok(Value::Object(addresses)) = serde_json::from_str(&resources) else { return Err(SqsError::Resources) };
-    let address = addresses.get(&format!("queue:{queue}")).and_then(Value::as_str);
-    address.map(str::to_owned).ok_or_else(|| SqsError::UnknownQueue(queue.to_owned()))
-}
-
-fn parse(url: &str, variable: &str) -> Result<Uri, SqsError> {
-    let wrong = |reason| SqsError::Url { variable: variable.to_owned(), reason };
+fn parse(url: &str, variable: &str) -> Result<Uri, SendError> {
+    let wrong = |reason| SendError::Address { variable: variable.to_owned(), reason };
     let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
     match (uri.scheme_str(), uri.authority()) {
         (Some("http" | "https"), Some(_)) if uri.query().is_some() => {
@@ -148,7 +135,7 @@ mod tests {
         assert!(target("mail", &[(RESOURCES, "[1]")]).unwrap_err().contains(RESOURCES));
         for url in ["ftp://x/y", "mail", "https://user:pass@sqs.eu-west-1.amazonaws.com/1/mail"] {
             let error = target("mail", &[(RESOURCES, &format!(r#"{{"queue:mail":{url:?}}}"#))]).unwrap_err();
-            assert!(error.contains("the URL in PIKKU_RESOURCES of the queue `mail`"), "{error}");
+            assert!(error.contains("the address in PIKKU_RESOURCES of the queue `mail`"), "{error}");
         }
     }
 

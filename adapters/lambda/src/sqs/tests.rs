@@ -1,6 +1,6 @@
 //! Sending to a server that answers, hangs or hangs up as the test tells it.
 
-use super::{Sqs, settings::Target, wait};
+use super::{Sqs, settings::Target};
 use pikku::platform::OutgoingMessage;
 use serde_json::{Value, json};
 use std::{
@@ -280,11 +280,4 @@ fn a_refusal_is_told_once_and_without_secrets() {
             assert_eq!(server.seen().len(), 1);
         });
     }
-}
-
-#[test]
-fn waits_grow_and_differ() {
-    assert_eq!(wait(1, 0), Duration::from_millis(50));
-    assert_eq!(wait(2, 999), Duration::from_micros(199_900));
-    assert_ne!(wait(1, 1), wait(1, 2));
 }
