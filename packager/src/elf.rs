@@ -32,6 +32,8 @@ pub(crate) struct Symbol {
     pub(crate) krate: Option<String>,
     /// Its bytes in the program.
     pub(crate) bytes: u64,
+    /// Where it is. What the compiler found to be the same code is once in the program, under all its names.
+    pub(crate) at: u64,
 }
 
 /// The functions and data of a program.
@@ -52,7 +54,7 @@ pub(crate) fn symbols(program: &[u8]) -> Result<Vec<Symbol>, Error> {
             last = Some((address, size));
             let demangled = format!("{:#}", rustc_demangle::demangle(name));
             let krate = if demangled == name { None } else { crate_of(&demangled) };
-            Symbol { name: demangled, krate, bytes: if again { 0 } else { size } }
+            Symbol { name: demangled, krate, bytes: if again { 0 } else { size }, at: address }
         })
         .collect())
 }

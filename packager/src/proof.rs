@@ -1,7 +1,9 @@
 //! What is in a bundle, as its symbols prove it.
 //!
 //! The symbols are those of the very program that is packaged, read before they are removed. A function or a service is
-//! in the bundle when some symbol names it.
+//! in the bundle when some symbol names it. Where the compiler folded the same code of several types into one, all their
+//! names stand for it, which shows that one of them is used and not which: what the group does not declare counts where code
+//! is its own.
 
 use crate::elf::Symbol;
 use pikku_manifest::{Group, Manifest};
@@ -39,18 +41,18 @@ pub(crate) struct Found {
 
 /// Reads the proof out of a program's symbols.
 pub(crate) fn prove(manifest: &Manifest, group: &Group, symbols: &[Symbol], unstripped_sha256: String) -> Proof {
-    let names: Vec<&str> = symbols.iter().map(|symbol| symbol.name.as_str()).collect();
+    let codes: Vec<&[Symbol]> = symbols.chunk_by(|one, next| one.at == next.at).collect();
     let functions = found(
         manifest.functions.iter().map(|function| {
             (function.name.clone(), format!("{}::{}", function.module.replace("r#", ""), function.name))
         }),
         manifest.functions_of(group).iter().map(|function| function.name.clone()).collect(),
-        &names,
+        &codes,
     );
     let services = found(
         manifest.services.iter().map(|service| (service.name.clone(), service.type_name.clone())),
         manifest.services_of(group).iter().map(|service| service.name.clone()).collect(),
-        &names,
+        &codes,
     );
     Proof { group: group.name.clone(), unstripped_sha256, functions, services, crates: crates(symbols) }
 }
@@ -66,9 +68,11 @@ pub(crate) fn crates(symbols: &[Symbol]) -> BTreeMap<String, u64> {
     crates
 }
 
-fn found(all: impl Iterator<Item = (String, String)>, declared: Vec<String>, symbols: &[&str]) -> Found {
-    let (found, absent): (Vec<_>, Vec<_>) =
-        all.partition(|(_, path)| symbols.iter().any(|symbol| mentions(symbol, path)));
+fn found(all: impl Iterator<Item = (String, String)>, declared: Vec<String>, codes: &[&[Symbol]]) -> Found {
+    let (found, absent): (Vec<_>, Vec<_>) = all.partition(|(name, path)| {
+        let mut names = codes.iter().map(|code| code.iter().map(|symbol| mentions(&symbol.name, path)));
+        if declared.contains(name) { names.flatten().any(|it| it) } else { names.any(|mut all| all.all(|it| it)) }
+    });
     let names = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     let found = names(found);
     let undeclared = found.iter().filter(|name| !declared.contains(name)).cloned().collect();
@@ -89,9 +93,12 @@ fn mentions(symbol: &str, path: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     fn symbol(name: &str, krate: &str, bytes: u64) -> Symbol {
-        Symbol { name: name.to_owned(), krate: Some(krate.to_owned()), bytes }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let at = NEXT.fetch_add(1, Ordering::Relaxed);
+        Symbol { name: name.to_owned(), krate: Some(krate.to_owned()), bytes, at }
     }
 
     fn manifest() -> Manifest {
@@ -135,6 +142,22 @@ mod tests {
         let after = prove(&manifest, &manifest.groups[0], &symbols, String::new());
         assert_eq!(after.functions.found, ["place", "place_all"]);
         assert_eq!(after.functions.undeclared, ["place_all"]);
+    }
+
+    #[test]
+    fn folded_code_shows_only_what_is_declared() {
+        let manifest = manifest();
+        let poll =
+            |service: &str| symbol(&format!("<Pin<Box<dyn Future<Output = shop::{service}>>>>::poll"), "core", 16);
+        let (db, mail) = (poll("Db"), poll("Mail"));
+        let folded = [db.clone(), Symbol { at: db.at, bytes: 0, ..mail.clone() }];
+        let proof = prove(&manifest, &manifest.groups[0], &folded, String::new());
+        assert_eq!(
+            (&proof.services.found[..], &proof.services.absent[..]),
+            (&["Db".to_owned()][..], &["Mail".to_owned()][..])
+        );
+        let proof = prove(&manifest, &manifest.groups[0], &[db, mail], String::new());
+        assert_eq!(proof.services.undeclared, ["Mail"]);
     }
 
     #[test]

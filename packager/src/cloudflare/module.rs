@@ -36,16 +36,17 @@ pub(crate) fn symbols(wasm: &[u8]) -> Result<Vec<Symbol>, Error> {
             _ => {}
         }
     }
-    let named = (imported..).zip(sizes).filter_map(|(index, bytes)| Some((names.get(&index)?, bytes)));
-    Ok(named.map(|(name, bytes)| symbol(name, bytes)).collect())
+    let named =
+        (imported..).zip(sizes).filter_map(|(index, bytes)| Some(symbol(names.get(&index)?, bytes, index.into())));
+    Ok(named.collect())
 }
 
-fn symbol(name: &str, bytes: u64) -> Symbol {
+fn symbol(name: &str, bytes: u64, at: u64) -> Symbol {
     let demangled = format!("{:#}", rustc_demangle::demangle(name));
     // Some tools write names that are demangled already, with the numbers of crates in them.
     let name = without_numbers(&demangled);
     let krate = if name.contains("::") { crate_of(&name) } else { None };
-    Symbol { krate, name, bytes }
+    Symbol { krate, name, bytes, at }
 }
 
 /// A name without the numbers that tell releases of a crate apart: `shop[1f3a…]::place`.
@@ -135,9 +136,13 @@ mod tests {
     fn functions_have_names_and_sizes() {
         let wasm = module(&[(0, "imported"), (1, "_RNvCs1234_7mycrate3foo"), (2, "<shop[0123456789abcdef]::Db>::get")]);
         let symbols = symbols(&wasm).expect("symbols");
-        let expected = [("mycrate::foo", "mycrate", 2), ("<shop::Db>::get", "shop", 4)];
-        let expected =
-            expected.map(|(name, krate, bytes)| Symbol { name: name.to_owned(), krate: Some(krate.to_owned()), bytes });
+        let expected = [("mycrate::foo", "mycrate", 2, 1), ("<shop::Db>::get", "shop", 4, 2)];
+        let expected = expected.map(|(name, krate, bytes, at)| Symbol {
+            name: name.to_owned(),
+            krate: Some(krate.to_owned()),
+            bytes,
+            at,
+        });
         assert_eq!(symbols, expected);
     }
 
