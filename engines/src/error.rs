@@ -114,8 +114,10 @@ impl fmt::Display for EngineError {
 impl fmt::Debug for EngineError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{self} ({})", self.code())?;
-        if let Some(cause) = &self.source {
-            write!(formatter, "\n  caused by: {cause}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(formatter, "\n  caused by: {error}")?;
+            cause = error.source();
         }
         write!(formatter, "\n\nhint: {}", self.hint())
     }

@@ -37,6 +37,7 @@ use crate::{
 };
 use listen::Listener;
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -65,6 +66,9 @@ pub struct PostgresSettings {
     pub limits: Limits,
     /// The most connections for what adds, and as many for what takes; one more listens. 4 where nothing is said.
     pub connections: usize,
+    /// A file of the root certificates by which databases on other machines are trusted, in PEM. That of the variable
+    /// `PGSSLROOTCERT`, or the platform's, where nothing is said.
+    pub root_certificates: Option<PathBuf>,
 }
 
 impl Default for PostgresSettings {
@@ -75,6 +79,7 @@ impl Default for PostgresSettings {
             look: Duration::from_secs(1),
             limits: Limits::default(),
             connections: 4,
+            root_certificates: None,
         }
     }
 }

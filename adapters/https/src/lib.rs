@@ -5,6 +5,8 @@
 //! 150 kB of each bundle that sends. [`send`] tries a message a few times and says why it was not taken; `AwsAction` (with the
 //! feature `aws`) signs what AWS is asked. What else an answer means is the caller's.
 //!
+//! [`client_config`] is the same TLS for a client that speaks something else over it.
+//!
 //! This crate is a part of the adapters and promises nothing to others.
 
 #[cfg(feature = "aws")]
@@ -19,3 +21,4 @@ pub use aws::{AwsAction, AwsError};
 pub use client::{Answer, Client};
 pub use error::SetupError;
 pub use sending::{FailedAttempt, RESOURCES, SendError, address_of, random, send};
+pub use tls::client_config;

@@ -25,10 +25,17 @@ const ROOT_FILES: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cer
 
 /// What opens TLS over a connection.
 pub(crate) fn connector(variable: &'static str) -> Result<TlsConnector, SetupError> {
-    connector_with(std::env::var_os(variable).map(PathBuf::from), variable)
+    let config = client_config(std::env::var_os(variable).map(PathBuf::from), variable)?;
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
-fn connector_with(root_file: Option<PathBuf>, variable: &'static str) -> Result<TlsConnector, SetupError> {
+/// What a client of rustls is set to that trusts the roots in a file, or the platform's where none is named. Errors say that
+/// the variable names another.
+///
+/// # Errors
+///
+/// [`SetupError`] where there are no roots.
+pub fn client_config(root_file: Option<PathBuf>, variable: &'static str) -> Result<ClientConfig, SetupError> {
     let provider = CryptoProvider {
         cipher_suites: vec![
             cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -56,7 +63,7 @@ fn connector_with(root_file: Option<PathBuf>, variable: &'static str) -> Result<
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(SetupError::Tls)?;
-    Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn roots(named: Option<PathBuf>, variable: &'static str) -> Result<RootCertStore, SetupError> {
@@ -169,7 +176,8 @@ mod tests {
             let _ = TlsAcceptor::from(Arc::new(config)).accept(stream).await;
         });
         let stream = TcpStream::connect(address).await.unwrap();
-        let connector = connector_with(Some(file), "ROOTS").map_err(|error| error.to_string())?;
+        let config = client_config(Some(file), "ROOTS").map_err(|error| error.to_string())?;
+        let connector = TlsConnector::from(Arc::new(config));
         let opened = connector.connect(ServerName::try_from(name).unwrap(), stream).await;
         let opened = opened.map(drop).map_err(|error| error.to_string());
         server.await.unwrap();

@@ -12,10 +12,11 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     sync::{Notify, mpsc},
     task::AbortHandle,
 };
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 
 /// What notifications are sent under; the payload is the queue's name.
 pub(super) const CHANNEL: &str = "pikku_queue";
@@ -101,18 +102,17 @@ async fn run(store: Arc<Store>, waiting: Arc<Waiting>, mut inbox: mpsc::Receiver
 /// Listens until the connection ends. Answers whether there was one. Why it ended is not told: whoever uses the store
 /// meets the same, and tells it.
 async fn listen(store: &Store, waiting: &Arc<Waiting>, inbox: &mut mpsc::Receiver<String>) -> bool {
-    let Ok((client, mut connection)) = store.config().connect(NoTls).await else { return false };
-    let heard = Arc::clone(waiting);
-    // With the client, which ends it.
-    let connection = tokio::spawn(async move {
-        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notification(notification) = message
-                && notification.channel() == CHANNEL
-            {
-                heard.wake(notification.payload());
-            }
+    // A connection is driven beside its client, which ends it.
+    let (client, connection) = match store.config() {
+        (config, Some(tls)) => {
+            let Ok((client, connection)) = config.connect(tls).await else { return false };
+            (client, tokio::spawn(hear(connection, Arc::clone(waiting))))
         }
-    });
+        (config, None) => {
+            let Ok((client, connection)) = config.connect(NoTls).await else { return false };
+            (client, tokio::spawn(hear(connection, Arc::clone(waiting))))
+        }
+    };
     let _end = AbortOnDrop(connection.abort_handle());
     if client.batch_execute(&format!("LISTEN {CHANNEL}")).await.is_err() {
         return false;
@@ -125,6 +125,21 @@ async fn listen(store: &Store, waiting: &Arc<Waiting>, inbox: &mut mpsc::Receive
     }
     waiting.wake_all();
     true
+}
+
+/// Drives a connection to its end and wakes who waits for what is told over it.
+async fn hear<S, T>(mut connection: Connection<S, T>, waiting: Arc<Waiting>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(notification) = message
+            && notification.channel() == CHANNEL
+        {
+            waiting.wake(notification.payload());
+        }
+    }
 }
 
 /// Tells others, all that is there at once, until the connection fails.

@@ -8,6 +8,8 @@ use deadpool_postgres::{
 use std::{
     error::Error as _,
     fmt,
+    net::IpAddr,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 use tokio_postgres::{
@@ -16,6 +18,7 @@ use tokio_postgres::{
     error::SqlState,
     types::ToSql,
 };
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long a network that answers nothing is believed in.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -62,16 +65,48 @@ impl Place {
 pub(super) fn read_url(url: &str) -> Result<(Config, Place), EngineError> {
     let refuse = |reason: &str| EngineError::new(ErrorKind::Spec, "PIKKU_QUEUES", reason);
     // The cause may repeat a part of the URL, but none that holds the password.
-    let config: Config =
+    let mut config: Config =
         url.parse().map_err(|error: Error| refuse("it is no URL of a PostgreSQL database").caused_by(error))?;
     if config.get_hosts().is_empty() {
         return Err(refuse("the URL of the PostgreSQL database names no host"));
     }
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(refuse("the URL asks for TLS by `sslmode=require`, which this engine does not speak yet"));
+    if config.get_ssl_mode() == SslMode::Prefer {
+        // What goes over a network is not left to what stands between, which may say that the database knows no TLS.
+        config.ssl_mode(if config.get_hosts().iter().all(is_here) { SslMode::Disable } else { SslMode::Require });
     }
     let place = Place::of(&config);
     Ok((config, place))
+}
+
+/// Whether a database is on this machine.
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+/// What opens TLS.
+#[derive(Clone)]
+struct Tls(MakeRustlsConnect);
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Tls")
+    }
+}
+
+/// What opens TLS, where it is spoken.
+fn tls(config: &Config, settings: &PostgresSettings) -> Result<Option<Tls>, EngineError> {
+    const VARIABLE: &str = "PGSSLROOTCERT";
+    if config.get_ssl_mode() == SslMode::Disable {
+        return Ok(None);
+    }
+    let roots = settings.root_certificates.clone().or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+    let config = pikku_https::client_config(roots, VARIABLE)
+        .map_err(|error| EngineError::new(ErrorKind::Spec, "PIKKU_QUEUES", error.to_string()).caused_by(error))?;
+    Ok(Some(Tls(MakeRustlsConnect::new(config))))
 }
 
 /// What is committed how.
@@ -89,6 +124,7 @@ pub(super) struct Store {
     pub(super) place: Place,
     pub(super) settings: PostgresSettings,
     config: Config,
+    tls: Option<Tls>,
     durable: Pool,
     quick: Pool,
 }
@@ -103,12 +139,14 @@ impl Store {
         if config.get_application_name().is_none() {
             config.application_name("pikku");
         }
+        let tls = tls(&config, &settings)?;
         let pool = |commit| -> Result<Pool, EngineError> {
-            let manager = Manager::from_config(
-                with_options(&config, &settings, commit),
-                NoTls,
-                ManagerConfig { recycling_method: RecyclingMethod::Fast },
-            );
+            let config = with_options(&config, &settings, commit);
+            let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+            let manager = match tls.clone() {
+                Some(Tls(tls)) => Manager::from_config(config, tls, recycling),
+                None => Manager::from_config(config, NoTls, recycling),
+            };
             Pool::builder(manager)
                 .max_size(settings.connections.max(1))
                 .wait_timeout(Some(settings.patience))
@@ -119,7 +157,7 @@ impl Store {
         };
         let (durable, quick) = (pool(Commit::Durable)?, pool(Commit::Quick)?);
         config = with_options(&config, &settings, Commit::Durable);
-        Ok(Self { place, settings, config, durable, quick })
+        Ok(Self { place, settings, config, tls, durable, quick })
     }
 
     /// Makes the tables, or sees that they are there.
@@ -128,9 +166,9 @@ impl Store {
         schema::migrate(&mut client, &self.place).await.map_err(|failure| self.error(failure))
     }
 
-    /// How connections beside the pools are made.
-    pub(super) fn config(&self) -> &Config {
-        &self.config
+    /// How connections beside the pools are made: to where, and what opens TLS where it is spoken.
+    pub(super) fn config(&self) -> (&Config, Option<MakeRustlsConnect>) {
+        (&self.config, self.tls.as_ref().map(|Tls(tls)| tls.clone()))
     }
 
     /// A connection. One that cannot be had is tried for again until the patience is at its end.

@@ -7,7 +7,9 @@ use pikku_engines::{
     conformance::{QUEUES, SCHEDULES, Subject, Verdict},
 };
 use std::{
+    fs,
     future::Future,
+    path::Path,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -212,11 +214,42 @@ async fn a_url_that_cannot_be_meant_is_refused_without_its_password() {
     for (url, said) in [
         ("postgres://u:secret@h:nonsense/db", "it is no URL of a PostgreSQL database"),
         ("postgres:///db", "names no host"),
-        ("postgres://u:secret@h/db?sslmode=require", "TLS"),
     ] {
         let error = PostgresEngine::open(url).await.expect_err("it is refused");
         assert_eq!(error.kind(), ErrorKind::Spec, "{error:?}");
         let text = format!("{error:?}");
         assert!(text.contains(said) && !text.contains("secret"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_database_elsewhere_is_spoken_to_over_tls_and_has_to_be_trusted() {
+    let Some((server, roots)) = Postgres::start_with_tls() else { return };
+    let settings = |roots: &Path| PostgresSettings {
+        patience: Duration::from_millis(500),
+        root_certificates: Some(roots.to_owned()),
+        ..PostgresSettings::default()
+    };
+    let over_tls = format!("{}?sslmode=require", server.url());
+    let engine = PostgresEngine::open_with(&over_tls, settings(&roots)).await.expect("it is trusted");
+    engine.declare(&[QueueSpec::new("q")]).await.expect("a queue");
+    let taken = tokio::join!(take(&engine, Duration::from_secs(10)), send(&engine, "sealed")).0;
+    assert_eq!(taken.len(), 1, "what listens does so over TLS too");
+
+    let stranger = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let other = roots.with_file_name("others.pem");
+    fs::write(&other, stranger.cert.pem()).expect("a file");
+    let error = PostgresEngine::open_with(&over_tls, settings(&other)).await.expect_err("nobody knows it");
+    assert!(format!("{error:?}").contains("certificate"), "{error:?}");
+    let error = PostgresEngine::open_with(&over_tls, settings(Path::new("/absent.pem"))).await.expect_err("no roots");
+    assert!(error.kind() == ErrorKind::Spec && format!("{error:?}").contains("PGSSLROOTCERT"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_speaks_no_tls_is_not_spoken_to_where_it_has_to() {
+    let Some(server) = Postgres::start() else { return };
+    let settings = PostgresSettings { patience: Duration::from_millis(500), ..PostgresSettings::default() };
+    let url = format!("{}?sslmode=require", server.url());
+    let error = PostgresEngine::open_with(&url, settings).await.expect_err("it speaks none");
+    assert!(format!("{error:?}").contains("does not support TLS"), "{error:?}");
 }

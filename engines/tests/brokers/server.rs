@@ -2,8 +2,12 @@
 
 use std::{
     env, fs,
+    io::Write as _,
     net::{TcpListener, TcpStream},
-    os::unix::{fs::chown, process::CommandExt as _},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -66,6 +70,26 @@ impl Postgres {
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         postgres.go_on();
         Some(postgres)
+    }
+
+    /// Starts one that speaks TLS too, with the file of its certificate; nothing where it is not installed.
+    pub(crate) fn start_with_tls() -> Option<(Self, PathBuf)> {
+        let mut postgres = Self::start()?;
+        postgres.crash();
+        let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        let (certificate, key) = (postgres.dir.path().join("server.crt"), postgres.dir.path().join("server.key"));
+        fs::write(&certificate, signed.cert.pem()).expect("a file");
+        fs::write(&key, signed.signing_key.serialize_pem()).expect("a file");
+        // PostgreSQL reads no key that others can.
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("the key is its own");
+        if let Some((user, group)) = unprivileged() {
+            chown(&key, Some(user), Some(group)).expect("the key is given to another user");
+        }
+        let settings = "ssl = on\nssl_cert_file = '../server.crt'\nssl_key_file = '../server.key'\n";
+        let mut file = fs::OpenOptions::new().append(true).open(postgres.dir.path().join("data/postgresql.conf"));
+        file.as_mut().expect("the settings").write_all(settings.as_bytes()).expect("they are written");
+        postgres.go_on();
+        Some((postgres, certificate))
     }
 
     /// Where it is.
