@@ -49,7 +49,8 @@ const AZURITE: Npm = [
 const TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
 /// A program on the search path, and the Debian package that brings it.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
+    ("chromium", "chromium"),
     ("nats-server", "nats-server"),
     ("pg_ctlcluster", "postgresql"),
     ("qemu-aarch64", "qemu-user"),

@@ -35,7 +35,7 @@ Examples:
 Every transport of the app is on one port. A change of the app's sources, or of a package that it takes by path, builds it
 anew; while it builds, and if it does not, the app as it was goes on. At /_pikku/ is a page that describes the app.
 
-On a terminal, keys: r builds and starts it anew, s runs a schedule now, o says where the page is, ? lists the keys, q ends
+On a terminal, keys: r builds and starts it anew, s runs a schedule now, o opens the page, ? lists the keys, q ends
 it, as Ctrl-C does; once more ends it at once.";
 
 /// Where to listen unless it is said.

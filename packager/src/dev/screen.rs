@@ -10,6 +10,7 @@ use console::Style;
 use pikku_manifest::{Manifest, WiringKind};
 use serde_json::{Value, json};
 use std::{
+    env,
     io::{self, Write as _},
     net::SocketAddr,
     path::Path,
@@ -123,12 +124,19 @@ impl Screen {
     }
 
     pub(super) fn keys(&mut self) {
-        self.line("keys: r build and start anew, s run a schedule, o the app's page, ? help, q quit\n");
+        self.line("keys: r build and start anew, s run a schedule, o open the app's page, ? help, q quit\n");
     }
 
+    /// Says where the app's page is, and opens it where there is a browser to open it with.
     pub(super) fn page(&mut self) {
-        let url = self.url();
-        self.line(&format!("{url}/_pikku/"));
+        let page = format!("{}/_pikku/", self.url());
+        self.line(&page);
+        // Without a display a browser would take the terminal.
+        let has_browser =
+            ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY"].map(env::var_os).iter().flatten().any(|v| !v.is_empty());
+        if has_browser && let Err(error) = opener::open_browser(&page) {
+            self.line(&format!("no browser could be opened: {error}"));
+        }
     }
 
     /// The schedules to choose from.

@@ -1,16 +1,40 @@
 //! A person at a terminal, which is tmux.
 
 use super::{App, BUILD, SOON, eventually, free_port, greet, variables};
-use pikku_tests::{packager, readme};
+use pikku_tests::{packager, readme, target};
 use regex_lite::Regex;
 use serde_json::json;
 use std::{
-    env,
+    env, fs,
     net::{Ipv4Addr, TcpStream},
-    path::Path,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
+
+/// A browser that writes down what it is to open.
+fn browser(folder: &Path) -> PathBuf {
+    let program = folder.join("browser");
+    let aside = folder.join("opened.new");
+    let opened = folder.join("opened");
+    let script = format!("#!/bin/sh\necho \"$1\" > {0} && mv {0} {1}\n", aside.display(), opened.display());
+    fs::write(&program, script).expect("the browser is written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    program
+}
+
+/// A page as a browser has it once its script has run. What the browser keeps goes below a folder.
+fn shown(url: &str, folder: &Path) -> String {
+    let quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+    let mut chromium = Command::new("chromium");
+    // Containers forbid what its sandbox is made of. The page is ours.
+    chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]).args(quiet);
+    chromium.arg(format!("--user-data-dir={}", folder.join("chromium").display()));
+    let output = chromium.args(["--virtual-time-budget=10000", "--dump-dom", url]).output().expect("a browser");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
 
 /// A terminal with a shell in it.
 struct Terminal {
@@ -29,6 +53,7 @@ impl Terminal {
             .current_dir(folder)
             .envs(variables())
             .env("PATH", path)
+            .env("BROWSER", browser(folder))
             .env("PIKKU_ADDRESS", format!("127.0.0.1:{port}"));
         assert!(command.status().expect("tmux, which `cargo xtask tools` installs").success());
         terminal
@@ -119,6 +144,7 @@ fn the_readme_is_followed_in_a_terminal() {
     assert_eq!(dev.split_once('#').map_or(dev, |(dev, _)| dev).trim(), "cargo pikku dev");
     let terminal = Terminal::open(app.folder.path(), port);
 
+    eventually("the shell is there", SOON, || terminal.screen().trim() == "$");
     terminal.types(new);
     let made = terminal.shows("cargo pikku package", SOON);
     insta::assert_snapshot!("new", steady(&made, port));
@@ -164,6 +190,15 @@ fn the_readme_is_followed_in_a_terminal() {
     terminal.presses("s");
     terminal.shows("schedule turn_the_page -> turn_the_page 200", SOON);
     terminal.presses("o");
+    let opened = app.folder.path().join("opened");
+    eventually("the page is opened", SOON, || opened.exists());
+    assert_eq!(
+        fs::read_to_string(&opened).expect("what was opened").trim(),
+        format!("http://127.0.0.1:{port}/_pikku/")
+    );
+    let page = shown(&format!("http://127.0.0.1:{port}/_pikku/"), app.folder.path());
+    let wirings = ["<code>/greetings</code>", ">list_guests<", "turn_the_page: 0 4 * * * UTC", ">write_down<"];
+    assert!(wirings.iter().all(|wiring| page.contains(wiring)), "{page}");
     terminal.presses("?");
     terminal.presses("q");
     let ended = terminal.shows("$", SOON);
@@ -175,4 +210,23 @@ fn the_readme_is_followed_in_a_terminal() {
     // The terminal shows again what is typed.
     terminal.types("echo ended");
     terminal.shows("$ echo ended\nended", SOON);
+
+    // The rest of what the README says, as it says it.
+    let command = |begin: &str| rest.lines().find(|line| line.starts_with(begin)).expect("a command of the README");
+    terminal.types("clear");
+    terminal.types(command("cargo pikku call "));
+    let called = terminal.shows("{\"text\":", BUILD);
+    insta::assert_snapshot!("called", steady(&called, port));
+    terminal.types("clear");
+    terminal.types(command("cargo test"));
+    terminal.shows("Doc-tests", BUILD);
+    let tested = terminal.screen();
+    assert!(tested.contains("test result: ok. 2 passed"), "{tested}");
+    // What a server is made of has been compiled for the packaged examples.
+    terminal.types(&format!("export CARGO_TARGET_DIR={}; clear", target().display()));
+    terminal.types(&format!("{} --out-dir {}", command("cargo pikku package "), app.path().join("packaged").display()));
+    terminal.shows("sha-256", BUILD);
+    let packaged = terminal.shows("hello ", SOON);
+    insta::assert_snapshot!("packaged", steady(&packaged, port).replace(&app.path().display().to_string(), "[APP]"));
+    assert!(app.path().join("packaged/hello.service").is_file());
 }
