@@ -20,7 +20,7 @@ mod sqs;
 pub use answer::Answer;
 pub use place::{
     azure, azure_bundles, bundle, bundles, copy_folder, package, packager, path_with_zig, path_without_zig, repository,
-    server, tool, worker,
+    server, target, tool, worker,
 };
 pub use sqs::Sqs;
 

@@ -49,6 +49,12 @@ pub fn packager() -> PathBuf {
     existing(variable("PIKKU_PACKAGER"))
 }
 
+/// The folder in which the packager was built. What packages are made of has been compiled there for the examples.
+pub fn target() -> PathBuf {
+    let packager = packager();
+    packager.ancestors().nth(2).expect("the target folder").to_owned()
+}
+
 /// Packages the app with that manifest for Lambda into a folder, building below `target`, with programs from a search
 /// path.
 pub fn package(path: &OsStr, manifest: &Path, target: &Path, out: &Path, arguments: &[&str]) -> Output {

@@ -7,7 +7,7 @@ use object::{
 };
 use pikku_local_lambda::LocalLambda;
 use pikku_tests::{
-    Answer, event::post_json, package, packager, path_with_zig, path_without_zig, readme, repository, send,
+    Answer, event::post_json, package, packager, path_with_zig, path_without_zig, readme, repository, send, target,
 };
 use serde_json::{Value, json};
 use std::{
@@ -70,21 +70,22 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// The folder in which builds of these tests are kept between runs; one test at a time builds there.
+/// The folder in which builds are kept between runs; one test at a time builds there.
 fn shared_target() -> (PathBuf, MutexGuard<'static, ()>) {
     static BUILDS: Mutex<()> = Mutex::new(());
     let guard = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
-    (Path::new(env!("CARGO_TARGET_TMPDIR")).join("builds"), guard)
+    (target(), guard)
 }
 
 #[test]
-fn two_clean_builds_give_the_same_zip() {
-    let zip = |folder: &TempDir| {
-        packaged(&folder.path().join("target"), &folder.path().join("out"), &[]);
-        fs::read(folder.path().join("out/text.zip")).expect("the zip")
+fn a_clean_build_elsewhere_gives_the_same_zip() {
+    let zip = |target: &Path| {
+        let out = folder();
+        packaged(target, out.path(), &[]);
+        fs::read(out.path().join("text.zip")).expect("the zip")
     };
-    let (first, second) = (folder(), folder());
-    let (first, second) = (zip(&first), zip(&second));
+    let (clean, (kept, _guard)) = (folder(), shared_target());
+    let (first, second) = (zip(clean.path()), zip(&kept));
     assert!(first.len() > 100_000, "{} bytes are no bundle", first.len());
     assert!(first == second, "two builds of {} and {} bytes differ", first.len(), second.len());
 }

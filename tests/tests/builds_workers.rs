@@ -1,6 +1,6 @@
 //! The same app, packaged in two folders, gives the same Workers and the same function apps, byte by byte.
 
-use pikku_tests::readme;
+use pikku_tests::{readme, target};
 use std::{
     collections::BTreeMap,
     fs,
@@ -38,7 +38,7 @@ fn two_folders_give_the_same_function_app() {
 
 /// What comes of the app in both folders, which is the same.
 fn packaged_twice(platform: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("builds-{platform}"));
+    let target = target();
     let mut bundles = Vec::new();
     for folder in ["here", "another/place"] {
         let beside = tempfile::tempdir().expect("a folder");
