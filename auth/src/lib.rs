@@ -23,7 +23,7 @@
 //!
 //! | module | who is known |
 //! |---|---|
-//! | [`jwt`] | whoever bears a JSON Web Token (RFC 7519, RFC 8725) that a key of the app, or of a key set at a URL, has signed |
+//! | `jwt` (a feature of the default ones) | whoever bears a JSON Web Token (RFC 7519, RFC 8725) that a key of the app, or of a key set at a URL, has signed |
 //! | [`api_key`] | whoever has an API key, of which the app keeps a hash |
 //! | `session` (feature `cookies`) | who has logged in with a browser: cookies, and stores of sessions |
 //! | [`platform`] | whom the platform itself has let in |
@@ -32,6 +32,7 @@
 
 pub mod api_key;
 pub mod bearer;
+#[cfg(feature = "jwt")]
 pub mod jwt;
 pub mod platform;
 #[cfg(feature = "cookies")]

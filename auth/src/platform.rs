@@ -1,9 +1,25 @@
 //! Callers whom the platform itself has let in.
 //!
-//! Only what an adapter handed over apart from the request counts ([`Call::platform_identity`]): a header of the same
-//! name that a client wrote is nothing. So far the adapter of Azure hands one over.
+//! An app believes a platform only where its wiring says so, by one of these in an authenticator:
+//!
+//! | what lets in | where | what is believed |
+//! |---|---|---|
+//! | [`easy_auth`]: App Service authentication | Azure | what the adapter hands over apart from the request |
+//! | [`api_gateway`]: an authorizer of Amazon API Gateway, or IAM | Lambda | the same |
+//! | `CloudflareAccess` (feature `jwt`) | before Workers or any server | a header with a token that Cloudflare has signed for this very app |
+//!
+//! A header of the same name as one that a platform sets is nothing by itself: whoever reaches the app past the platform can
+//! write it.
 
+#[cfg(feature = "jwt")]
+mod access;
+mod gateway;
+
+#[cfg(feature = "jwt")]
+pub use access::CloudflareAccess;
+pub use gateway::api_gateway;
 use pikku::{AuthError, Call, Claims};
+use serde_json::Value;
 
 /// Whom Azure's App Service authentication has let in: the client principal, in its own form. It grants no scopes.
 ///
@@ -11,6 +27,10 @@ use pikku::{AuthError, Call, Claims};
 ///
 /// None; it is the form of an authenticator.
 pub fn easy_auth(call: &Call) -> Result<Option<Claims>, AuthError> {
-    let identity = call.platform_identity().filter(|identity| identity.issuer == "easy-auth");
-    Ok(identity.map(|identity| Claims::new(identity.claims.clone())))
+    Ok(identity(call, "easy-auth").map(|claims| Claims::new(claims.clone())))
+}
+
+/// What an adapter handed over, of that issuer.
+fn identity<'a>(call: &'a Call, issuer: &str) -> Option<&'a Value> {
+    call.platform_identity().filter(|identity| identity.issuer == issuer).map(|identity| &identity.claims)
 }

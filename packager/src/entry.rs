@@ -65,6 +65,12 @@ fn sends(manifest: &Manifest, group: &Group) -> bool {
     needs.any(|need| matches!(need, Need::SendToQueue(_)))
 }
 
+/// Whether a service that the group reaches reads secrets.
+fn reads_secrets(manifest: &Manifest, group: &Group) -> bool {
+    let mut needs = manifest.services_of(group).into_iter().flat_map(|service| &service.needs);
+    needs.any(|need| matches!(need, Need::ReadSecret(_)))
+}
+
 /// Whether a plain server needs a store for the group's queues and schedules.
 pub(crate) fn keeps(manifest: &Manifest, group: &Group) -> bool {
     let fed = |wiring: &Wiring| matches!(wiring.kind, WiringKind::Queue(_) | WiringKind::Cron(_));
@@ -74,7 +80,10 @@ pub(crate) fn keeps(manifest: &Manifest, group: &Group) -> bool {
 /// What of the adapter a bundle needs, so that it holds no more.
 fn features(project: &Project, adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
     match adapter {
-        Adapter::Lambda if sends(manifest, group) => vec!["sqs"],
+        Adapter::Lambda => {
+            let chosen = [(sends(manifest, group), "sqs"), (reads_secrets(manifest, group), "secrets")];
+            chosen.into_iter().filter_map(|(is_wanted, feature)| is_wanted.then_some(feature)).collect()
+        }
         Adapter::Azure if sends(manifest, group) => vec!["queues"],
         Adapter::Server { .. } => {
             let settings = &project.settings.server;
@@ -120,6 +129,7 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapt
     let kinds: BTreeSet<&str> = group.wirings.iter().map(|wiring| wiring.kind.name()).collect();
     let kinds: String = kinds.iter().map(|kind| format!(".with(pikku::Kinds::{})", kind.to_uppercase())).collect();
     let sends = sends(manifest, group);
+    let reads_secrets = reads_secrets(manifest, group);
     let closes = manifest.services_of(group).iter().any(|service| service.closes);
     let functions = manifest.functions_of(group);
     let mut contracts = String::new();
@@ -162,6 +172,7 @@ impl pikku::Selection for Bundle {{
     const KINDS: pikku::Kinds = pikku::Kinds::NONE{kinds};
     const CLOSES: bool = {closes};
     const SENDS: bool = {sends};
+    const READS_SECRETS: bool = {reads_secrets};
     const LAYERS: Option<&'static [&'static str]> = Some(&{layers:?});
 
     fn contract<F: pikku::Function>() -> Result<pikku::Contract, pikku::ContractMissing> {{

@@ -275,6 +275,7 @@ fn describe_need(need: Need) -> manifest::Need {
         Need::ReadSecret(name) => manifest::Need::ReadSecret(name.to_owned()),
         Need::ReadParameter(name) => manifest::Need::ReadParameter(name.to_owned()),
         Need::Variable(name) => manifest::Need::Variable(name.to_owned()),
+        Need::OptionalVariable(name) => manifest::Need::OptionalVariable(name.to_owned()),
         Need::Database(name) => manifest::Need::Database(name.to_owned()),
         Need::KeyValue(name) => manifest::Need::KeyValue(name.to_owned()),
         Need::CallGroup(name) => manifest::Need::CallGroup(name.to_owned()),

@@ -41,6 +41,8 @@
 //! | [`Call`] | what the transport knows of a call, for the few functions that want it |
 //! | [`macro@Error`], [`Problem`] | errors as part of the contract, one envelope on every transport |
 //! | [`Contract`] | validation of the input, compiled in a bundle, interpreted elsewhere |
+//! | [`macro@Config`] | settings, checked before the first call |
+//! | [`Secret`] | values that nothing prints |
 //! | [`json`] | JSON as inputs are read |
 //! | `testing` | an app in process, its services swapped by value |
 
@@ -51,6 +53,7 @@ extern crate self as pikku;
 pub mod access;
 mod app;
 pub mod call;
+pub mod config;
 pub mod dispatch;
 mod error;
 pub mod function;
@@ -61,6 +64,7 @@ pub mod introspect;
 pub mod json;
 mod middleware;
 pub mod platform;
+mod secret;
 pub mod service;
 mod session;
 #[cfg(feature = "testing")]
@@ -80,6 +84,8 @@ pub use function::{Function, Input, Output};
 pub use future::{BoxFuture, edge};
 pub use http::{Body, Response};
 pub use middleware::{Middleware, Next, Outcome};
+#[doc = include_str!("docs/config.md")]
+pub use pikku_macros::Config;
 #[doc = include_str!("docs/error.md")]
 pub use pikku_macros::Error;
 #[doc = include_str!("docs/group.md")]
@@ -98,6 +104,7 @@ pub use pikku_macros::permission;
 pub use pikku_macros::service;
 pub use platform::Platform;
 pub use schemars;
+pub use secret::Secret;
 pub use service::{Message, Need, Service};
 pub use session::Session;
 pub use validation::{Contract, ContractMissing, Decode, Field};

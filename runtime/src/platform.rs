@@ -3,9 +3,9 @@
 //! Clock, timers, environment and log differ between a server, a Lambda sandbox and a wasm isolate, where several of
 //! the standard library's panic. Everything above goes through [`Platform`]; an adapter implements it.
 
-use crate::{BoxError, future::BoxFuture};
+use crate::{BoxError, Secret, future::BoxFuture};
 use serde::Serialize;
-use std::{any::Any, fmt, time::Duration};
+use std::{any::Any, fmt, future::ready, time::Duration};
 
 /// The surroundings of an app. Implemented by adapters.
 pub trait Platform: fmt::Debug + Send + Sync + 'static {
@@ -17,6 +17,13 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
 
     /// The value of an environment variable; `None` where it is not set or is not Unicode.
     fn env(&self, name: &str) -> Option<String>;
+
+    /// The secret of that name, [`Need::ReadSecret`](crate::Need::ReadSecret); `None` where there is none.
+    ///
+    /// Unless the platform has a place of its own for them it is the variable of [`variable_of_secret`].
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
+        Box::pin(ready(Ok(self.env(&variable_of_secret(name)).map(Secret::new))))
+    }
 
     /// Puts a message in a queue. It is there when the future completes.
     ///
@@ -40,6 +47,13 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
     fn as_any(&self) -> Option<&dyn Any> {
         None
     }
+}
+
+/// The variable under which a secret is found where the platform has no other place: the name in capitals, every other
+/// character an underscore. `shop/session-keys` is `SHOP_SESSION_KEYS`.
+pub fn variable_of_secret(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    name.chars().map(letter).collect()
 }
 
 /// A message to be put in a queue, with what its sender asks for. What a queue cannot do is told by its platform's adapter:

@@ -186,6 +186,18 @@ async fn every_kind_of_binding_is_reached() {
 }
 
 #[tokio::test]
+async fn a_namespace_keeps_sessions_as_every_store_has_to() {
+    let workers = started(LocalWorkers::bundle(worker("edge", "kept")).app(tool("npm"))).await;
+    let cases: Vec<String> = serde_json::from_slice(&get(&workers, "/cases").await.body).expect("names");
+    assert!(cases.len() > 10, "{cases:?}");
+    for case in cases {
+        let response = ask(&workers, Request::new("POST", &format!("/cases/{case}"))).await;
+        assert_eq!(response.status, 204, "{case}: {:?}", workers.logs());
+    }
+    workers.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_missing_binding_is_named_at_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("bound");

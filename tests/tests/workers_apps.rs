@@ -169,7 +169,7 @@ fn wrangler_takes_every_worker_as_it_is() {
     let apps = [
         ("shop", vec!["catalog", "orders", "reports"]),
         ("echo", vec!["echo"]),
-        ("edge", vec!["edge", "bound"]),
+        ("edge", vec!["edge", "bound", "kept"]),
         ("scenarios", vec!["everywhere"]),
     ];
     for (app, groups) in apps {

@@ -14,7 +14,8 @@
 //! octets and not as objects of the `worker` crate, which is linked for its bindings alone: with nothing but its timer in
 //! use, a bundle of nine functions had 5.4 kB of wasm and 2.8 kB of JavaScript more (gzipped), as the crate exports
 //! classes that nothing can take out again. Services reach the bindings through `Bindings`, behind the feature `bindings`,
-//! and D1 also through `Database`, which needs neither the feature nor that crate.
+//! and D1 and KV also through `Database` and `KeyValue`, which need neither the feature nor that crate. `KvSessions`, behind the
+//! feature `sessions`, keeps the sessions of `pikku-auth` in a KV namespace.
 //!
 //! Natively the crate is empty, so that an app can depend on it on every target.
 
@@ -33,6 +34,8 @@ mod http;
 #[cfg(target_family = "wasm")]
 mod instance;
 #[cfg(target_family = "wasm")]
+mod key_value;
+#[cfg(target_family = "wasm")]
 mod missing;
 #[cfg(target_family = "wasm")]
 mod platform;
@@ -40,6 +43,8 @@ mod platform;
 mod queue;
 #[cfg(target_family = "wasm")]
 mod schedule;
+#[cfg(all(target_family = "wasm", feature = "sessions"))]
+mod sessions;
 #[cfg(target_family = "wasm")]
 mod timer;
 
@@ -50,7 +55,11 @@ pub use bindings::Bindings;
 #[cfg(target_family = "wasm")]
 pub use database::{Database, DatabaseError};
 #[cfg(target_family = "wasm")]
+pub use key_value::{KeyValue, KeyValueError};
+#[cfg(target_family = "wasm")]
 pub use missing::MissingBinding;
+#[cfg(all(target_family = "wasm", feature = "sessions"))]
+pub use sessions::KvSessions;
 
 /// What the entry macro's output names and nobody else should.
 #[doc(hidden)]

@@ -49,8 +49,9 @@ pub(crate) async fn handle(
     engine: &Engine,
     format: Format,
     envelope: Envelope<'_>,
-    context: Context,
+    mut context: Context,
 ) -> Result<String, InvocationError> {
+    context.identity = envelope.request_context.as_ref().and_then(|context| context.identity_of_caller());
     let head = envelope.request_context.as_ref().and_then(|context| context.http.as_ref());
     let head = head.and_then(|http| http.method.as_deref()).or(envelope.http_method.as_deref()) == Some("HEAD");
     let response = match request::read(format, envelope)? {

@@ -13,7 +13,8 @@
 //!
 //! An event that nobody is wired for is an invocation error that names what came.
 //!
-//! A bundle whose services send to queues is built with the feature `sqs`, which brings TLS and signatures.
+//! A bundle whose services send to queues is built with the feature `sqs`, one whose services read secrets with `secrets`; they
+//! bring TLS and signatures.
 //!
 //! A bundle's `main` is `pikku_lambda::run(app::<Bundle>())`; the packager writes it.
 
@@ -23,6 +24,8 @@ mod http;
 mod platform;
 mod run;
 mod runtime_api;
+#[cfg(feature = "secrets")]
+mod secrets;
 mod shutdown;
 #[cfg(feature = "sqs")]
 mod sqs;

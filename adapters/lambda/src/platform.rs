@@ -1,6 +1,6 @@
 use pikku::{
-    BoxError, BoxFuture, Platform,
-    platform::{Level, LogLine, OutgoingMessage},
+    BoxError, BoxFuture, Platform, Secret,
+    platform::{Level, LogLine, OutgoingMessage, variable_of_secret},
 };
 use std::{
     fmt,
@@ -17,6 +17,14 @@ pub(crate) struct Lambda {
     /// It is behind a pointer that only [`crate::run`] makes, and only where the selection sends: elsewhere nothing
     /// names its type, and neither it nor TLS is linked.
     pub(crate) sender: Option<Box<dyn Sender>>,
+    /// What reads secrets, in a bundle that does; it is kept out of others in the same way.
+    pub(crate) vault: Option<Box<dyn Vault>>,
+}
+
+/// Reads secrets.
+pub(crate) trait Vault: fmt::Debug + Send + Sync {
+    /// The secret of that name; `None` where there is none.
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>>;
 }
 
 /// Puts messages in queues.
@@ -36,6 +44,13 @@ impl Platform for Lambda {
 
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
+        match &self.vault {
+            Some(vault) => vault.secret(name),
+            None => Box::pin(ready(Ok(self.env(&variable_of_secret(name)).map(Secret::new)))),
+        }
     }
 
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {

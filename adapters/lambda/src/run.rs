@@ -1,7 +1,7 @@
 use crate::{
     error::InvocationError,
     event,
-    platform::{Lambda, Sender, log},
+    platform::{Lambda, Sender, Vault, log},
     runtime_api::{Client, is_refusal},
     shutdown,
 };
@@ -39,7 +39,11 @@ async fn serve<S: Selection>(app: App<S>, mut client: Client) -> ExitCode {
         Ok(sender) => sender,
         Err(reason) => return failed_start(&mut client, reason).await,
     };
-    let engine = match Engine::start(app, Arc::new(Lambda { sender })).await {
+    let vault = match vault::<S>() {
+        Ok(vault) => vault,
+        Err(reason) => return failed_start(&mut client, reason).await,
+    };
+    let engine = match Engine::start(app, Arc::new(Lambda { sender, vault })).await {
         Ok(engine) => Arc::new(engine),
         Err(error) => return failed_start(&mut client, &error.to_string()).await,
     };
@@ -120,6 +124,20 @@ fn sender<S: Selection>() -> Result<Option<Box<dyn Sender>>, &'static str> {
         return Err(
             "the bundle sends to queues, and `pikku-lambda` was built without its feature `sqs`; add the feature, \
                     or set `SENDS` to false in the bundle's `Selection` where no service sends",
+        );
+    }
+    Ok(None)
+}
+
+/// What reads secrets, in a bundle that does. In any other, the constant keeps it from being compiled.
+fn vault<S: Selection>() -> Result<Option<Box<dyn Vault>>, &'static str> {
+    if const { S::READS_SECRETS } {
+        #[cfg(feature = "secrets")]
+        return Ok(Some(Box::new(crate::secrets::SecretsManager::default())));
+        #[cfg(not(feature = "secrets"))]
+        return Err(
+            "the bundle reads secrets, and `pikku-lambda` was built without its feature `secrets`; add the feature, or set \
+                    `READS_SECRETS` to false in the bundle's `Selection` where no service reads one",
         );
     }
     Ok(None)

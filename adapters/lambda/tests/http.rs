@@ -20,6 +20,10 @@ async fn show(call: &Call) -> Result<Response, Problem> {
         "body": String::from_utf8_lossy(&request.body),
         "client_ip": request.client_ip,
     });
+    let seen = match call.platform_identity() {
+        Some(identity) => json!({ "issuer": identity.issuer, "claims": identity.claims }),
+        None => seen,
+    };
     Ok(Response::default()
         .with_body("application/json", seen.to_string())
         .with_header(header::SET_COOKIE, HeaderValue::from_static("a=1"))
@@ -194,4 +198,48 @@ async fn what_the_platform_got_wrong_is_an_invocation_error() {
     assert_eq!(handle(&serde_json::to_vec(&event).unwrap()).await.error_type, "Pikku.MalformedEvent");
     assert_eq!(handle(b"{\"version\":\"2.0\"").await.error_type, "Pikku.MalformedEvent");
     assert!(handle(b"{\"hello\":1}").await.error_message.contains("it has `hello`"));
+}
+
+#[tokio::test]
+async fn whom_an_authorizer_has_let_in_is_told_apart_from_the_request() {
+    let authorizer = json!({ "jwt": { "claims": { "sub": "ada" }, "scopes": null } });
+    let mut event = version_2("/a", "$default", GATEWAY);
+    event["requestContext"]["authorizer"] = authorizer.clone();
+    assert_eq!(seen(event).await, json!({ "issuer": "api-gateway", "claims": authorizer }));
+    let rest = json!({ "principalId": "ada", "integrationLatency": 5 });
+    let event = json!({
+        "httpMethod": "GET", "path": "/a", "requestContext": { "stage": "Prod", "authorizer": rest },
+    });
+    assert_eq!(seen(event).await, json!({ "issuer": "api-gateway", "claims": rest }));
+}
+
+#[tokio::test]
+async fn header_smuggling_a_client_cannot_write_what_an_authorizer_says() {
+    let claims = r#"{"jwt":{"claims":{"sub":"mallory"}}}"#;
+    for name in [
+        "authorizer",
+        "x-amzn-request-context",
+        "x-amzn-requestcontext",
+        "x-amzn-oidc-identity",
+        "x-amzn-oidc-data",
+        "x-amz-cognito-identity",
+        "x-apigateway-event",
+        "requestContext.authorizer",
+    ] {
+        let mut event = version_2("/a", "$default", GATEWAY);
+        event["headers"] = json!({ name: claims });
+        event["queryStringParameters"] = json!({ "authorizer": claims });
+        event["body"] = json!(r#"{"requestContext":{"authorizer":{"principalId":"mallory"}}}"#);
+        event["isBase64Encoded"] = json!(false);
+        assert_eq!(seen(event).await["issuer"], Value::Null, "{name}");
+    }
+    // A load balancer has no authorizer, and an event of its form with one was made up.
+    let event = json!({
+        "httpMethod": "GET", "path": "/a", "headers": {},
+        "requestContext": { "elb": { "targetGroupArn": "arn" }, "authorizer": { "principalId": "mallory" } },
+    });
+    assert_eq!(seen(event).await["issuer"], Value::Null);
+    let mut event = version_2("/a", "$default", GATEWAY);
+    event["requestContext"]["authorizer"] = Value::Null;
+    assert_eq!(seen(event).await["issuer"], Value::Null);
 }

@@ -1,9 +1,13 @@
 use crate::queues::Store;
 use pikku::{
-    BoxError, BoxFuture, Platform,
-    platform::{Level, LogLine, OutgoingMessage},
+    BoxError, BoxFuture, Platform, Secret,
+    platform::{Level, LogLine, OutgoingMessage, variable_of_secret},
 };
 use std::{
+    fs::File,
+    future::ready,
+    io::Read as _,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -26,6 +30,11 @@ impl Platform for Process {
 
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
+        // A file of a few octets in memory, as those of containers and of systemd are: nothing is waited for.
+        Box::pin(ready(secret(name, &|name| std::env::var_os(name).map(PathBuf::from), &|name| self.env(name))))
     }
 
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
@@ -59,5 +68,76 @@ impl Platform for Process {
             Level::Warn => event!(WARN),
             Level::Error => event!(ERROR),
         }
+    }
+}
+
+/// The most octets of a file with a secret.
+const LONGEST_SECRET: u64 = 64 * 1_024;
+
+/// A secret: of the file that `NAME_FILE` names, as containers have them; of the credential of that name that systemd hands
+/// over (`LoadCredential=`); or of the variable. One that is said to be in a file and is not is an error.
+fn secret(
+    name: &str,
+    path: &dyn Fn(&str) -> Option<PathBuf>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Secret<String>>, BoxError> {
+    let variable = variable_of_secret(name);
+    if let Some(file) = path(&format!("{variable}_FILE")).filter(|file| !file.as_os_str().is_empty()) {
+        return read(&file).map(Some).map_err(|error| format!("{}: {error}", file.display()).into());
+    }
+    // A name with a slash is that of no file.
+    if let Some(credential) = path("CREDENTIALS_DIRECTORY").map(|folder| folder.join(name.replace('/', "-")))
+        && credential.is_file()
+    {
+        return read(&credential).map(Some).map_err(|error| format!("{}: {error}", credential.display()).into());
+    }
+    Ok(env(&variable).map(Secret::new))
+}
+
+/// The text of a file, without the line's end that editors and `echo` put there.
+fn read(path: &Path) -> std::io::Result<Secret<String>> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST_SECRET + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_SECRET {
+        return Err(std::io::Error::other("it is longer than 64 KiB, which no secret is"));
+    }
+    let end = text.strip_suffix('\n').map_or(text.len(), |line| line.strip_suffix('\r').unwrap_or(line).len());
+    text.truncate(end);
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_secret_comes_from_a_file_a_credential_or_a_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            fs::write(folder.path().join(name), content).unwrap();
+            folder.path().join(name)
+        };
+        let env = |name: &str| (name == "SHOP_KEYS").then(|| "of the variable".to_owned());
+        let told = |paths: &[(&str, &Path)]| {
+            let path = |name: &str| paths.iter().find(|(known, _)| *known == name).map(|(_, path)| path.to_path_buf());
+            let read = secret("shop/keys", &path, &env).map_err(|error| error.to_string());
+            read.map(|secret| secret.map(Secret::into_exposed).unwrap_or_default())
+        };
+        assert_eq!(told(&[]).unwrap(), "of the variable");
+        let credentials = ("CREDENTIALS_DIRECTORY", folder.path());
+        assert_eq!(told(&[credentials]).unwrap(), "of the variable", "there is no such credential");
+        file("shop-keys", b"of systemd\r\n");
+        assert_eq!(told(&[credentials]).unwrap(), "of systemd");
+        let own = file("own", b"of a file\n\n");
+        assert_eq!(told(&[credentials, ("SHOP_KEYS_FILE", &own)]).unwrap(), "of a file\n");
+        assert_eq!(told(&[("SHOP_KEYS_FILE", Path::new(""))]).unwrap(), "of the variable");
+        let missing = folder.path().join("missing");
+        let error = told(&[credentials, ("SHOP_KEYS_FILE", &missing)]).unwrap_err();
+        assert!(error.contains("missing: No such file"), "{error}");
+        let large = file("large", &[b'x'; 64 * 1_024 + 1]);
+        assert!(told(&[("SHOP_KEYS_FILE", &large)]).unwrap_err().contains("longer than 64 KiB"));
+        let octets = file("octets", &[0xff, 0xfe]);
+        assert!(told(&[("SHOP_KEYS_FILE", &octets)]).is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! A store comes as a [`Subject`], which opens it as often as asked, as further instances of an app would have it. Cases use
 //! keys and users unlike those of any other run, so that a store need not be empty.
 
-use super::{SessionKey, SessionStore, StoredSession, keys::random};
+use super::{SessionKey, SessionStore, StoredSession};
 use pikku::{BoxFuture, Claims, Scopes};
 use serde_json::json;
 use std::{fmt, future::poll_fn, sync::Arc, task::Poll};
@@ -66,9 +66,7 @@ const NOW_MS: u64 = 1_790_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
 
 fn key() -> SessionKey {
-    let mut id = [0; 32];
-    random(&mut id).expect("randomness");
-    SessionKey::of(&id)
+    SessionKey::random().expect("randomness")
 }
 
 /// A name that no other run has.

@@ -5,6 +5,7 @@ mod engine;
 mod memory;
 mod record;
 
+use super::keys::random;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 #[cfg(feature = "postgres")]
 pub use engine::PostgresSessions;
@@ -72,6 +73,17 @@ impl SessionKey {
     /// The key of an id.
     pub fn of(id: &[u8]) -> Self {
         Self(Sha256::digest(id).into())
+    }
+
+    /// One that nobody else has, for a store that needs a mark that does not come again.
+    ///
+    /// # Errors
+    ///
+    /// The platform has no randomness.
+    pub fn random() -> Result<Self, BoxError> {
+        let mut octets = [0; 32];
+        random(&mut octets)?;
+        Ok(Self(octets))
     }
 
     /// Its octets.

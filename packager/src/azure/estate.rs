@@ -75,6 +75,7 @@ impl<'m> Estate<'m> {
                     | Need::WriteTable(_)
                     | Need::ReadParameter(_)
                     | Need::Variable(_)
+                    | Need::OptionalVariable(_)
                     | Need::Database(_)
                     | Need::KeyValue(_)
                     | Need::CallGroup(_) => {}

@@ -60,6 +60,12 @@ pub(crate) fn bind(render: &mut Render<'_, '_>) {
             Need::ReadSecret(name) => secret(render, name),
             Need::ReadParameter(name) => variable(render, names::variable(name), format!("the parameter `{name}`")),
             Need::Variable(name) => variable(render, name.clone(), format!("the variable `{name}`")),
+            Need::OptionalVariable(name) => {
+                // One that need not be set is, where the settings do.
+                if render.options.settings.vars.contains_key(name) {
+                    variable(render, name.clone(), format!("the variable `{name}`"));
+                }
+            }
             Need::ReadTable(name) | Need::WriteTable(name) => absent(render, service, "table", name),
             Need::Database(name) => absent(render, service, "database", name),
             Need::KeyValue(name) => absent(render, service, "key-value store", name),

@@ -64,6 +64,7 @@ pub(crate) fn bind(render: &mut Render<'_, '_>, bindings: &mut Bindings, config:
             Need::ReadSecret(name) => bind.secret(names::binding("", name), format!("the secret `{name}`")),
             Need::ReadParameter(name) => bind.variable(names::binding("", name), format!("the parameter `{name}`")),
             Need::Variable(name) => bind.variable(name.clone(), format!("the variable `{name}`")),
+            Need::OptionalVariable(name) => bind.optional_variable(name),
             Need::PublishToTopic(name) => bind.absent(service, "topic", name),
             Need::PutEvents(name) => bind.absent(service, "event bus", name),
             Need::ReadTable(name) | Need::WriteTable(name) => bind.absent(service, "table", name),
@@ -167,6 +168,13 @@ impl Bind<'_, '_, '_> {
                     self.config.vars.insert(name, value);
                 }
             }
+        }
+    }
+
+    /// One that need not be set is, where the settings do; a secret of that name may be put there later.
+    fn optional_variable(&mut self, name: &str) {
+        if self.render.options.settings.vars.contains_key(name) {
+            self.variable(name.to_owned(), format!("the variable `{name}`"));
         }
     }
 

@@ -165,6 +165,7 @@ fn variables(manifest: &Manifest, whole: &Group) -> BTreeSet<(String, &'static s
     needs
         .filter_map(|need| match need {
             Need::Variable(name) => Some((name.clone(), "a service reads it")),
+            Need::OptionalVariable(name) => Some((name.clone(), "a service reads it where it is set")),
             Need::ReadSecret(name) => Some((binding("", name), "a secret that a service reads")),
             _ => None,
         })

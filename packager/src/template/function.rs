@@ -198,7 +198,11 @@ fn environment(
                 resources.push((granted.key, granted.address));
             }
         } else if let Need::Variable(name) = need {
-            variables.extend(variable(stack, &place, name, service).map(|value| (name.clone(), value)));
+            variables.extend(variable(stack, &place, name, service, false).map(|value| (name.clone(), value)));
+        } else if let Need::OptionalVariable(name) = need
+            && variables.iter().all(|(known, _)| known != name)
+        {
+            variables.extend(variable(stack, &place, name, service, true).map(|value| (name.clone(), value)));
         }
     }
     for (name, texts) in [("PIKKU_SOURCES", std::mem::take(&mut function.sources)), ("PIKKU_RESOURCES", resources)] {
@@ -219,7 +223,9 @@ fn environment(
 }
 
 /// The parameter behind a variable, unless Lambda sets the variable by itself.
-fn variable(stack: &mut Stack, place: &Place, name: &str, service: &str) -> Option<Text> {
+///
+/// One that need not be set has an empty value unless it is given: services take that for none.
+fn variable(stack: &mut Stack, place: &Place, name: &str, service: &str, optional: bool) -> Option<Text> {
     const SET_BY_LAMBDA: [&str; 13] = [
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
@@ -248,7 +254,9 @@ fn variable(stack: &mut Stack, place: &Place, name: &str, service: &str) -> Opti
         return None;
     }
     let what = format!("the environment variable `{name}`");
-    let parameter = map([("Type", "String".into()), ("Description", format!("The value of {what}").into())]);
+    let (kind, description) = (("Type", "String".into()), ("Description", format!("The value of {what}").into()));
+    let parameter =
+        if optional { map([kind, description, ("Default", String::new().into())]) } else { map([kind, description]) };
     Some(Text::name(stack.parameter(pascal(name), &what, place, parameter)))
 }
 

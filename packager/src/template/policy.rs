@@ -131,7 +131,7 @@ pub(super) fn grant(stack: &mut Stack, created: &Created, place: &Place, need: &
         }
         Need::CallGroup(name) => ("Call", "group", name, handles::group(name), &["lambda:InvokeFunction"]),
         // A variable is no permission, and what Lambda does not bind it does not grant.
-        Need::Variable(_) | Need::Database(_) | Need::KeyValue(_) => return None,
+        Need::Variable(_) | Need::OptionalVariable(_) | Need::Database(_) | Need::KeyValue(_) => return None,
     };
     let sid = format!("{verb}{}{}", pascal(name), pascal(kind));
     Some(Granted {

@@ -4,6 +4,7 @@
 //! input, builds a *model* of it, *checks* the model and *expands* it into a thin implementation of a trait of `pikku`.
 //! Nothing is registered and nothing runs before `main`.
 
+mod config;
 mod error;
 mod errors;
 mod function;
@@ -53,6 +54,12 @@ pub fn middleware(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Group, attributes(pikku))]
 pub fn group(item: TokenStream) -> TokenStream {
     group::expand(item.into()).into()
+}
+
+/// Makes a struct a service of settings.
+#[proc_macro_derive(Config, attributes(pikku))]
+pub fn config(item: TokenStream) -> TokenStream {
+    config::expand(item.into()).into()
 }
 
 /// Makes a type the message of a queue.

@@ -29,6 +29,8 @@ pub enum Need {
     ReadParameter(String),
     /// Have the environment variable of that name set.
     Variable(String),
+    /// Read the environment variable of that name where it is set.
+    OptionalVariable(String),
     /// Use the database of that name that the platform binds to the bundle, such as Cloudflare's D1.
     Database(String),
     /// Use the key-value store of that name that the platform binds to the bundle, such as Cloudflare's KV.

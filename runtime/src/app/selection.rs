@@ -16,6 +16,8 @@ pub trait Selection: Send + Sync + 'static {
     const CLOSES: bool = true;
     /// Whether a selected service sends to queues ([`crate::Need::SendToQueue`]).
     const SENDS: bool = true;
+    /// Whether a selected service reads secrets ([`crate::Need::ReadSecret`]).
+    const READS_SECRETS: bool = true;
     /// The authenticators, permissions and middleware that stand around the selected wirings, besides the functions' own;
     /// `None` for all.
     const LAYERS: Option<&'static [&'static str]> = None;

@@ -2,7 +2,7 @@ use super::{
     OutlastsCalls, Service,
     plan::{Node, Plan, Provided},
 };
-use crate::{BoxError, Platform, future::BoxFuture};
+use crate::{BoxError, Platform, error::chain, future::BoxFuture};
 use std::{
     any::{Any, TypeId},
     fmt,
@@ -46,6 +46,20 @@ pub struct Container {
 pub(crate) struct StartFailure {
     pub(crate) service: &'static str,
     pub(crate) error: BoxError,
+}
+
+impl StartFailure {
+    /// A failure, after another where there was one: its error then tells of both.
+    fn after(earlier: Option<Self>, service: &'static str, error: BoxError) -> Self {
+        match earlier {
+            None => Self { service, error },
+            Some(first) => {
+                let (one, other) = (chain(&*first.error), chain(&*error));
+                let both = format!("{one}; the service `{service}` could not be built either: {other}");
+                Self { error: both.into(), ..first }
+            }
+        }
+    }
 }
 
 impl Container {
@@ -94,7 +108,7 @@ impl Container {
                     }
                     !ready
                 });
-                let mut built = false;
+                let (mut built, mut failed) = (false, None);
                 let mut at = 0;
                 while at < running.len() {
                     let (index, future) = &mut running[at];
@@ -102,7 +116,8 @@ impl Container {
                     match future.as_mut().poll(context) {
                         Poll::Pending => at += 1,
                         Poll::Ready(Err(error)) => {
-                            return Poll::Ready(Err(StartFailure { service: node.name, error }));
+                            failed = Some(StartFailure::after(failed.take(), node.name, error));
+                            drop(running.swap_remove(at));
                         }
                         Poll::Ready(Ok(value)) => {
                             // Each node is built once, so its place is still empty.
@@ -111,6 +126,10 @@ impl Container {
                             built = true;
                         }
                     }
+                }
+                // All that failed without waiting, so that they are mended together.
+                if let Some(failed) = failed {
+                    return Poll::Ready(Err(failed));
                 }
                 if running.is_empty() && waiting.is_empty() {
                     return Poll::Ready(Ok(()));

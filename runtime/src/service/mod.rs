@@ -15,6 +15,7 @@ mod plan;
 mod queue;
 mod queues;
 mod scope;
+mod secrets;
 
 use crate::{BoxError, Problem, future::BoxFuture};
 pub use builtin::{Clock, Env};
@@ -23,6 +24,7 @@ pub use plan::Plan;
 pub use queue::{Draft, Message, Queue};
 pub use queues::{Queues, SendError};
 pub use scope::{Handle, Scope};
+pub use secrets::{SecretError, Secrets};
 use std::future::Future;
 
 /// Something a function asks for by type, `&T`. Implemented by `#[pikku::service]`.
@@ -144,6 +146,8 @@ pub enum Need {
     ReadParameter(&'static str),
     /// Have the environment variable of that name set.
     Variable(&'static str),
+    /// Read the environment variable of that name where it is set.
+    OptionalVariable(&'static str),
     /// Use the database of that name that the platform binds to the bundle, such as Cloudflare's D1. Where the platform
     /// has none, nothing is granted.
     Database(&'static str),

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `edge` | a start that takes its time, panics and traps beside calls in flight, work after the answer, a queue, schedules |
 //! | `bound` | every kind of binding, one of them to the other group |
+//! | `kept` | sessions in a KV namespace |
 
 pub mod bound;
 pub mod faults;
+pub mod sessions;
 pub mod work;
 
 use bound::use_all;
@@ -15,6 +17,7 @@ use pikku::{
     App, Queue, Selection,
     http::{get, post},
 };
+use sessions::{cases, holds};
 use work::{fill, hourly, nightly};
 
 /// Everything without bindings.
@@ -24,6 +27,10 @@ pub struct Edge;
 /// Everything with bindings.
 #[derive(Debug, pikku::Group)]
 pub struct Bound;
+
+/// What keeps sessions.
+#[derive(Debug, pikku::Group)]
+pub struct Kept;
 
 /// The app.
 pub fn app<S: Selection>() -> App<S> {
@@ -39,4 +46,5 @@ pub fn app<S: Selection>() -> App<S> {
                 .cron::<hourly>("0 * * * *")
         })
         .group::<Bound>(|g| g.http::<use_all>(post("/bindings/{key}")))
+        .group::<Kept>(|g| g.http::<cases>(get("/cases")).http::<holds>(post("/cases/{case}")))
 }

@@ -1,5 +1,6 @@
 use super::text::Text;
 use crate::http::{MultiPairs, Pairs};
+use pikku::call::PlatformIdentity;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -71,6 +72,8 @@ pub(crate) struct RequestContext<'a> {
     #[serde(borrow)]
     pub(crate) identity: Option<Identity<'a>>,
     #[serde(borrow)]
+    authorizer: Option<&'a RawValue>,
+    #[serde(borrow)]
     pub(crate) request_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) stage: Option<Text<'a>>,
@@ -113,5 +116,16 @@ impl Envelope<'_> {
         self.request_context
             .as_ref()
             .is_some_and(|context| context.connection_id.is_some() && context.event_type.is_some())
+    }
+}
+
+impl RequestContext<'_> {
+    /// Whom an authorizer of API Gateway, or IAM, has let in. It stands beside what the client sent, which has no part in it;
+    /// a load balancer has none.
+    pub(crate) fn identity_of_caller(&self) -> Option<Box<PlatformIdentity>> {
+        let authorizer = self.authorizer.filter(|_| self.elb.is_none())?;
+        // It was read as a part of the event already.
+        let claims = pikku::json::from_slice(authorizer.get().as_bytes()).ok()?;
+        Some(Box::new(PlatformIdentity { issuer: "api-gateway", claims }))
     }
 }

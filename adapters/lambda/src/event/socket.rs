@@ -22,10 +22,15 @@ struct Answer {
 
 /// Handles an event of a WebSocket API ("WebSocket APIs" of the API Gateway guide). Headers and query come with a
 /// connection being made, a body with a message.
-pub(super) async fn handle(engine: &Engine, event: Envelope<'_>, context: Context) -> Result<String, InvocationError> {
+pub(super) async fn handle(
+    engine: &Engine,
+    event: Envelope<'_>,
+    mut context: Context,
+) -> Result<String, InvocationError> {
     let Some(socket) = event.request_context else {
         return Err(InvocationError::malformed("it is a WebSocket event without `requestContext`"));
     };
+    context.identity = socket.identity_of_caller();
     let phase = match socket.event_type.as_deref() {
         Some("CONNECT") => SocketPhase::Connect,
         Some("MESSAGE") => SocketPhase::Message,

@@ -1,0 +1,191 @@
+//! Reads secrets from AWS Secrets Manager.
+//!
+//! As with SQS, one action of one service does not need an SDK: this is `GetSecretValue` in the service's JSON protocol,
+//! with TLS by rustls and signatures by AWS's own `aws-sigv4`.
+//!
+//! - **Which secret.** The template hands the bundle `PIKKU_RESOURCES`, a JSON object in which `secret:<logical name>` is
+//!   the secret's ARN. Where it has none, the variable that stands for the secret is read, as on other platforms.
+//! - **Where.** The region in the ARN. `AWS_ENDPOINT_URL_SECRETS_MANAGER` and `AWS_ENDPOINT_URL` name another place to send
+//!   requests to; only there is plain `http` spoken.
+//! - **How often.** Three attempts, each of at most 5 s: after a lost connection, a timeout, throttling, or a status of 500 and
+//!   above. What is kept, and how long, is the runtime's matter.
+//! - **What is told.** The code of AWS's answer; neither the secret nor credentials are in an error.
+
+use crate::platform::Vault;
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4::SigningParams,
+};
+use http_body_util::Full;
+use hyper::{Uri, body::Bytes, http::uri::Authority};
+use pikku::{BoxError, BoxFuture, Secret, json};
+use pikku_https::{Answer, Client};
+use serde_json::{Value, json as value};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+const ATTEMPTS: u32 = 3;
+/// How long an attempt may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long is waited before another, times its number.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The most octets of an answer: a secret has at most 65,536, which JSON may write as six each.
+const ANSWER: usize = 512 * 1_024;
+const RESOURCES: &str = "PIKKU_RESOURCES";
+/// The variables that name another endpoint, the first that is set.
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
+/// The variable that names a file of root certificates, as it does for AWS's own tools.
+const ROOTS: &str = "AWS_CA_BUNDLE";
+
+/// The reader of a bundle that reads secrets.
+#[derive(Debug, Default)]
+pub(crate) struct SecretsManager {
+    client: Mutex<Option<Arc<Client>>>,
+}
+
+impl Vault for SecretsManager {
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
+        Box::pin(async move {
+            let env = |name: &str| std::env::var(name).ok();
+            let Some(target) = Target::of(name, &env)? else {
+                return Ok(env(&pikku::platform::variable_of_secret(name)).map(Secret::new));
+            };
+            self.read(&target).await.map(Some)
+        })
+    }
+}
+
+/// A secret, and how it is asked for.
+#[derive(Debug)]
+struct Target {
+    arn: String,
+    endpoint: Uri,
+    region: String,
+    /// Its `Debug` hides the secret.
+    credentials: Credentials,
+}
+
+impl Target {
+    /// Reads what the environment says about a secret; `None` where it says nothing.
+    fn of(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, BoxError> {
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let Some(resources) = env(RESOURCES) else { return Ok(None) };
+        let Ok(Value::Object(addresses)) = json::from_slice(resources.as_bytes()) else {
+            return Err("the variable PIKKU_RESOURCES is not a JSON object from names to addresses".into());
+        };
+        let Some(arn) = addresses.get(&format!("secret:{name}")).and_then(Value::as_str) else { return Ok(None) };
+        // arn:aws:secretsmanager:eu-west-1:123456789012:secret:name-AbCdEf
+        let mut parts = arn.split(':');
+        let (Some("arn"), Some(partition), Some("secretsmanager"), Some(region)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(format!("the ARN of the secret `{name}` in PIKKU_RESOURCES is none of Secrets Manager").into());
+        };
+        let is_label =
+            |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+        if !is_label(region) {
+            return Err(format!("the ARN of the secret `{name}` in PIKKU_RESOURCES names no region").into());
+        }
+        let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let own = || format!("https://secretsmanager.{region}.{domain}/");
+        let endpoint = ENDPOINTS.iter().find_map(|name| env(name)).unwrap_or_else(own);
+        let endpoint: Uri = endpoint.parse().map_err(|_| "the endpoint of Secrets Manager is no URL")?;
+        let required = |name: &'static str| {
+            env(name)
+                .ok_or_else(|| format!("the variable {name} is not set; Lambda sets it for a function that has a role"))
+        };
+        let credentials = Credentials::new(
+            required("AWS_ACCESS_KEY_ID")?,
+            required("AWS_SECRET_ACCESS_KEY")?,
+            env("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        Ok(Some(Self { arn: arn.to_owned(), region: region.to_owned(), endpoint, credentials }))
+    }
+
+    fn request(&self, now: SystemTime) -> Result<hyper::Request<Full<Bytes>>, BoxError> {
+        let body = Bytes::from(value!({ "SecretId": self.arn }).to_string());
+        let identity = self.credentials.clone().into();
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("secretsmanager")
+            .time(now)
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let host = self.endpoint.authority().map_or("", Authority::as_str);
+        let headers = [
+            ("host", host),
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", "secretsmanager.GetSecretValue"),
+        ];
+        let uri = self.endpoint.to_string();
+        let signable = SignableRequest::new("POST", &*uri, headers.into_iter(), SignableBody::Bytes(&body))?;
+        let (instructions, _) = sign(signable, &parameters)?.into_parts();
+        let request = hyper::Request::post(self.endpoint.path());
+        let request = headers
+            .into_iter()
+            .chain(instructions.headers())
+            .fold(request, |request, (name, value)| request.header(name, value));
+        Ok(request.body(Full::new(body))?)
+    }
+}
+
+impl SecretsManager {
+    async fn read(&self, target: &Target) -> Result<Secret<String>, BoxError> {
+        let client = self.client(target)?;
+        let mut attempt = 1;
+        loop {
+            let failure = match client.exchange(target.request(SystemTime::now())?).await {
+                Ok(answer) if answer.status.is_success() => return content(&answer),
+                Ok(answer) => refusal(&answer),
+                Err(reason) => (true, format!("Secrets Manager could not be reached: {reason}")),
+            };
+            match failure {
+                (true, _) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE * attempt).await,
+                (_, reason) => return Err(reason.into()),
+            }
+            attempt += 1;
+        }
+    }
+
+    fn client(&self, target: &Target) -> Result<Arc<Client>, BoxError> {
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(client) if client.reaches(&target.endpoint) => Ok(Arc::clone(client)),
+            _ => {
+                let client = Client::new(&target.endpoint, PATIENCE, ROOTS)?.answers_up_to(ANSWER);
+                Ok(Arc::clone(kept.insert(Arc::new(client))))
+            }
+        }
+    }
+}
+
+/// The text of a secret.
+fn content(answer: &Answer) -> Result<Secret<String>, BoxError> {
+    let read = json::from_slice::<Value>(&answer.body);
+    match read.as_ref().map(|value| value.get("SecretString")) {
+        Ok(Some(Value::String(text))) => Ok(Secret::new(text.clone())),
+        Ok(_) => Err("the secret is not kept as a text: binary ones are not read".into()),
+        // What was read of it is not told.
+        Err(_) => Err("Secrets Manager answered what is no JSON".into()),
+    }
+}
+
+/// Whether it may pass, and what is told of it: the code alone, without the message.
+fn refusal(answer: &Answer) -> (bool, String) {
+    let code = json::from_slice::<Value>(&answer.body).ok();
+    let code = code.as_ref().and_then(|value| value.get("__type")).and_then(Value::as_str).unwrap_or_default();
+    let code: String =
+        code.rsplit('#').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+    let may_pass = answer.status.is_server_error() || answer.status.as_u16() == 429 || code == "ThrottlingException";
+    (may_pass, format!("Secrets Manager answered {} {code}", answer.status.as_u16()))
+}
+
+#[cfg(test)]
+mod tests;
