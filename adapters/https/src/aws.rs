@@ -17,7 +17,7 @@ const MESSAGE: usize = 300;
 /// The most letters of an error's name.
 const CODE: usize = 100;
 
-/// An action of a service that speaks AWS's JSON protocol, version 1.0.
+/// An action of a service that speaks AWS's JSON protocol.
 #[derive(Debug)]
 pub struct AwsAction<'a> {
     /// Where the request goes.
@@ -26,6 +26,8 @@ pub struct AwsAction<'a> {
     pub region: &'a str,
     /// What signatures call the service, such as `sqs`.
     pub service: &'a str,
+    /// The version of the protocol that the service speaks: `1.0` or `1.1`.
+    pub version: &'a str,
     /// The action's full name, such as `AmazonSQS.SendMessage`.
     pub action: &'a str,
     /// Whose signature it is.
@@ -49,7 +51,8 @@ impl AwsAction<'_> {
             .build()?
             .into();
         let host = self.endpoint.authority().map_or("", Authority::as_str);
-        let headers = [("host", host), ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", self.action)];
+        let content_type = format!("application/x-amz-json-{}", self.version);
+        let headers = [("host", host), ("content-type", &content_type), ("x-amz-target", self.action)];
         let uri = self.endpoint.to_string();
         let signable = SignableRequest::new("POST", &*uri, headers.into_iter(), SignableBody::Bytes(input))?;
         let (instructions, _) = sign(signable, &parameters)?.into_parts();
@@ -135,6 +138,7 @@ mod tests {
             endpoint: &endpoint,
             region: "eu-west-1",
             service,
+            version: "1.0",
             action: "AmazonSQS.SendMessage",
             credentials: &credentials,
         };

@@ -45,19 +45,22 @@ impl FailedAttempt {
     }
 }
 
-/// Sends a message: three attempts, with up to 0.1 s and 0.2 s between them, as long as what failed may pass. The outer error
+/// Sends a message, or asks for something: three attempts, with up to 0.1 s and 0.2 s between them, as long as what failed may pass. The outer error
 /// of an attempt is not tried again.
 ///
 /// # Errors
 ///
 /// Why the message was not taken.
-pub async fn send<F>(mut attempt: impl FnMut() -> F) -> Result<(), SendError>
+pub async fn send<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, SendError>
 where
-    F: Future<Output = Result<Result<(), FailedAttempt>, SendError>>,
+    F: Future<Output = Result<Result<T, FailedAttempt>, SendError>>,
 {
     let mut attempts = 1;
     loop {
-        let Err(FailedAttempt { service, outcome, may_pass }) = attempt().await? else { return Ok(()) };
+        let FailedAttempt { service, outcome, may_pass } = match attempt().await? {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
         if attempts == ATTEMPTS || !may_pass {
             return Err(match outcome {
                 Ok(answer) => SendError::Refused { service, attempts, answer },

@@ -9,32 +9,25 @@
 //!   requests to; only there is plain `http` spoken.
 //! - **How often.** Three attempts, each of at most 5 s: after a lost connection, a timeout, throttling, or a status of 500 and
 //!   above. What is kept, and how long, is the runtime's matter.
-//! - **What is told.** The code of AWS's answer; neither the secret nor credentials are in an error.
+//! - **What is told.** What AWS's errors say; neither the secret nor credentials are in an error.
 
 use crate::platform::Vault;
 use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4::SigningParams,
-};
-use http_body_util::Full;
-use hyper::{Uri, body::Bytes, http::uri::Authority};
+use hyper::{Uri, body::Bytes};
 use pikku::{BoxError, BoxFuture, Secret, json};
-use pikku_https::{Answer, Client};
+use pikku_https::{Answer, AwsAction, AwsError, Client, FailedAttempt, RESOURCES, SendError, send};
 use serde_json::{Value, json as value};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
-const ATTEMPTS: u32 = 3;
 /// How long an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long is waited before another, times its number.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Who is asked.
+const SERVICE: &str = "Secrets Manager";
 /// The most octets of an answer: a secret has at most 65,536, which JSON may write as six each.
 const ANSWER: usize = 512 * 1_024;
-const RESOURCES: &str = "PIKKU_RESOURCES";
 /// The variables that name another endpoint, the first that is set.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
 /// The variable that names a file of root certificates, as it does for AWS's own tools.
@@ -106,52 +99,33 @@ impl Target {
         );
         Ok(Some(Self { arn: arn.to_owned(), region: region.to_owned(), endpoint, credentials }))
     }
-
-    fn request(&self, now: SystemTime) -> Result<hyper::Request<Full<Bytes>>, BoxError> {
-        let body = Bytes::from(value!({ "SecretId": self.arn }).to_string());
-        let identity = self.credentials.clone().into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("secretsmanager")
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let host = self.endpoint.authority().map_or("", Authority::as_str);
-        let headers = [
-            ("host", host),
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", "secretsmanager.GetSecretValue"),
-        ];
-        let uri = self.endpoint.to_string();
-        let signable = SignableRequest::new("POST", &*uri, headers.into_iter(), SignableBody::Bytes(&body))?;
-        let (instructions, _) = sign(signable, &parameters)?.into_parts();
-        let request = hyper::Request::post(self.endpoint.path());
-        let request = headers
-            .into_iter()
-            .chain(instructions.headers())
-            .fold(request, |request, (name, value)| request.header(name, value));
-        Ok(request.body(Full::new(body))?)
-    }
 }
 
 impl SecretsManager {
     async fn read(&self, target: &Target) -> Result<Secret<String>, BoxError> {
         let client = self.client(target)?;
-        let mut attempt = 1;
-        loop {
-            let failure = match client.exchange(target.request(SystemTime::now())?).await {
-                Ok(answer) if answer.status.is_success() => return content(&answer),
-                Ok(answer) => refusal(&answer),
-                Err(reason) => (true, format!("Secrets Manager could not be reached: {reason}")),
-            };
-            match failure {
-                (true, _) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE * attempt).await,
-                (_, reason) => return Err(reason.into()),
-            }
-            attempt += 1;
-        }
+        let action = AwsAction {
+            endpoint: &target.endpoint,
+            region: &target.region,
+            service: "secretsmanager",
+            version: "1.1",
+            action: "secretsmanager.GetSecretValue",
+            credentials: &target.credentials,
+        };
+        let input = Bytes::from(value!({ "SecretId": target.arn }).to_string());
+        let (client, action, input) = (&*client, &action, &input);
+        let answer = send(|| async move {
+            let request = action.signed(input, SystemTime::now()).map_err(SendError::request)?;
+            Ok(match client.exchange(request).await {
+                Ok(answer) if answer.status.is_success() => Ok(answer),
+                Ok(answer) => {
+                    let error = AwsError::read(answer.status, &answer.body, action.credentials);
+                    Err(FailedAttempt { service: SERVICE, may_pass: error.may_pass(), outcome: Ok(error.to_string()) })
+                }
+                Err(reason) => Err(FailedAttempt::silent(SERVICE, reason)),
+            })
+        });
+        content(&answer.await?)
     }
 
     fn client(&self, target: &Target) -> Result<Arc<Client>, BoxError> {
@@ -175,16 +149,6 @@ fn content(answer: &Answer) -> Result<Secret<String>, BoxError> {
         // What was read of it is not told.
         Err(_) => Err("Secrets Manager answered what is no JSON".into()),
     }
-}
-
-/// Whether it may pass, and what is told of it: the code alone, without the message.
-fn refusal(answer: &Answer) -> (bool, String) {
-    let code = json::from_slice::<Value>(&answer.body).ok();
-    let code = code.as_ref().and_then(|value| value.get("__type")).and_then(Value::as_str).unwrap_or_default();
-    let code: String =
-        code.rsplit('#').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-    let may_pass = answer.status.is_server_error() || answer.status.as_u16() == 429 || code == "ThrottlingException";
-    (may_pass, format!("Secrets Manager answered {} {code}", answer.status.as_u16()))
 }
 
 #[cfg(test)]

@@ -91,7 +91,14 @@ impl Service {
 
     fn signed(&self, action: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, EngineError> {
         let (action, SqsSettings { region, credentials, .. }) = (format!("AmazonSQS.{action}"), &self.settings);
-        let action = AwsAction { endpoint: &self.endpoint, region, service: "sqs", action: &action, credentials };
+        let action = AwsAction {
+            endpoint: &self.endpoint,
+            region,
+            service: "sqs",
+            version: "1.0",
+            action: &action,
+            credentials,
+        };
         let signed = action.signed(body, SystemTime::now());
         signed.map_err(|error| self.failed(ErrorKind::Store, "the request cannot be signed").caused_by(error))
     }

@@ -79,7 +79,10 @@ async fn what_may_pass_is_tried_again_and_what_may_not_is_told_once() {
     assert_eq!((secret.unwrap().expose().as_str(), requests.len()), ("hunter2", 3));
     let denied = r#"{"__type":"com.amazonaws#AccessDeniedException","Message":"arn:private is not authorized"}"#;
     let (secret, requests) = read(vec![("400 Bad Request", denied)]).await;
-    assert_eq!(secret.unwrap_err(), "Secrets Manager answered 400 AccessDeniedException");
+    assert_eq!(
+        secret.unwrap_err(),
+        "Secrets Manager answered 400 AccessDeniedException: arn:private is not authorized"
+    );
     assert_eq!(requests.len(), 1);
 }
 

@@ -122,7 +122,14 @@ impl<'t> Request<'t> {
     /// The request with a signature of that moment.
     pub(super) fn signed(&self, now: SystemTime) -> Result<hyper::Request<Full<Bytes>>, SendError> {
         let Target { endpoint, region, credentials, .. } = self.target;
-        let action = AwsAction { endpoint, region, service: "sqs", action: "AmazonSQS.SendMessage", credentials };
+        let action = AwsAction {
+            endpoint,
+            region,
+            service: "sqs",
+            version: "1.0",
+            action: "AmazonSQS.SendMessage",
+            credentials,
+        };
         action.signed(&self.body, now).map_err(SendError::request)
     }
 }
