@@ -37,6 +37,13 @@ impl Asked {
         Self::with_body("PUT", path, body, expect)
     }
 
+    /// The same, bearing this token.
+    pub(crate) fn bearing(mut self, token: &str) -> Self {
+        let head = self.request.windows(2).position(|octets| octets == b"\r\n").map_or(0, |end| end + 2);
+        self.request.splice(head..head, format!("Authorization: Bearer {token}\r\n").into_bytes());
+        self
+    }
+
     /// Whether it is more than a question.
     pub(crate) fn writes(&self) -> bool {
         !self.request.starts_with(b"GET")
@@ -153,6 +160,12 @@ mod tests {
     fn the_length_is_known_with_the_head() {
         assert_eq!(length(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"), None);
         assert_eq!(length(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"), Some(38 + 5));
+    }
+
+    #[test]
+    fn a_token_is_a_header() {
+        let asked = Asked::get("/", "").bearing("abc");
+        assert_eq!(asked.request, b"GET / HTTP/1.1\r\nAuthorization: Bearer abc\r\nHost: localhost\r\n\r\n");
     }
 
     #[test]

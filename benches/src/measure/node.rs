@@ -9,8 +9,8 @@ use std::{
 
 const FILES: [&str; 5] = ["package.json", "package-lock.json", "fastify.mjs", "listen.mjs", "pikku.mjs"];
 
-/// The servers of Node by name, each with its command line.
-pub(super) fn servers(programs: &Programs) -> Result<Vec<(&'static str, Vec<PathBuf>)>, Failure> {
+/// The servers of Node by name, each with its script.
+pub(super) fn servers(programs: &Programs) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
     let folder = programs.work.join("node");
     fs::create_dir_all(&folder).map_err(Failure::file(&folder))?;
     let source = programs.root.join("benches/node");
@@ -20,8 +20,7 @@ pub(super) fn servers(programs: &Programs) -> Result<Vec<(&'static str, Vec<Path
     // No script of a package is run.
     let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     succeed(Command::new("npm").args(install).current_dir(&folder))?;
-    let command = |program: &str| vec![PathBuf::from("node"), folder.join(program)];
-    Ok(vec![("fastify", command("fastify.mjs")), ("Pikku (TypeScript)", command("pikku.mjs"))])
+    Ok(vec![("fastify", folder.join("fastify.mjs")), ("Pikku (TypeScript)", folder.join("pikku.mjs"))])
 }
 
 /// The version of a package that the peers are pinned to.

@@ -20,6 +20,24 @@ const CONNECTIONS: usize = 64;
 /// The variable that says how many threads tokio works with, for every server alike.
 const THREADS: &str = "TOKIO_WORKER_THREADS";
 
+/// What the token of the guarded greeting, `events/member.jwt`, is signed with; it is valid until the year 2100.
+const TOKEN_SECRET: &str = "a secret of the benchmarks, 32 octets or more";
+
+/// A server that greets.
+struct Greeter {
+    name: &'static str,
+    program: PathBuf,
+    /// What the program is given, such as a script.
+    arguments: Vec<PathBuf>,
+    asked: Asked,
+}
+
+impl Greeter {
+    fn new(name: &'static str, program: PathBuf, asked: Asked) -> Self {
+        Self { name, program, arguments: Vec::new(), asked }
+    }
+}
+
 impl Bench {
     pub(crate) fn server_instructions(&self) -> Result<Table, Failure> {
         let mut table = Table::new(
@@ -32,13 +50,14 @@ impl Bench {
         )
         .beside("axum");
         let executor = executor()?;
-        for (name, program) in self.servers()? {
+        for Greeter { name, program, asked, .. } in self.greeters()? {
             let run = |count: usize| {
                 let out = self.programs.work.join("callgrind.out");
                 let mut command = callgrind(&program, &out);
+                command.env(THREADS, "1").env("TOKEN_SECRET", TOKEN_SECRET);
                 executor.block_on(async {
-                    let server = Served::start(command.env(THREADS, "1"))?;
-                    load(server.address, &Asked::greeting(), 1, count).await?;
+                    let server = Served::start(&mut command)?;
+                    load(server.address, &asked, 1, count).await?;
                     server.end()?;
                     totals(&out)
                 })
@@ -59,19 +78,23 @@ impl Bench {
         )
         .beside("axum");
         let (turns, each) = if self.quick { (1, 50) } else { (5, 500) };
-        let mut subjects: Vec<_> = self.servers()?.into_iter().map(|(name, program)| (name, vec![program])).collect();
-        subjects.extend(node::servers(&self.programs)?);
-        let mut measured = vec![(Vec::new(), Vec::new()); subjects.len()];
+        let mut greeters = self.greeters()?;
+        greeters.extend(node::servers(&self.programs)?.into_iter().map(|(name, script)| Greeter {
+            arguments: vec![script],
+            ..Greeter::new(name, PathBuf::from("node"), Asked::greeting())
+        }));
+        let mut measured = vec![(Vec::new(), Vec::new()); greeters.len()];
         let executor = executor()?;
         for _ in 0..turns {
-            for ((_, command), (times, peaks)) in subjects.iter().zip(&mut measured) {
-                let mut start = Command::new(&command[0]);
-                let cost = executor.block_on(under_load(start.args(&command[1..]), &Asked::greeting(), each))?;
+            for (greeter, (times, peaks)) in greeters.iter().zip(&mut measured) {
+                let mut start = Command::new(&greeter.program);
+                start.args(&greeter.arguments).env("TOKEN_SECRET", TOKEN_SECRET);
+                let cost = executor.block_on(under_load(&mut start, &greeter.asked, each))?;
                 times.push(cost.microseconds);
                 peaks.push(cost.peak);
             }
         }
-        for ((name, _), (times, peaks)) in subjects.iter().zip(measured) {
+        for (Greeter { name, .. }, (times, peaks)) in greeters.iter().zip(measured) {
             table.add(name, vec![median(times), median(peaks)]);
         }
         Ok(table)
@@ -110,14 +133,21 @@ impl Bench {
         self.programs.package_server("shop", &self.programs.root.join("examples/shop"))
     }
 
-    /// Ours and the peer, built alike.
-    fn servers(&self) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
-        let packaged =
-            self.programs.package_server("bench-hello", &self.programs.root.join("benches/programs/hello"))?;
+    /// Ours and the peer, built alike, with and without checks.
+    fn greeters(&self) -> Result<Vec<Greeter>, Failure> {
+        let apps = self.programs.root.join("benches/programs");
+        let packaged = |app| self.programs.package_server(&format!("bench-{app}"), &apps.join(app));
+        let (hello, guarded) = (packaged("hello")?, packaged("guarded")?);
+        let token = self.programs.event("member.jwt")?;
+        let token = String::from_utf8_lossy(&token).trim().to_owned();
+        let peer = |program| self.programs.server_peer(program);
+        let bearing = || Asked::greeting().bearing(&token);
         Ok(vec![
-            ("pikku, bare", self.programs.server_peer("server-pikku")?),
-            ("pikku, validated", packaged),
-            ("axum", self.programs.server_peer("server-axum")?),
+            Greeter::new("pikku, bare", peer("server-pikku")?, Asked::greeting()),
+            Greeter::new("pikku, validated", hello, Asked::greeting()),
+            Greeter::new("pikku, guarded", guarded, bearing()),
+            Greeter::new("axum", peer("server-axum")?, Asked::greeting()),
+            Greeter::new("axum, guarded", peer("server-axum-guarded")?, bearing()),
         ])
     }
 }
