@@ -187,7 +187,7 @@ impl Programs {
         if let Some(dir) = self.peers.get() {
             return Ok(dir.join(name));
         }
-        let dir = self.build_peers(&["--workspace", "--exclude", "peer-lambda-sqs"])?;
+        let dir = self.build_peers(&["--workspace", "--exclude", "peer-lambda-sqs", "--exclude", "bench-guarded"])?;
         Ok(self.peers.get_or_init(|| dir).join(name))
     }
 
