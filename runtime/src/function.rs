@@ -52,8 +52,8 @@ pub trait Function: Send + Sync + 'static {
     /// Attaches its own permissions and middleware.
     fn layers(_: &mut OwnLayers<'_>) {}
 
-    /// Gets its services, calls it and gives what it returned.
-    fn call<'a>(scope: &'a Scope<'a>, input: Self::Input) -> BoxFuture<'a, Result<Self::Output, Problem>>;
+    /// Gets its services, calls it and writes what it returned.
+    fn call<'a>(scope: &'a Scope<'a>, input: Self::Input) -> Invoked<'a>;
 }
 
 /// What the source says of a function.
@@ -152,9 +152,9 @@ impl<T: Output, E: Error> Return for Result<T, E> {
     }
 }
 
-/// What a function returned, with the error as the envelope carries it.
-pub fn outcome<F: Function>(returned: Result<F::Output, F::Error>) -> Result<F::Output, Problem> {
-    returned.map_err(Error::into_problem)
+/// What a function returned: its output written, or its error as the envelope carries it.
+pub fn outcome<F: Function>(returned: Result<F::Output, F::Error>) -> Result<Reply, Problem> {
+    reply(returned.map_err(Error::into_problem)?).map_err(|error| Problem::unwritable_output(F::NAME, &error))
 }
 
 /// What an erased function answered.
@@ -174,7 +174,7 @@ pub type Invoke = for<'a> fn(&'a Scope<'a>, Value) -> Result<Invoked<'a>, ReadEr
 /// A function that has been called, with its output written.
 pub type Invoked<'a> = BoxFuture<'a, Result<Reply, Problem>>;
 
-/// Reads the input, calls the function and writes the output.
+/// Reads the input and calls the function.
 ///
 /// `input` is what assembly and validation let through; [`Value::Null`] for a function that takes nothing.
 ///
@@ -186,9 +186,7 @@ pub fn invoke<'a, F: Function>(scope: &'a Scope<'a>, input: Value) -> Result<Inv
         Some(nothing) => nothing,
         None => F::Input::read(input)?,
     };
-    Ok(Box::pin(async move {
-        reply(F::call(scope, input).await?).map_err(|error| Problem::unwritable_output(F::NAME, &error))
-    }))
+    Ok(F::call(scope, input))
 }
 
 /// The value of `T` where `T` is `()`.

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
 pub use text::SyntaxError;
-pub(crate) use text::parse;
+pub(crate) use text::{parse, parse_str};
 pub use typed::ReadError;
 
 /// Why a text could not be read as a type.

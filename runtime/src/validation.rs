@@ -110,10 +110,10 @@ impl Decode {
 
     /// Reads text. Text that does not fit stays text, so that validation names the mistake.
     pub(crate) fn read(&self, text: &str) -> Value {
-        let json = || json::parse(text.as_bytes()).ok();
+        let json = || json::parse_str(text).ok();
         let read = match self {
             Self::Text => None,
-            Self::Integer | Self::Number => json().filter(Value::is_number),
+            Self::Integer | Self::Number => whole(text).or_else(|| json().filter(Value::is_number)),
             Self::Boolean => json().filter(Value::is_boolean),
             Self::Json => json(),
             Self::Any => json().filter(|value| value.is_number() || value.is_boolean() || value.is_null()),
@@ -121,6 +121,15 @@ impl Decode {
         };
         read.unwrap_or_else(|| Value::String(text.to_owned()))
     }
+}
+
+/// A number as ids mostly are: digits alone, fewer than could be too many, none of them a zero in front.
+fn whole(text: &str) -> Option<Value> {
+    if !matches!(text.as_bytes(), [b'1'..=b'9', rest @ ..] if rest.len() < 18) {
+        return None;
+    }
+    let digit = |number: u64, octet: u8| octet.is_ascii_digit().then(|| number * 10 + u64::from(octet - b'0'));
+    text.bytes().try_fold(0, digit).map(Value::from)
 }
 
 /// A bundle has no contract for a function it holds.

@@ -92,7 +92,7 @@ async fn a_trace_goes_on_through_a_queue() {
     let mut request = HttpRequest::new(Method::POST, "/orders");
     request.headers.append("content-type", b"application/json").unwrap();
     request.body = br#"{"id":7}"#.as_slice().into();
-    let context = Context { id: "1".to_owned(), trace: Some(TRACE.to_owned()), ..Context::default() };
+    let context = Context { id: "1".into(), trace: Some(TRACE.to_owned()), ..Context::default() };
     assert_eq!(app.engine().http(request, context).await.status.as_u16(), 204);
     assert_eq!(app.sent::<OrderPlaced>()[0].attributes["traceparent"], TRACE);
     app.deliver_enqueued().await;

@@ -1,10 +1,7 @@
 use crate::platform::log;
 use pikku::{Engine, call::AfterAnswer, call::Context, platform::Level};
 use pikku_hyper::Around;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The body of an answer, with the invocation that it is for.
@@ -18,7 +15,6 @@ pub(crate) struct Answering(Option<Begun>);
 #[derive(Debug)]
 struct Begun {
     engine: Arc<Engine>,
-    cancelled: Arc<AtomicBool>,
     after: AfterAnswer,
     deadline_ms: Option<u64>,
     /// As long as it is held, the process waits before it ends.
@@ -29,7 +25,6 @@ impl Answering {
     pub(crate) fn new(engine: &Arc<Engine>, context: &Context, alive: watch::Receiver<bool>) -> Self {
         Self(Some(Begun {
             engine: Arc::clone(engine),
-            cancelled: Arc::clone(&context.cancelled),
             after: context.after.clone(),
             deadline_ms: context.deadline_ms,
             alive,
@@ -50,8 +45,8 @@ impl Around for Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let Some(Begun { engine, cancelled, after, deadline_ms, alive }) = self.0.take() else { return };
-        cancelled.store(true, Ordering::Relaxed);
+        let Some(Begun { engine, after, deadline_ms, alive }) = self.0.take() else { return };
+        after.cancel();
         if after.is_empty() {
             return;
         }

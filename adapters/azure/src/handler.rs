@@ -32,7 +32,7 @@ const BODIES: Limits = Limits { body: 100 << 20, bodies: 256 << 20, time: HTTP_T
 struct Told {
     /// The id of the invocation: in every request that the host makes for one, set by the host whatever the client sent
     /// (`AddHeaders` and `AddProxyingHeaders` of the host's `DefaultHttpWorkerService`).
-    id: Option<String>,
+    id: Option<Arc<str>>,
     /// Whether it is proxied, which every request of a client is and no other (`StartForwarding` of the host's
     /// `DefaultHttpProxyService`).
     proxied: bool,
@@ -46,7 +46,9 @@ impl Told {
     /// In one pass, which costs less than a look for each.
     fn of(headers: &HeaderMap) -> Self {
         let mut told = Self::default();
-        let text = |value: &HeaderValue| value.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned);
+        fn text<'a, T: From<&'a str>>(value: &'a HeaderValue) -> Option<T> {
+            value.to_str().ok().filter(|text| !text.is_empty()).map(T::from)
+        }
         for (name, value) in headers {
             match name.as_str() {
                 "x-azure-functions-invocationid" if told.id.is_none() => told.id = text(value),

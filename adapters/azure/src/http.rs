@@ -12,6 +12,7 @@ use pikku::{
     http::{Headers, HttpRequest, Method},
 };
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// What the host itself says in a request that it proxies.
 const OF_THE_HOST: [&str; 2] = ["x-azure-functions-invocationid", "x-azure-functions-hostversion"];
@@ -20,9 +21,9 @@ const OF_THE_HOST: [&str; 2] = ["x-azure-functions-invocationid", "x-azure-funct
 const IDENTITY: [&str; 2] = ["x-ms-client-principal", "x-ms-token-"];
 
 /// The request that the host proxies: the client's own. Its body comes later.
-pub(crate) fn proxied(host: &Host, parts: Parts, id: &str) -> HttpRequest {
-    let request = pikku_hyper::request(parts, id, |name| is_of_client(host, name));
-    placed(host, request)
+pub(crate) fn proxied(host: &Host, parts: Parts, id: &Arc<str>) -> HttpRequest {
+    let request = pikku_hyper::request(parts, |name, _| is_of_client(host, name));
+    placed(host, HttpRequest { request_id: Some(Arc::clone(id)), ..request })
 }
 
 /// Whether a header is neither the host's own nor one that only the platform may set. Names may have any case.
@@ -57,9 +58,9 @@ pub(crate) fn identity(host: &Host, request: &HttpRequest) -> Option<Box<Platfor
 }
 
 /// The client's address: the platform's front end adds it at the end of what the client claims, with its port.
-fn client_ip(headers: &Headers) -> Option<String> {
+fn client_ip(headers: &Headers) -> Option<Arc<str>> {
     let client = pikku_hyper::forwarded(headers.get_all("x-forwarded-for"), 1)?;
-    Some(client.ip().to_canonical().to_string())
+    Some(client.ip().to_canonical().to_string().into())
 }
 
 /// An HTTP request within a payload: `GetRequestAsJObject` of the host's `HttpRequestExtensions`.
@@ -102,7 +103,7 @@ impl<'a> Request<'a> {
         let target = rest.find('/').map_or("/", |at| &rest[at..]);
         let target = target.split('#').next().unwrap_or_default();
         let cookies = headers.cookies();
-        let request = HttpRequest { request_id: Some(id.to_owned()), ..HttpRequest::new(method, target) };
+        let request = HttpRequest { request_id: Some(id.into()), ..HttpRequest::new(method, target) };
         Ok(placed(host, HttpRequest { headers, cookies, body, ..request }))
     }
 

@@ -51,7 +51,7 @@ fn request(head: &str, body: Option<Vec<u8>>) -> Result<HttpRequest, Problem> {
     let target = url.match_indices('/').nth(2).and_then(|(at, _)| url.get(at..)).unwrap_or("/");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers = headers(lines)?;
-    let text = |name: &str| headers.get(name).map(str::to_owned);
+    let text = |name: &str| headers.get(name).map(Arc::from);
     Ok(HttpRequest {
         method: Method::from_bytes(method.as_bytes())
             .map_err(|_| Problem::malformed("the method is not one of HTTP"))?,

@@ -70,9 +70,10 @@ pub(crate) async fn engine<S: pikku::Selection>(app: &App<S>) -> Result<Arc<Engi
 }
 
 /// What is known of an invocation.
-pub(crate) fn context(engine: &Engine, timeout_ms: u64, id: Option<String>, trace: Option<String>) -> Context {
-    let id =
-        id.unwrap_or_else(|| WORKERS.with_borrow(|workers| workers.as_ref().map(|w| w.host.id())).unwrap_or_default());
+pub(crate) fn context(engine: &Engine, timeout_ms: u64, id: Option<Arc<str>>, trace: Option<String>) -> Context {
+    let id = id.unwrap_or_else(|| {
+        WORKERS.with_borrow(|workers| workers.as_ref().map(|w| w.host.id().into())).unwrap_or_default()
+    });
     Context { id, deadline_ms: Some(engine.platform().now_ms() + timeout_ms), trace, ..Context::default() }
 }
 

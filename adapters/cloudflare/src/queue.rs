@@ -55,7 +55,7 @@ pub fn message<S: Selection>(
             sent_at_ms: Some(sent_at_ms as u64),
             ..QueueMessage::default()
         };
-        let context = context(&engine, app.timeout_ms, Some(id), None);
+        let context = context(&engine, app.timeout_ms, Some(id.into()), None);
         Ok(match deliver(&engine, target, message.into(), context).await {
             Ok(_) => JsValue::NULL,
             Err(_) => target

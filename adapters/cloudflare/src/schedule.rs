@@ -25,7 +25,7 @@ pub fn scheduled<S: Selection>(app: &'static App<S>, call: u32, cron: String, ti
         let run = ScheduledRun {
             schedule: cron.clone(),
             schedule_id: cron,
-            id: context.id.clone(),
+            id: context.id.as_ref().to_owned(),
             origin: "cloudflare".to_owned(),
             time: String::from(js_sys::Date::new(&JsValue::from_f64(time_ms)).to_iso_string()).replace(".000Z", "Z"),
             time_ms: Some(time_ms as u64),

@@ -1,29 +1,37 @@
 //! From a request of the `http` crate to that of the runtime.
 
-use http::{HeaderMap, HeaderValue, header, request::Parts, uri::Authority};
+use http::{
+    HeaderMap, HeaderValue, header,
+    request::Parts,
+    uri::{Authority, PathAndQuery},
+};
 use pikku::{
     Bytes,
     http::{Headers, HttpRequest, RequestPath, parse_query},
 };
 use std::net::{IpAddr, SocketAddr};
 
-/// A request for the runtime, with those headers whose names `keep` lets through. Routes are matched on the path as it is,
-/// so on what a router has left of it. The body comes later.
-pub fn request(parts: Parts, id: &str, keep: impl Fn(&str) -> bool) -> HttpRequest {
+/// A request for the runtime, with those headers that `keep` lets through. Routes are matched on the path as it is, so on what a
+/// router has left of it. The body comes later, and so does what is known apart from the request: its id, its client's address.
+pub fn request(parts: Parts, keep: impl FnMut(&str, &HeaderValue) -> bool) -> HttpRequest {
     let Parts { method, uri, mut headers, .. } = parts;
-    if let Some(authority) = uri.authority() {
+    let uri = uri.into_parts();
+    if let Some(authority) = &uri.authority {
         host(&mut headers, authority);
     }
-    let headers = Headers::of(&headers, keep);
+    let target = uri.path_and_query;
+    let query = target.as_ref().and_then(PathAndQuery::query);
+    let query = query.map(|query| parse_query(query.as_bytes())).unwrap_or_default();
+    let headers = Headers::of(headers, keep);
     HttpRequest {
         method,
-        path: RequestPath::encoded(uri.path()),
+        path: target.map_or_else(|| RequestPath::encoded(""), RequestPath::of),
         route_path: None,
-        query: uri.query().map(|query| parse_query(query.as_bytes())).unwrap_or_default(),
+        query,
         cookies: headers.cookies(),
         body: Bytes::new(),
         client_ip: None,
-        request_id: Some(id.to_owned()),
+        request_id: None,
         stage: None,
         resource: None,
         headers,
@@ -62,12 +70,20 @@ mod tests {
             .header("cookie", "a=1; b=2")
             .header("x-hidden", "1")
             .header("cookie", "c=3");
-        let read = request(asked.body(()).unwrap().into_parts().0, "req-1", |name| name != "x-hidden");
+        let read = request(asked.body(()).unwrap().into_parts().0, |name, _| name != "x-hidden");
         assert_eq!((read.method.as_str(), read.header("host")), ("PUT", Some("shop.example:81")));
         assert_eq!(read.path.segments().collect::<Vec<_>>(), ["a/b", "c"]);
         assert_eq!(read.query, [("q", "x y"), ("q", "é"), ("flag", "")].map(|(n, v)| (n.to_owned(), v.to_owned())));
         assert_eq!((read.cookies.len(), read.header("x-hidden")), (3, None));
-        assert_eq!(read.request_id.as_deref(), Some("req-1"));
+    }
+
+    #[test]
+    fn a_target_may_have_no_path() {
+        let path = |target: &str| {
+            let asked = http::Request::options(target).body(()).unwrap();
+            request(asked.into_parts().0, |_, _| true).path.raw().to_owned()
+        };
+        assert_eq!([path("*"), path("shop.example:81"), path("/a?b")], ["*", "", "/a"]);
     }
 
     #[test]

@@ -86,8 +86,12 @@ async fn take_events<S: Selection>(engine: &Engine, mut client: Client) -> io::E
             Err(error) => return error,
         };
         let guard = event.guard();
-        let context =
-            Context { id: event.id.clone(), deadline_ms: event.deadline_ms, trace: event.trace, ..Context::default() };
+        let context = Context {
+            id: event.id.as_str().into(),
+            deadline_ms: event.deadline_ms,
+            trace: event.trace,
+            ..Context::default()
+        };
         let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
         let outcome = event::handle::<S>(engine, &event.body, context).await;
         match client.answer(&event.id, guard.as_ref(), outcome).await {

@@ -18,7 +18,7 @@ async fn show(call: &Call) -> Result<Response, Problem> {
         "cookies": request.cookies,
         "x": request.headers.get_all("x").filter_map(|value| std::str::from_utf8(value).ok()).collect::<Vec<_>>(),
         "body": String::from_utf8_lossy(&request.body),
-        "client_ip": request.client_ip,
+        "client_ip": request.client_ip.as_deref(),
     });
     let seen = match call.platform_identity() {
         Some(identity) => json!({ "issuer": identity.issuer, "claims": identity.claims }),

@@ -164,7 +164,7 @@ where
 struct Handler {
     shared: Arc<Connections>,
     /// The client's address, as calls see it.
-    client: String,
+    client: Arc<str>,
     pulse: Arc<Pulse>,
 }
 

@@ -1,10 +1,6 @@
 //! Where lines of the log go, in a program that has not said so itself.
 
-use crate::{
-    ServeError,
-    current::{Current, Told},
-    span::SPANS,
-};
+use crate::{ServeError, current::Current, span::SPANS};
 use std::{
     fmt,
     io::{IsTerminal, stderr},
@@ -96,7 +92,7 @@ where
         let told = Current::told();
         match (self, told) {
             (Self::Json(lines) | Self::Text(lines), None) => lines.format_event(context, writer, event),
-            (Self::Text(lines), Some(Told { id, trace, .. })) => {
+            (Self::Text(lines), Some(Current { id, trace, .. })) => {
                 let trace = trace.map(|trace| format!(" {trace}")).unwrap_or_default();
                 write!(writer, "{id}{trace} ")?;
                 lines.format_event(context, writer, event)

@@ -2,13 +2,14 @@
 //! of a head, and does not count while the version is being found out.
 
 use std::{
+    future::{Future as _, poll_fn},
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 use tokio::{
@@ -20,13 +21,16 @@ use tokio::{
 /// Not begun.
 const NEVER: u64 = u64::MAX;
 
+/// Begun since the connection was last looked after: the time is noted when it is, for mostly it is over by then.
+const NOW: u64 = u64::MAX - 1;
+
 /// What a connection does, for whoever ends those that do nothing.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     begun: Instant,
     /// How many requests are being answered.
     active: AtomicUsize,
-    /// When the last of them ended, or octets were last written, in milliseconds from the beginning.
+    /// When the last of them ended, or the client took what it had not been taking, in milliseconds from the beginning.
     last_ms: AtomicU64,
     /// Since when a head is coming, with the connection the first.
     head_ms: AtomicU64,
@@ -52,16 +56,39 @@ impl Pulse {
     }
 
     /// Completes when a head has taken longer than the one time, or when for the other there was no request, or the client
-    /// has taken nothing of what it is sent.
+    /// has taken nothing of what it is sent. To be polled whenever the connection has been.
     pub(crate) async fn stops(&self, head: Duration, idle: Duration) {
         let [head, idle] = [head, idle].map(|time| (time.as_millis() as u64).max(1));
         loop {
             match self.left(head, idle) {
                 0 => return,
                 // A head may begin meanwhile.
-                left => sleep(Duration::from_millis(left.min(head))).await,
+                left => self.wait(Duration::from_millis(left.min(head))).await,
             }
         }
+    }
+
+    /// Waits so long. A timer costs something each time it is polled, and a connection is for every request: this one is polled
+    /// when it has rung.
+    async fn wait(&self, time: Duration) {
+        let mut timer = pin!(sleep(time));
+        let mut alarm: Option<Arc<Alarm>> = None;
+        poll_fn(|context| {
+            if self.head_ms.load(Ordering::Relaxed) == NOW {
+                // Only the connection's own task, which this is, reads.
+                self.head_ms.store(self.now_ms(), Ordering::Relaxed);
+            }
+            let rings = match &alarm {
+                Some(alarm) if alarm.task.will_wake(context.waker()) => alarm.has_rung.load(Ordering::Acquire),
+                _ => true,
+            };
+            if !rings {
+                return Poll::Pending;
+            }
+            let waker = Waker::from(Arc::clone(alarm.insert(Arc::new(Alarm::of(context.waker())))));
+            timer.as_mut().poll(&mut Context::from_waker(&waker))
+        })
+        .await;
     }
 
     fn left(&self, head: u64, idle: u64) -> u64 {
@@ -69,6 +96,7 @@ impl Pulse {
         let (since, limit) = match (load(&self.blocked_ms), load(&self.head_ms)) {
             (NEVER, _) if self.active.load(Ordering::Relaxed) > 0 => return idle,
             (NEVER, NEVER) => (load(&self.last_ms), idle),
+            (NEVER, NOW) => return head,
             (NEVER, begun) => (begun, head),
             (blocked, _) => (blocked, idle),
         };
@@ -79,7 +107,7 @@ impl Pulse {
     fn read(&self) {
         if self.active.load(Ordering::Relaxed) == 0 {
             // The first of several counts.
-            let _ = self.head_ms.compare_exchange(NEVER, self.now_ms(), Ordering::Relaxed, Ordering::Relaxed);
+            let _ = self.head_ms.compare_exchange(NEVER, NOW, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
@@ -91,11 +119,35 @@ impl Pulse {
         if polled.is_pending() {
             // The first of several counts.
             let _ = self.blocked_ms.compare_exchange(NEVER, self.now_ms(), Ordering::Relaxed, Ordering::Relaxed);
-        } else {
+        } else if self.blocked_ms.load(Ordering::Relaxed) != NEVER {
             self.blocked_ms.store(NEVER, Ordering::Relaxed);
             self.last_ms.store(self.now_ms(), Ordering::Relaxed);
         }
         polled
+    }
+}
+
+/// A timer's waker that tells whether it was the timer.
+#[derive(Debug)]
+struct Alarm {
+    has_rung: AtomicBool,
+    task: Waker,
+}
+
+impl Alarm {
+    fn of(task: &Waker) -> Self {
+        Self { has_rung: AtomicBool::new(false), task: task.clone() }
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, Ordering::Release);
+        self.task.wake_by_ref();
     }
 }
 
@@ -185,7 +237,7 @@ mod tests {
             pulse.read();
             drop(beat);
         };
-        let (after, ()) = tokio::join!(stops_after(&pulse), ends);
+        let ((), after) = tokio::join!(biased; ends, stops_after(&pulse));
         assert_eq!(after, 175);
     }
 
@@ -200,7 +252,7 @@ mod tests {
             }
         };
         // From the first octet, 5 s from the beginning.
-        let (after, ()) = tokio::join!(stops_after(&pulse), drips);
+        let ((), after) = tokio::join!(biased; drips, stops_after(&pulse));
         assert_eq!(after, 35);
     }
 

@@ -1,8 +1,8 @@
 //! What of a request is the server's own.
 
-use http::{HeaderMap, HeaderValue, request::Parts};
+use http::{HeaderValue, request::Parts};
 use pikku::http::HttpRequest;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// The header of the id of a request.
 pub(crate) const REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
@@ -17,21 +17,26 @@ pub struct ClientAddress(pub SocketAddr);
 
 impl ClientAddress {
     /// As calls see it: without the port.
-    pub(crate) fn text(self) -> String {
-        self.0.ip().to_canonical().to_string()
+    pub(crate) fn text(self) -> Arc<str> {
+        self.0.ip().to_canonical().to_string().into()
     }
 }
 
-/// A request for the runtime. Its body comes later.
-pub(crate) fn read(parts: Parts, id: &str, client: Option<&str>) -> HttpRequest {
-    HttpRequest { client_ip: client.map(str::to_owned), ..pikku_hyper::request(parts, id, |_| true) }
+/// A request for the runtime, and what its headers tell the server itself. Its body comes later.
+pub(crate) fn read(parts: Parts) -> (HttpRequest, Told) {
+    let mut told = Told::default();
+    let request = pikku_hyper::request(parts, |name, value| {
+        told.look_at(name, value);
+        true
+    });
+    (request, told)
 }
 
 /// What the headers tell the server itself.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     /// The id that the request has, where it is one: up to 128 visible characters.
-    pub(crate) id: Option<HeaderValue>,
+    pub(crate) id: Option<Arc<str>>,
     /// The trace that it belongs to, as it arrived.
     pub(crate) trace: Option<HeaderValue>,
     /// What the systems of that trace have added to it.
@@ -41,24 +46,21 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// In one pass, which costs less than a look for each.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let mut told = Self::default();
-        for (name, value) in headers {
-            match name.as_str() {
-                "x-request-id" if told.id.is_none() => told.id = Some(value).filter(|id| is_id(id)).cloned(),
-                "traceparent" if told.trace.is_none() => told.trace = Some(value.clone()),
-                "tracestate" if told.state.is_none() => told.state = Some(value.clone()),
-                "expect" => told.waits = true,
-                _ => {}
-            }
+    /// All of them in one pass, which costs less than a look for each.
+    fn look_at(&mut self, name: &str, value: &HeaderValue) {
+        match name {
+            "x-request-id" if self.id.is_none() => self.id = id(value).map(Arc::from),
+            "traceparent" if self.trace.is_none() => self.trace = Some(value.clone()),
+            "tracestate" if self.state.is_none() => self.state = Some(value.clone()),
+            "expect" => self.waits = true,
+            _ => {}
         }
-        told
     }
 }
 
-fn is_id(id: &HeaderValue) -> bool {
-    (1..=LONGEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+fn id(value: &HeaderValue) -> Option<&str> {
+    let id = value.to_str().ok()?;
+    ((1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_graphic())).then_some(id)
 }
 
 #[cfg(test)]
@@ -68,18 +70,22 @@ mod tests {
     #[test]
     fn a_client_is_an_address_without_a_port() {
         let address = ClientAddress("[::ffff:192.0.2.7]:4711".parse().unwrap());
-        let (parts, ()) = http::Request::get("/").body(()).unwrap().into_parts();
-        let read = read(parts, "req-1", Some(&address.text()));
-        assert_eq!((read.client_ip.as_deref(), read.request_id.as_deref()), (Some("192.0.2.7"), Some("req-1")));
+        assert_eq!(&*address.text(), "192.0.2.7");
     }
 
     #[test]
     fn only_a_plain_id_is_taken_over() {
-        let id = |value: &[u8]| {
-            let value = HeaderValue::from_bytes(value).unwrap();
-            Told::of(&HeaderMap::from_iter([(REQUEST_ID, value)])).id.is_some()
-        };
-        assert!(id(b"req-1") && id(&[b'a'; 128]));
-        assert!(!id(b"") && !id(&[b'a'; 129]) && !id(b"a b") && !id(&[0xff]));
+        let is_id = |value: &[u8]| id(&HeaderValue::from_bytes(value).unwrap()).is_some();
+        assert!(is_id(b"req-1") && is_id(&[b'a'; 128]));
+        assert!(!is_id(b"") && !is_id(&[b'a'; 129]) && !is_id(b"a b") && !is_id(&[0xff]));
+    }
+
+    #[test]
+    fn the_server_is_told_in_the_headers() {
+        let asked = http::Request::get("/").header("x-request-id", "no id").header("x-request-id", "req-1");
+        let asked = asked.header("traceparent", "00-1").header("expect", "100-continue").header("tracestate", "a=1");
+        let (read, told) = read(asked.body(()).unwrap().into_parts().0);
+        assert_eq!((told.id.as_deref(), told.waits, read.headers.iter().count()), (Some("req-1"), true, 5));
+        assert!(told.trace.is_some_and(|trace| trace == "00-1") && told.state.is_some_and(|state| state == "a=1"));
     }
 }

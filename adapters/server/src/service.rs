@@ -24,10 +24,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{self, Poll},
     time::Instant,
 };
@@ -137,43 +134,49 @@ impl AppService {
     pub(crate) fn answer<B: Body>(
         &self,
         request: Request<B>,
-        client: Option<&str>,
+        client: Option<&Arc<str>>,
         beat: Option<Beat>,
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<B> {
-        let service = self.clone();
         let (parts, body) = request.into_parts();
-        let Told { id, trace, state, waits } = Told::of(&parts.headers);
+        let (mut request, Told { id, trace, state, waits }) = request::read(parts);
         let id = id.unwrap_or_else(made_id);
-        let text = id.to_str().unwrap_or_default().to_owned();
+        request.request_id = Some(Arc::clone(&id));
+        request.client_ip = client.cloned();
+        let request = Box::new(request);
         let [parent, state] = [&trace, &state].map(|value| value.as_ref()?.to_str().ok());
+        let (method, path) = (&request.method, request.path.raw());
         let begin = Begin {
-            kind: Kind::Request { method: &parts.method, path: parts.uri.path(), client },
-            id: &text,
+            kind: Kind::Request { method, path, client: client.map(|client| &**client) },
+            id: &id,
             parent: (parent, state),
         };
-        let route = || self.0.engine.route_of(&parts.method, parts.uri.path());
+        let route = || self.0.engine.route_of(method, path);
         let CallSpan { span, trace } = CallSpan::begin(&begin, || route().map(|(path, name)| (Some(path), name)));
-        let known = Arc::new(Current { id, trace: trace.clone(), source: None });
+        let known = Current { id: Arc::clone(&id), trace: trace.clone(), source: None };
         let limit_ms = self.0.limits.request_time.as_millis() as u64;
         let context = Context {
-            id: text,
+            id,
             deadline_ms: Some(self.0.engine.platform().now_ms().saturating_add(limit_ms)),
             trace,
             ..Context::default()
         };
-        let answering = Answering::new(&service, &context, &known, &span);
+        let answering = Answering::new(self, &context, &known, &span);
         let told = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| Box::new((Instant::now(), parts.method.clone(), parts.uri.path().to_owned())));
-        let request = Box::new(request::read(parts, &context.id, client));
+            .then(|| Box::new((Instant::now(), method.clone(), path.to_owned())));
         let answered = async move {
-            let response = service.respond(request, pin!(body), waits, context).await;
+            let response = answering.service.respond(request, pin!(body), waits, context).await;
             if let Some(told) = told {
                 let (begun, method, path) = *told;
                 let (status, ms) = (response.status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
                 tracing::debug!(%method, path, status, ms, "answered");
             }
             span::answered(&answering.span, response.status);
-            let id = (!response.headers.contains(REQUEST_ID.as_str())).then(|| answering.known.id.clone());
+            let id = if response.headers.contains(REQUEST_ID.as_str()) {
+                None
+            } else {
+                // Whoever has made it, it is visible text.
+                HeaderValue::from_str(&answering.known.id).ok()
+            };
             let mut response = pikku_hyper::response(response, |body| Answer::new(body, Some(answering), beat));
             if let Some(id) = id {
                 response.headers_mut().append(REQUEST_ID, id);
@@ -213,13 +216,13 @@ impl AppService {
 }
 
 /// An id for a request that has none: 128 random bits.
-fn made_id() -> HeaderValue {
+fn made_id() -> Arc<str> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 32];
     for (octet, random) in text.chunks_exact_mut(2).zip(fastrand::u128(..).to_be_bytes()) {
         octet.copy_from_slice(&[DIGITS[usize::from(random >> 4)], DIGITS[usize::from(random & 15)]]);
     }
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    str::from_utf8(&text).unwrap_or_default().into()
 }
 
 impl<B> tower_service::Service<Request<B>> for AppService
@@ -237,7 +240,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let client = request.extensions().get().map(|client: &ClientAddress| client.text());
-        Box::pin(self.answer(request, client.as_deref(), None))
+        Box::pin(self.answer(request, client.as_ref(), None))
     }
 }
 
@@ -245,21 +248,19 @@ where
 #[derive(Debug)]
 pub(crate) struct Answering {
     service: AppService,
-    cancelled: Arc<AtomicBool>,
     after: AfterAnswer,
     deadline_ms: Option<u64>,
-    known: Arc<Current>,
+    known: Current,
     span: Span,
 }
 
 impl Answering {
-    fn new(service: &AppService, context: &Context, known: &Arc<Current>, span: &Span) -> Self {
+    fn new(service: &AppService, context: &Context, known: &Current, span: &Span) -> Self {
         Self {
             service: service.clone(),
-            cancelled: Arc::clone(&context.cancelled),
             after: context.after.clone(),
             deadline_ms: context.deadline_ms,
-            known: Arc::clone(known),
+            known: known.clone(),
             span: span.clone(),
         }
     }
@@ -267,19 +268,19 @@ impl Answering {
     pub(crate) fn log_failed_body(&self, reason: &str) {
         let line = LogLine::new(Level::Error, "the body of a response could not be made");
         let log = || self.service.0.engine.platform().log(&LogLine { detail: Some(reason), ..line });
-        Arc::clone(&self.known).within(|| self.span.in_scope(log));
+        self.known.clone().within(|| self.span.in_scope(log));
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.after.cancel();
         if self.after.is_empty() {
             return;
         }
         let (service, after, deadline_ms) = (self.service.clone(), self.after.clone(), self.deadline_ms);
         let work = async move { after.run(&**service.0.engine.platform(), deadline_ms).await };
-        let work = Arc::clone(&self.known).during(work.instrument(self.span.clone()));
+        let work = self.known.clone().during(work.instrument(self.span.clone()));
         self.service.0.work.spawn_on(work, &self.service.0.executor);
     }
 }

@@ -66,8 +66,8 @@ pub async fn show_request(call: &Call) -> Result<SeenRequest, Problem> {
         cookies: request.cookies.clone(),
         body: SeenBody::of(&request.body),
         stage: request.stage.clone(),
-        client_ip: request.client_ip.clone(),
-        request_id: request.request_id.clone(),
+        client_ip: request.client_ip.as_deref().map(str::to_owned),
+        request_id: request.request_id.as_deref().map(str::to_owned),
         resource: request.resource.clone(),
     })
 }

@@ -6,15 +6,24 @@ use std::{
     fmt,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
 };
 
-/// The work that the calls of an invocation have left for after the answer.
+/// The work that the calls of an invocation have left for after the answer, and whether somebody waits for that.
 ///
 /// An adapter gives one with the [`Context`](super::Context), keeps a clone, and runs it when the answer is out.
 #[derive(Clone, Default)]
-pub struct AfterAnswer(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+pub struct AfterAnswer(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    work: Mutex<Vec<BoxFuture<'static, ()>>>,
+    cancelled: AtomicBool,
+}
 
 impl fmt::Debug for AfterAnswer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,16 +33,26 @@ impl fmt::Debug for AfterAnswer {
 
 impl AfterAnswer {
     pub(crate) fn add(&self, work: BoxFuture<'static, ()>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        self.0.work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
     }
 
     fn take(&self) -> Vec<BoxFuture<'static, ()>> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.0.work.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says that nobody waits for an answer any more: it is out, or it is too late. Calls that go on see it.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nobody waits for an answer any more.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::Relaxed)
     }
 
     /// Whether nothing was left.
     pub fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.0.work.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Does the work, all of it at the same time. What is not done by the deadline, in milliseconds since the Unix epoch,

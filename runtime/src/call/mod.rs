@@ -29,10 +29,7 @@ pub use socket::{SocketEvent, SocketPhase};
 use std::{
     any::Any,
     fmt,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 pub(crate) use trace::{TRACEPARENT, traceparent};
@@ -40,7 +37,7 @@ pub(crate) use trace::{TRACEPARENT, traceparent};
 /// One call of one function.
 #[derive(Debug)]
 pub struct Call {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) function: &'static str,
     pub(crate) deadline_ms: Option<u64>,
     pub(crate) trace: Option<String>,
@@ -50,7 +47,6 @@ pub struct Call {
     pub(crate) established: OnceLock<Established>,
     pub(crate) control: SessionControl,
     pub(crate) response_headers: Mutex<Headers>,
-    pub(crate) cancelled: Arc<AtomicBool>,
     pub(crate) after: AfterAnswer,
     pub(crate) platform: Arc<dyn Platform>,
 }
@@ -130,16 +126,14 @@ pub(crate) fn from_json(what: &str, text: &[u8]) -> Result<Value, Problem> {
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     /// The platform's id of the invocation.
-    pub id: String,
+    pub id: Arc<str>,
     /// When the platform ends it, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
     /// The trace header, as it arrived.
     pub trace: Option<String>,
     /// What of the platform handed the call over, where the platform says so.
     pub origin: Option<Box<Origin>>,
-    /// Set when nobody waits for the outcome any more.
-    pub cancelled: Arc<AtomicBool>,
-    /// Takes the work for after the answer; the adapter runs it.
+    /// Takes the work for after the answer, which the adapter runs, and knows whether somebody waits for that.
     pub after: AfterAnswer,
     /// Who calls, where the platform itself has established it.
     pub identity: Option<Box<PlatformIdentity>>,
@@ -199,7 +193,7 @@ impl Call {
 
     /// Whether nobody waits for the outcome any more: the client is gone, the deadline has passed or the process ends.
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed) || self.remaining().is_some_and(|left| left.is_zero())
+        self.after.is_cancelled() || self.remaining().is_some_and(|left| left.is_zero())
     }
 
     /// Does this after the answer is out, without the caller waiting for it. The platform keeps the process alive until it
@@ -250,7 +244,7 @@ impl Call {
     }
 
     pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.after.cancel();
     }
 
     /// Adds a header to the HTTP response of the call, whatever it is. What the function sets itself stands, except that

@@ -6,7 +6,7 @@ use super::{
     target::{Arrival, Sources, Target, Wired},
 };
 use crate::{
-    App, BoxFuture, Call, ContractMissing, Kinds, Platform, Problem, Response, Selection, SessionControl,
+    App, BoxFuture, Call, ContractMissing, Kinds, Platform, Problem, Response, Selection, SessionControl, Violation,
     app::Endpoint,
     call::{Context, Direct, Trigger},
     error::chain,
@@ -258,7 +258,6 @@ impl Engine {
             established: OnceLock::new(),
             control: SessionControl::default(),
             response_headers: Mutex::default(),
-            cancelled: context.cancelled,
             after: context.after,
             platform: Arc::clone(self.platform()),
         };
@@ -308,8 +307,8 @@ impl Engine {
         if endpoint.session == SessionMode::Required {
             return Err(Problem::no_session());
         }
-        let (input, sources) = read_input(endpoint, call, &parts)?;
-        invoke(endpoint, &Scope::new(&self.container, call), input, &sources).await
+        let input = read_input(endpoint, call, &parts)?;
+        invoke(endpoint, &Scope::new(&self.container, call), input, &parts).await
     }
 
     fn log_problem(&self, problem: &Problem, function: &str, id: &str, trace: Option<&str>) {
@@ -330,23 +329,22 @@ impl Engine {
     }
 }
 
-/// The valid input of a call, with where its members came from.
-pub(super) fn read_input<'a>(
-    endpoint: &Endpoint,
-    call: &'a Call,
-    parts: &'a Parts<'_>,
-) -> Result<(serde_json::Value, input::Sources<'a>), Problem> {
+/// The valid input of a call.
+pub(super) fn read_input(endpoint: &Endpoint, call: &Call, parts: &Parts<'_>) -> Result<serde_json::Value, Problem> {
     // An app with a contract missing does not start.
     let (Ok(contract), false) = (&endpoint.contract, endpoint.takes_nothing) else {
-        return Ok((serde_json::Value::Null, input::Sources::default()));
+        return Ok(serde_json::Value::Null);
     };
-    let (input, sources) = input::assemble(call.trigger(), contract, parts)?;
+    let input = input::assemble(call.trigger(), contract, parts)?;
     let violations = contract.validate(&input);
-    if violations.is_empty() {
-        Ok((input, sources))
-    } else {
-        Err(Problem::invalid_input(sources.attribute(violations)))
-    }
+    if violations.is_empty() { Ok(input) } else { Err(invalid(endpoint, call, parts, violations)) }
+}
+
+fn invalid(endpoint: &Endpoint, call: &Call, parts: &Parts<'_>, violations: Vec<Violation>) -> Problem {
+    Problem::invalid_input(match &endpoint.contract {
+        Ok(contract) => input::attribute(call.trigger(), contract, parts, violations),
+        Err(_) => violations,
+    })
 }
 
 /// Calls the function with a valid input.
@@ -354,12 +352,12 @@ pub(super) async fn invoke(
     endpoint: &Endpoint,
     scope: &Scope<'_>,
     input: serde_json::Value,
-    sources: &input::Sources<'_>,
+    parts: &Parts<'_>,
 ) -> Result<Reply, Problem> {
     match (endpoint.invoke)(scope, input) {
         Ok(outcome) => outcome.await,
         // The schema let it through, so what the type refuses is finer than the schema can say.
-        Err(error) => Err(Problem::invalid_input(sources.attribute(vec![error.into_violation()]))),
+        Err(error) => Err(invalid(endpoint, scope.call(), parts, vec![error.into_violation()])),
     }
 }
 

@@ -164,13 +164,13 @@ impl Pass<'_> {
     }
 
     async fn call_function(&self) -> Result<Reply, Problem> {
-        let (input, sources) = engine::read_input(self.endpoint, self.call(), &self.parts)?;
+        let input = engine::read_input(self.endpoint, self.call(), &self.parts)?;
         for check in &self.chain.permissions {
             if (check.decide)(self.scope, &input).await != crate::access::Decision::Allowed {
                 return Err(self.refusal(check));
             }
         }
-        engine::invoke(self.endpoint, self.scope, input, &sources).await
+        engine::invoke(self.endpoint, self.scope, input, &self.parts).await
     }
 
     /// `403`, or `401` where the permission looks at the session and there is none.

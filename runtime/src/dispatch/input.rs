@@ -10,7 +10,7 @@ use crate::{
     http::{FieldSource, HttpRequest, Method, parse_query, unescape},
     json::pointer,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, map::Entry};
 
 /// What routing adds to a request.
 #[derive(Debug, Default)]
@@ -23,40 +23,47 @@ pub(crate) struct Parts<'a> {
     pub(crate) status: Option<u16>,
 }
 
-/// Where the members of an input came from.
+/// Where the members of a request's input came from; those that are not named, from the body.
 #[derive(Debug, Default)]
-pub(super) struct Sources<'a> {
-    members: Vec<(&'a str, ViolationSource)>,
-    /// Where what no member names came from.
-    rest: Option<ViolationSource>,
-}
+struct Sources<'a>(Vec<(&'a str, ViolationSource)>);
 
 /// The input of a call.
-pub(super) fn assemble<'a>(
-    trigger: &'a Trigger,
-    contract: &Contract,
-    parts: &'a Parts<'_>,
-) -> Result<(Value, Sources<'a>), Problem> {
+pub(super) fn assemble(trigger: &Trigger, contract: &Contract, parts: &Parts<'_>) -> Result<Value, Problem> {
     match trigger {
-        Trigger::Http(request) => http(request, contract, parts),
-        Trigger::Event(payload) => Ok((payload.input()?, Sources::default())),
+        Trigger::Http(request) => http(request, contract, parts, None),
+        Trigger::Event(payload) => payload.input(),
     }
+}
+
+/// Says of an input that was assembled where each bad value came from. Most inputs are good, so that is noted now, by
+/// assembling it once more.
+pub(super) fn attribute(
+    trigger: &Trigger,
+    contract: &Contract,
+    parts: &Parts<'_>,
+    mut violations: Vec<Violation>,
+) -> Vec<Violation> {
+    if let Trigger::Http(request) = trigger {
+        let mut sources = Sources::default();
+        // It went well before.
+        let _ = http(request, contract, parts, Some(&mut sources));
+        sources.attribute(&mut violations);
+    }
+    violations
 }
 
 fn http<'a>(
     request: &'a HttpRequest,
     contract: &Contract,
     parts: &'a Parts<'_>,
-) -> Result<(Value, Sources<'a>), Problem> {
-    let rest = Some(ViolationSource::Body);
-    let mut merge = Merge { object: Map::new(), sources: Vec::new(), conflicts: Vec::new() };
+    sources: Option<&mut Sources<'a>>,
+) -> Result<Value, Problem> {
+    let mut merge = Merge { object: Map::new(), sources, is_contradictory: false, conflicts: Vec::new() };
     match body(request)? {
         Body::Nothing => {}
         Body::Object(object) => merge.object = object,
         Body::Form(pairs) => merge.form(&pairs, contract),
-        Body::Other(value) if parts.params.is_empty() && parts.fields.is_empty() => {
-            return Ok((value, Sources { members: Vec::new(), rest }));
-        }
+        Body::Other(value) if parts.params.is_empty() && parts.fields.is_empty() => return Ok(value),
         Body::Other(_) => {
             let violation = Violation::new("", "type", "must be an object").from(ViolationSource::Body);
             return Err(Problem::invalid_input(vec![violation]));
@@ -78,14 +85,16 @@ fn http<'a>(
         }
     }
     let path = request.matched_path().canonical();
-    for (name, place) in &parts.params {
+    for (name, place) in parts.params.iter() {
         let value = unescape(path.get(place.clone()).unwrap_or_default());
         merge.field(name, &[&value], ViolationSource::Path, contract);
     }
-    if !merge.conflicts.is_empty() {
-        return Err(Problem::invalid_input(merge.conflicts));
+    match merge {
+        Merge { is_contradictory: false, object, .. } => Ok(Value::Object(object)),
+        Merge { sources: Some(_), conflicts, .. } => Err(Problem::invalid_input(conflicts)),
+        // What contradicts what is said with the sources noted.
+        Merge { sources: None, .. } => http(request, contract, parts, Some(&mut Sources::default())),
     }
-    Ok((Value::Object(merge.object), Sources { members: merge.sources, rest }))
 }
 
 /// Takes each key once, in the order in which each first came, with all its values. The time does not grow with the square
@@ -121,6 +130,10 @@ fn body(request: &HttpRequest) -> Result<Body, Problem> {
     if request.body.is_empty() || matches!(request.method, Method::GET | Method::HEAD) {
         return Ok(Body::Nothing);
     }
+    // Nearly always it is this.
+    if request.headers.get_all("content-type").next() == Some(b"application/json") {
+        return json(request);
+    }
     let content_type = match request.headers.get("content-type") {
         None if request.headers.contains("content-type") => {
             return Err(Problem::unsupported_media_type("the content type is not text".into()));
@@ -129,16 +142,20 @@ fn body(request: &HttpRequest) -> Result<Body, Problem> {
     };
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if is_json(essence) {
-        return Ok(match from_json("body", &request.body)? {
-            Value::Object(object) => Body::Object(object),
-            other => Body::Other(other),
-        });
+        return json(request);
     }
     if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok(Body::Form(parse_query(&request.body)));
     }
     let essence = essence.to_ascii_lowercase();
     Err(Problem::unsupported_media_type(format!("a body of type `{essence}` cannot be read; send `application/json`")))
+}
+
+fn json(request: &HttpRequest) -> Result<Body, Problem> {
+    Ok(match from_json("body", &request.body)? {
+        Value::Object(object) => Body::Object(object),
+        other => Body::Other(other),
+    })
 }
 
 fn is_json(essence: &str) -> bool {
@@ -149,13 +166,16 @@ fn is_json(essence: &str) -> bool {
     essence.eq_ignore_ascii_case("application/json") || ends("+json")
 }
 
-struct Merge<'a> {
+struct Merge<'a, 's> {
     object: Map<String, Value>,
-    sources: Vec<(&'a str, ViolationSource)>,
+    /// Where they are to be noted.
+    sources: Option<&'s mut Sources<'a>>,
+    is_contradictory: bool,
+    /// Said where the sources are noted.
     conflicts: Vec<Violation>,
 }
 
-impl<'a> Merge<'a> {
+impl<'a> Merge<'a, '_> {
     /// The fields of a form, which are the body: what no other source has named is the body's.
     fn form(&mut self, pairs: &[(String, String)], contract: &Contract) {
         each_key(pairs, |name, values| {
@@ -167,15 +187,18 @@ impl<'a> Merge<'a> {
 
     fn field(&mut self, name: &'a str, values: &[&str], source: ViolationSource, contract: &Contract) {
         let Some(value) = read(name, values, contract) else { return };
-        match self.object.get(name) {
-            None => {
-                self.object.insert(name.to_owned(), value);
-                self.sources.push((name, source));
+        match self.object.entry(name) {
+            Entry::Vacant(member) => {
+                member.insert(value);
+                if let Some(sources) = &mut self.sources {
+                    sources.0.push((name, source));
+                }
             }
-            Some(known) if *known == value => {}
-            Some(_) => {
-                let before = self.sources.iter().find(|(known, _)| *known == name).map(|(_, source)| *source);
-                let before = before.unwrap_or(ViolationSource::Body);
+            Entry::Occupied(known) if *known.get() == value => {}
+            Entry::Occupied(_) => {
+                self.is_contradictory = true;
+                let Some(sources) = &self.sources else { return };
+                let before = sources.of(|known| known == name);
                 let detail = format!("is given twice with different values, in the {} too", name_of(before));
                 self.conflicts.push(Violation::new(pointer(name), "conflict", detail).from(source));
             }
@@ -205,16 +228,19 @@ fn name_of(source: ViolationSource) -> &'static str {
 }
 
 impl Sources<'_> {
+    /// The source of the member that it is.
+    fn of(&self, is: impl Fn(&str) -> bool) -> ViolationSource {
+        self.0.iter().find(|(name, _)| is(name)).map_or(ViolationSource::Body, |(_, source)| *source)
+    }
+
     /// Says where each bad value came from.
-    pub(super) fn attribute(&self, mut violations: Vec<Violation>) -> Vec<Violation> {
-        for violation in &mut violations {
-            let of_member = self.members.iter().find(|(name, _)| {
-                let pointer = pointer(name);
-                violation.pointer.strip_prefix(&pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            });
-            violation.source = of_member.map(|(_, source)| *source).or(self.rest);
+    fn attribute(&self, violations: &mut [Violation]) {
+        for violation in violations {
+            violation.source = Some(self.of(|name| {
+                let rest = violation.pointer.strip_prefix(&pointer(name));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }));
         }
-        violations
     }
 }
 
@@ -238,7 +264,7 @@ mod tests {
         let keys: Vec<String> = (0..200_000).map(|key| format!("{key:x}=1")).collect();
         request.body = keys.join("&").into();
         let parts = Parts::default();
-        let (value, _) = http(&request, &Contract::nothing(), &parts).unwrap();
+        let value = http(&request, &Contract::nothing(), &parts, None).unwrap();
         assert_eq!(value.as_object().map(Map::len), Some(200_000));
     }
 }

@@ -2,7 +2,11 @@ use crate::{
     app::RouteWiring,
     http::{Method, Route},
 };
-use std::{fmt, ops::Range};
+use std::{
+    fmt,
+    ops::{Deref, Range},
+    slice,
+};
 
 /// Routes by path, then by method.
 ///
@@ -33,8 +37,40 @@ pub(super) struct Found {
     pub(super) fields: Vec<crate::http::FieldSource>,
 }
 
-/// The names of a path's parameters and where their values are in it, in its canonical form.
-pub(crate) type Params<'r> = Vec<(&'r str, Range<usize>)>;
+/// A parameter of a path, and where its value is in it, in its canonical form.
+type Param<'r> = (&'r str, Range<usize>);
+
+/// The parameters of a path. Most have one or none, which is kept without memory of its own.
+#[derive(Debug, Default)]
+pub(crate) enum Params<'r> {
+    #[default]
+    None,
+    One(Param<'r>),
+    Several(Vec<Param<'r>>),
+}
+
+impl<'r> Deref for Params<'r> {
+    type Target = [Param<'r>];
+
+    fn deref(&self) -> &[Param<'r>] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+}
+
+impl<'r> FromIterator<Param<'r>> for Params<'r> {
+    fn from_iter<I: IntoIterator<Item = Param<'r>>>(params: I) -> Self {
+        let mut params = params.into_iter();
+        match (params.next(), params.next()) {
+            (None, _) => Self::None,
+            (Some(one), None) => Self::One(one),
+            (Some(first), Some(second)) => Self::Several([first, second].into_iter().chain(params).collect()),
+        }
+    }
+}
 
 /// Where a request belongs.
 pub(super) enum Routed<'r> {

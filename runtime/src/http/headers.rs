@@ -1,4 +1,5 @@
 use super::{HeaderMap, HeaderName, HeaderValue, parse_cookies};
+use ::http::header::CONTENT_TYPE;
 use std::{fmt, str};
 
 /// The headers of a request or a response, in order, names in lower case.
@@ -12,12 +13,15 @@ pub struct Headers {
     fields: Vec<Field>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Field {
     /// Among the octets: the name up to the middle, then the value.
     Octets { begin: usize, middle: usize, end: usize },
     /// One of the runtime's own.
     Own(&'static str, &'static str),
+    /// As it arrived.
+    #[cfg(feature = "hyper")]
+    Typed(HeaderName, HeaderValue),
 }
 
 /// A name or a value that HTTP does not allow (RFC 9110, sections 5.1 and 5.5).
@@ -38,11 +42,20 @@ impl Headers {
         Self { octets: Vec::new(), fields: Vec::with_capacity(capacity) }
     }
 
-    /// Those of a map whose names `keep` lets through.
-    pub fn of(map: &HeaderMap, keep: impl Fn(&str) -> bool) -> Self {
+    /// Those of a map that `keep` lets through, as they are: their octets are not copied.
+    #[cfg(feature = "hyper")]
+    pub fn of(map: HeaderMap, mut keep: impl FnMut(&str, &HeaderValue) -> bool) -> Self {
         let mut headers = Self::with_capacity(map.len());
-        headers.octets.reserve(map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum());
-        map.iter().filter(|(name, _)| keep(name.as_str())).for_each(|(name, value)| headers.push_typed(name, value));
+        let mut name = None;
+        for (next, value) in map {
+            // The further values of a name come without it.
+            name = next.or(name);
+            if let Some(name) = &name
+                && keep(name.as_str(), &value)
+            {
+                headers.fields.push(Field::Typed(name.clone(), value));
+            }
+        }
         headers
     }
 
@@ -73,7 +86,9 @@ impl Headers {
 
     /// Adds one of the runtime's own, in lower case.
     pub(crate) fn push_own(&mut self, name: &'static str, value: &'static str) {
-        self.fields.reserve_exact(1);
+        if self.fields.capacity() == 0 {
+            self.fields = Vec::with_capacity(1);
+        }
         self.fields.push(Field::Own(name, value));
     }
 
@@ -145,10 +160,19 @@ impl Headers {
     pub fn to_map(&self) -> HeaderMap {
         let mut map = HeaderMap::with_capacity(self.fields.len() + 1);
         for field in &self.fields {
-            let name = HeaderName::from_bytes(field.name(&self.octets).as_bytes());
+            let name = match field {
+                // What every answer has is not looked up.
+                Field::Own("content-type", "application/json") => {
+                    map.append(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
+                    continue;
+                }
+                _ => HeaderName::from_bytes(field.name(&self.octets).as_bytes()),
+            };
             let value = match field {
                 Field::Own(_, value) => Ok(HeaderValue::from_static(value)),
                 Field::Octets { .. } => HeaderValue::from_bytes(field.value(&self.octets)),
+                #[cfg(feature = "hyper")]
+                Field::Typed(_, value) => Ok(value.clone()),
             };
             // Both have been looked at when they were added.
             if let (Ok(name), Ok(value)) = (name, value) {
@@ -160,26 +184,32 @@ impl Headers {
 }
 
 impl Field {
-    fn is(self, name: &str, octets: &[u8]) -> bool {
-        self.name_octets(octets).eq_ignore_ascii_case(name.as_bytes())
+    fn is(&self, name: &str, octets: &[u8]) -> bool {
+        let own = self.name_octets(octets);
+        // Whoever asks mostly writes it in lower case too.
+        own.len() == name.len() && (own == name.as_bytes() || own.eq_ignore_ascii_case(name.as_bytes()))
     }
 
-    fn name(self, octets: &[u8]) -> &str {
+    fn name<'o>(&'o self, octets: &'o [u8]) -> &'o str {
         // What is pushed is text.
         str::from_utf8(self.name_octets(octets)).unwrap_or_default()
     }
 
-    fn name_octets(self, octets: &[u8]) -> &[u8] {
+    fn name_octets<'o>(&'o self, octets: &'o [u8]) -> &'o [u8] {
         match self {
-            Self::Octets { begin, middle, .. } => &octets[begin..middle],
+            Self::Octets { begin, middle, .. } => &octets[*begin..*middle],
             Self::Own(name, _) => name.as_bytes(),
+            #[cfg(feature = "hyper")]
+            Self::Typed(name, _) => name.as_str().as_bytes(),
         }
     }
 
-    fn value(self, octets: &[u8]) -> &[u8] {
+    fn value<'o>(&'o self, octets: &'o [u8]) -> &'o [u8] {
         match self {
-            Self::Octets { middle, end, .. } => &octets[middle..end],
+            Self::Octets { middle, end, .. } => &octets[*middle..*end],
             Self::Own(_, value) => value.as_bytes(),
+            #[cfg(feature = "hyper")]
+            Self::Typed(_, value) => value.as_bytes(),
         }
     }
 }
@@ -203,7 +233,10 @@ impl fmt::Debug for Headers {
 
 impl From<&HeaderMap> for Headers {
     fn from(map: &HeaderMap) -> Self {
-        Self::of(map, |_| true)
+        let mut headers = Self::with_capacity(map.len());
+        headers.octets.reserve(map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum());
+        map.iter().for_each(|(name, value)| headers.push_typed(name, value));
+        headers
     }
 }
 

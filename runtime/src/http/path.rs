@@ -1,3 +1,5 @@
+#[cfg(feature = "hyper")]
+use ::http::uri::PathAndQuery;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
@@ -6,10 +8,18 @@ use std::borrow::Cow;
 /// Platforms differ: some deliver the path percent-encoded, some decoded. Both become one form, the *canonical* one:
 /// segments split at the raw `/`, each decoded as UTF-8, then only `/` and `%` inside a segment encoded again, so that
 /// `/a%2Fb` stays one segment. Routes are matched on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RequestPath {
-    raw: String,
+    raw: Raw,
     canonical: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Raw {
+    Text(String),
+    /// As it arrived.
+    #[cfg(feature = "hyper")]
+    Target(PathAndQuery),
 }
 
 impl RequestPath {
@@ -18,29 +28,42 @@ impl RequestPath {
     pub fn encoded(raw: impl Into<String>) -> Self {
         let raw = raw.into();
         if !raw.contains('%') {
-            return Self { raw, canonical: None };
+            return Self { raw: Raw::Text(raw), canonical: None };
         }
         let segments: Vec<_> =
             raw.split('/').map(|s| escape(&percent_decode_str(s).decode_utf8_lossy()).into_owned()).collect();
         let canonical = Some(segments.join("/"));
-        Self { raw, canonical }
+        Self { raw: Raw::Text(raw), canonical }
+    }
+
+    /// The path of a target as the `http` crate has it, which is not copied.
+    #[cfg(feature = "hyper")]
+    pub fn of(target: PathAndQuery) -> Self {
+        if target.path().contains('%') {
+            return Self::encoded(target.path());
+        }
+        Self { raw: Raw::Target(target), canonical: None }
     }
 
     /// A path that the platform has decoded already.
     pub fn decoded(raw: impl Into<String>) -> Self {
         let raw = raw.into();
         let canonical = raw.contains('%').then(|| raw.replace('%', "%25"));
-        Self { raw, canonical }
+        Self { raw: Raw::Text(raw), canonical }
     }
 
     /// The path as it arrived.
     pub fn raw(&self) -> &str {
-        &self.raw
+        match &self.raw {
+            Raw::Text(text) => text,
+            #[cfg(feature = "hyper")]
+            Raw::Target(target) => target.path(),
+        }
     }
 
     /// The form that routes are matched on.
     pub fn canonical(&self) -> &str {
-        self.canonical.as_deref().unwrap_or(&self.raw)
+        self.canonical.as_deref().unwrap_or_else(|| self.raw())
     }
 
     /// The segments, decoded. `/` has one, which is empty.
@@ -56,9 +79,17 @@ impl RequestPath {
             return None;
         }
         let rest = if rest.is_empty() { "/" } else { rest };
-        Some(Self { raw: rest.to_owned(), canonical: None })
+        Some(Self { raw: Raw::Text(rest.to_owned()), canonical: None })
     }
 }
+
+impl PartialEq for RequestPath {
+    fn eq(&self, other: &Self) -> bool {
+        (self.raw(), self.canonical()) == (other.raw(), other.canonical())
+    }
+}
+
+impl Eq for RequestPath {}
 
 fn escape(segment: &str) -> Cow<'_, str> {
     if segment.contains(['/', '%']) {

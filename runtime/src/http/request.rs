@@ -1,5 +1,6 @@
 use super::{Headers, Method, RequestPath};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// A request as an adapter hands it over: every platform's encoding undone.
 #[derive(Clone, Debug)]
@@ -19,9 +20,9 @@ pub struct HttpRequest {
     /// The exact octets of the body.
     pub body: Bytes,
     /// The client's address as the platform tells it.
-    pub client_ip: Option<String>,
+    pub client_ip: Option<Arc<str>>,
     /// The platform's id of the request, which may differ from that of the call.
-    pub request_id: Option<String>,
+    pub request_id: Option<Arc<str>>,
     /// The stage that the platform names.
     pub stage: Option<String>,
     /// The platform's own route.

@@ -11,6 +11,9 @@ use std::{borrow::Cow, fmt, str};
 /// How many lists and objects may be open at once.
 const DEPTH: u8 = 127;
 
+/// How many elements a list has room for at first.
+const FEW: usize = 4;
+
 /// The octets at which a string is more than its text.
 const SPECIAL: [bool; 256] = {
     let mut special = [false; 256];
@@ -24,7 +27,16 @@ const SPECIAL: [bool; 256] = {
 
 /// Reads one JSON text.
 pub(crate) fn parse(text: &[u8]) -> Result<Value, SyntaxError> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+    read(text, str::from_utf8(text).ok())
+}
+
+/// The same of what is text already.
+pub(crate) fn parse_str(text: &str) -> Result<Value, SyntaxError> {
+    read(text.as_bytes(), Some(text))
+}
+
+fn read(text: &[u8], valid: Option<&str>) -> Result<Value, SyntaxError> {
+    let mut reader = Reader { text, valid, at: 0, depth: 0 };
     let value = reader.value()?;
     match reader.next_token() {
         None => Ok(value),
@@ -50,6 +62,8 @@ impl std::error::Error for SyntaxError {}
 
 struct Reader<'t> {
     text: &'t [u8],
+    /// The same, where all of it is UTF-8: looked at once, and not string by string.
+    valid: Option<&'t str>,
     /// How many octets have been taken.
     at: usize,
     /// How many lists and objects are open.
@@ -140,7 +154,13 @@ impl Reader<'_> {
         let mut list = Vec::new();
         loop {
             match self.further(list.is_empty(), b']', "EOF while parsing a list", "expected `,` or `]`")? {
-                Further::Yes(_) => list.push(self.value()?),
+                Further::Yes(_) => {
+                    let element = self.value()?;
+                    if list.is_empty() {
+                        list = Vec::with_capacity(FEW);
+                    }
+                    list.push(element);
+                }
                 Further::No => return Ok(Value::Array(list)),
             }
         }
@@ -259,22 +279,21 @@ impl Reader<'_> {
         const EOF: &str = "EOF while parsing a string";
         self.at += 1;
         let begin = self.at;
-        let mut octets = Vec::new();
+        self.plain();
+        // Most have no escapes, and take as much room as they are long.
+        if self.peek() == Some(b'"') {
+            let end = self.at;
+            self.at += 1;
+            return match self.valid.and_then(|text| text.get(begin..end)) {
+                Some(text) => Ok(text.to_owned()),
+                None => self.decoded(self.text[begin..end].to_vec(), begin),
+            };
+        }
+        let mut octets = self.text[begin..self.at].to_vec();
         loop {
-            let rest = &self.text[self.at..];
-            let plain = rest.iter().position(|&octet| SPECIAL[usize::from(octet)]).unwrap_or(rest.len());
-            self.at += plain;
-            // Most have no escapes, and take as much room as they are long.
-            if octets.is_empty() {
-                octets = rest[..plain].to_vec();
-            } else {
-                octets.extend_from_slice(&rest[..plain]);
-            }
             match self.next() {
                 None => return Err(self.error(EOF)),
-                Some(b'"') => {
-                    return String::from_utf8(octets).map_err(|_| self.not_utf8(begin));
-                }
+                Some(b'"') => return self.decoded(octets, begin),
                 Some(b'\\') => {}
                 Some(_) => return Err(self.error("control character (\\u0000-\\u001F) found while parsing a string")),
             }
@@ -288,18 +307,30 @@ impl Reader<'_> {
                 Some(b'u') => {
                     let character = self.escaped()?;
                     octets.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    octets.extend_from_slice(self.plain());
                     continue;
                 }
                 Some(_) => return Err(self.error("invalid escape")),
                 None => return Err(self.error(EOF)),
             });
+            octets.extend_from_slice(self.plain());
         }
     }
 
-    /// The mistake of the first octet that is not UTF-8, of a string that begins there.
-    fn not_utf8(&self, begin: usize) -> SyntaxError {
-        let valid = str::from_utf8(&self.text[begin..self.at]).map_or_else(|error| error.valid_up_to(), str::len);
-        self.error_at(begin + valid + 1, "invalid unicode code point".into())
+    /// Takes what of a string is its text as it stands.
+    fn plain(&mut self) -> &[u8] {
+        let rest = &self.text[self.at..];
+        let plain = rest.iter().position(|&octet| SPECIAL[usize::from(octet)]).unwrap_or(rest.len());
+        self.at += plain;
+        &rest[..plain]
+    }
+
+    /// The text of a string that begins there, or the mistake of its first octet that is not UTF-8.
+    fn decoded(&self, octets: Vec<u8>, begin: usize) -> Result<String, SyntaxError> {
+        String::from_utf8(octets).map_err(|_| {
+            let valid = str::from_utf8(&self.text[begin..self.at]).map_or_else(|error| error.valid_up_to(), str::len);
+            self.error_at(begin + valid + 1, "invalid unicode code point".into())
+        })
     }
 
     /// The character of an escape whose `\u` has been taken; two of them make one beyond the basic plane.

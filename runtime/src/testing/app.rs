@@ -303,5 +303,5 @@ impl TestApp {
 
 /// The context of a test's call.
 pub(super) fn context() -> Context {
-    Context { id: "test".to_owned(), ..Context::default() }
+    Context { id: "test".into(), ..Context::default() }
 }

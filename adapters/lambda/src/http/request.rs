@@ -8,6 +8,7 @@ use pikku::{
     Bytes, Problem,
     http::{Headers, HttpRequest, InvalidHeader, Method, RequestPath, parse_cookies, parse_query},
 };
+use std::sync::Arc;
 
 /// The request of an HTTP event. The outer error is the platform's fault, the inner one the client's.
 pub(super) fn read(format: Format, event: Envelope<'_>) -> Result<Result<HttpRequest, Problem>, InvocationError> {
@@ -51,11 +52,11 @@ pub(super) fn read(format: Format, event: Envelope<'_>) -> Result<Result<HttpReq
                 .get_all("x-forwarded-for")
                 .next_back()
                 .and_then(|value| std::str::from_utf8(value).ok()?.rsplit(',').next())
-                .map(|address| address.trim().to_owned()),
+                .map(|address| address.trim().into()),
             _ => {
                 let context = event.request_context.as_ref();
                 let of_http = context.and_then(|context| context.http.as_ref()?.source_ip.as_ref());
-                some(of_http.or_else(|| context?.identity.as_ref()?.source_ip.as_ref()))
+                shared(of_http.or_else(|| context?.identity.as_ref()?.source_ip.as_ref()))
             }
         };
         Ok(HttpRequest {
@@ -68,11 +69,15 @@ pub(super) fn read(format: Format, event: Envelope<'_>) -> Result<Result<HttpReq
             cookies,
             body: body(event.body.as_ref(), event.is_base64_encoded)?,
             client_ip,
-            request_id: some(event.request_context.as_ref().and_then(|context| context.request_id.as_ref())),
+            request_id: shared(event.request_context.as_ref().and_then(|context| context.request_id.as_ref())),
             stage,
             resource: some(event.resource.as_ref()),
         })
     })())
+}
+
+fn shared(text: Option<&Text<'_>>) -> Option<Arc<str>> {
+    text.map(|text| Arc::from(&**text))
 }
 
 /// The multi-value member where there is one: it holds every value, the other the last of each.

@@ -54,7 +54,7 @@ async fn run<S: Selection>(app: App<S>, function: &str, claims: Option<&str>) ->
     let platform = service.engine().platform();
     let limit = std::env::var(TIME).ok().and_then(|text| text.parse().ok()).map(Duration::from_secs_f64);
     let deadline_ms = limit.map(|limit| platform.now_ms().saturating_add(limit.as_millis() as u64));
-    let context = Context { id: format!("{:032x}", fastrand::u128(..)), deadline_ms, ..Context::default() };
+    let context = Context { id: format!("{:032x}", fastrand::u128(..)).into(), deadline_ms, ..Context::default() };
     let after = context.after.clone();
     let outcome = service.engine().call(function, input, context).await;
     let outcome = match outcome {

@@ -107,7 +107,7 @@ async fn run_schedule(service: AppService, schedule: String, time: String, time_
         time_ms: Some(time_ms),
         ..ScheduledRun::default()
     };
-    let context = Context { id, ..Context::default() };
+    let context = Context { id: id.into(), ..Context::default() };
     let after = context.after.clone();
     // A problem is in the log, and in what is told of the call.
     let _ = service.engine().deliver(target, run.into(), context).await;

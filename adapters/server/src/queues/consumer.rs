@@ -7,7 +7,6 @@ use crate::{
     settings::QueueSettings,
     span::{self, Begin, CallSpan},
 };
-use http::HeaderValue;
 use pikku::{
     Bytes, Problem,
     call::{Context, MessageAttribute, QueueMessage, Trigger},
@@ -16,7 +15,7 @@ use pikku::{
 use pikku_engines::{Body, Delivery, Outcome, QueueSpec, Settled, Settlement};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -257,8 +256,8 @@ impl Shared {
             // What is sent on belongs below this span, where it is exported.
             delivery.attributes.insert(TRACEPARENT.to_owned(), trace.clone());
         }
-        let id = HeaderValue::from_str(&delivery.id).unwrap_or_else(|_| HeaderValue::from_static("none"));
-        let current = Arc::new(Current { id, trace: trace.clone(), source: Some(source.queue.clone()) });
+        let (id, queue) = (delivery.id.as_str().into(), source.queue.clone());
+        let current = Current { id, trace: trace.clone(), source: Some(queue) };
         current.during(self.handle(&source, delivery, trace).instrument(span)).await;
     }
 
@@ -278,13 +277,12 @@ impl Shared {
         let platform = self.service.engine().platform();
         let limit_ms = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
         let context = Context {
-            id: delivery.id.clone(),
+            id: delivery.id.as_str().into(),
             deadline_ms: Some(platform.now_ms().saturating_add(limit_ms)),
             trace,
             ..Context::default()
         };
-        let (cancelled, after, deadline_ms) =
-            (Arc::clone(&context.cancelled), context.after.clone(), context.deadline_ms);
+        let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
         let trigger = match trigger(source, &delivery) {
             Ok(trigger) => trigger,
             Err(reason) => return self.settle(source, &delivery, Outcome::Dead { reason }).await,
@@ -303,7 +301,7 @@ impl Shared {
             never = hidden => match never {},
             () = self.ended.cancelled() => Outcome::Release,
         };
-        cancelled.store(true, Ordering::Relaxed);
+        after.cancel();
         if !after.is_empty() {
             after.run(&**platform, deadline_ms).await;
         }

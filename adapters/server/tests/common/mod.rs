@@ -61,7 +61,7 @@ pub(crate) async fn show(call: &Call) -> Result<Response, Problem> {
     let request = call.http().ok_or_else(|| Problem::internal("not HTTP"))?;
     let seen = json!({
         "id": call.id(), "trace": call.trace(), "method": request.method.as_str(), "path": request.path.raw(),
-        "host": request.header("host"), "client": request.client_ip, "octets": request.body.len(),
+        "host": request.header("host"), "client": request.client_ip.as_deref(), "octets": request.body.len(),
         "cookies": request.cookies, "left_ms": call.remaining().map(|left| left.as_millis() as u64),
     });
     Ok(Response::default().with_body("application/json", seen.to_string()))

@@ -131,7 +131,7 @@ fn answers(engine: &Engine, method: Method, path: &str, body: &'static [u8]) -> 
         }
     }
     request.body = Bytes::from_static(body);
-    let context = Context { id: "1".to_owned(), ..Context::default() };
+    let context = Context { id: "1".into(), ..Context::default() };
     let response = work::ready(engine.http(request, context));
     response.status.as_u16() == 200 && response.body.whole().is_some_and(|body| !body.is_empty())
 }

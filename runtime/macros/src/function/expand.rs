@@ -167,7 +167,7 @@ fn body(function: &Function, returns: &Type) -> TokenStream {
         fn call<'a>(
             #scope: &'a ::pikku::service::Scope<'a>,
             #input: Self::Input,
-        ) -> ::pikku::BoxFuture<'a, ::core::result::Result<Self::Output, ::pikku::Problem>> {
+        ) -> ::pikku::function::Invoked<'a> {
             #future
         }
     }
@@ -207,8 +207,8 @@ pub(super) fn stand_in(function: &Function) -> TokenStream {
             fn call<'a>(
                 _: &'a ::pikku::service::Scope<'a>,
                 _: (),
-            ) -> ::pikku::BoxFuture<'a, ::core::result::Result<(), ::pikku::Problem>> {
-                ::pikku::edge(::core::future::ready(::core::result::Result::Ok(())))
+            ) -> ::pikku::function::Invoked<'a> {
+                ::pikku::edge(::core::future::ready(::core::result::Result::Ok(::pikku::function::Reply::Empty)))
             }
         }
 

@@ -34,7 +34,7 @@ impl ::pikku::Function for place_order {
     fn call<'a>(
         scope: &'a ::pikku::service::Scope<'a>,
         input: Self::Input,
-    ) -> ::pikku::BoxFuture<'a, ::core::result::Result<Self::Output, ::pikku::Problem>> {
+    ) -> ::pikku::function::Invoked<'a> {
         ::pikku::edge(async move {
             let p0 = <Db as ::pikku::Service>::get(scope).await?;
             let p1: &pikku::Call = scope.call();

@@ -26,7 +26,7 @@ impl ::pikku::Function for health {
     fn call<'a>(
         _: &'a ::pikku::service::Scope<'a>,
         _: Self::Input,
-    ) -> ::pikku::BoxFuture<'a, ::core::result::Result<Self::Output, ::pikku::Problem>> {
+    ) -> ::pikku::function::Invoked<'a> {
         ::pikku::edge(async move { ::pikku::function::outcome::<Self>(health().await) })
     }
 }

@@ -32,7 +32,7 @@ impl ::pikku::Function for orders {
     fn call<'a>(
         _: &'a ::pikku::service::Scope<'a>,
         _: Self::Input,
-    ) -> ::pikku::BoxFuture<'a, ::core::result::Result<Self::Output, ::pikku::Problem>> {
+    ) -> ::pikku::function::Invoked<'a> {
         ::pikku::edge(async move { ::pikku::function::outcome::<Self>(orders().await) })
     }
 }
@@ -69,7 +69,7 @@ impl ::pikku::Function for hello {
     fn call<'a>(
         _: &'a ::pikku::service::Scope<'a>,
         _: Self::Input,
-    ) -> ::pikku::BoxFuture<'a, ::core::result::Result<Self::Output, ::pikku::Problem>> {
+    ) -> ::pikku::function::Invoked<'a> {
         ::pikku::edge(async move { ::pikku::function::outcome::<Self>(hello().await) })
     }
 }

@@ -28,7 +28,7 @@ impl ::pikku::Function for order {
     fn call<'a>(
         _: &'a ::pikku::service::Scope<'a>,
         _: Self::Input,
-    ) -> ::pikku::BoxFuture<'a, ::core::result::Result<Self::Output, ::pikku::Problem>> {
+    ) -> ::pikku::function::Invoked<'a> {
         ::pikku::edge(async move { ::pikku::function::outcome::<Self>(order().await) })
     }
 }

@@ -20,8 +20,12 @@ impl ::pikku::Function for place_order {
     fn call<'a>(
         _: &'a ::pikku::service::Scope<'a>,
         _: (),
-    ) -> ::pikku::BoxFuture<'a, ::core::result::Result<(), ::pikku::Problem>> {
-        ::pikku::edge(::core::future::ready(::core::result::Result::Ok(())))
+    ) -> ::pikku::function::Invoked<'a> {
+        ::pikku::edge(
+            ::core::future::ready(
+                ::core::result::Result::Ok(::pikku::function::Reply::Empty),
+            ),
+        )
     }
 }
 #[automatically_derived]
