@@ -51,7 +51,7 @@ pub async fn owns_page(user: Session<User>, page: Page) -> bool {
 }
 
 /// Greets someone.
-#[pikku::function(scopes = ["greetings:write"], permission = All<(is_member, owns_page)>)]
+#[pikku::function(scopes = ["greetings:write"], permission = All::<(is_member, owns_page)>)]
 pub async fn greet(input: Greet) -> Result<Greeting, Problem> {
     Ok(input.greeting())
 }
