@@ -139,9 +139,14 @@ struct Worker {
 
 impl Worker {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = folder.path().join("journal");
         let host = LocalAzure::bundle(azure("fixture", "work")).logs(Logs::Captured);
+        let host = variables.iter().fold(host, |host, (name, value)| host.env(*name, *value));
         let host = host.env("Queues", "UseDevelopmentStorage=true").env("ServiceBus", "Endpoint=sb://localhost");
         let host = host.env("JOURNAL", journal.display().to_string()).start().await.expect("a host");
         assert_eq!(host.refused(), []);
@@ -230,6 +235,18 @@ async fn a_start_that_fails_answers_every_call_with_the_reason_in_the_log() {
     assert_eq!(reason(&settled.attempts[0]).0, Some(503));
     assert!(host.logs().iter().any(|line| line.contains("JOURNAL names no file")), "{:?}", host.logs());
     assert_eq!(host.starts(), 1, "it is no crash loop");
+}
+
+/// The host asks whether something listens, and is answered although the services take their time; a message waits for them.
+#[tokio::test]
+async fn a_handler_is_there_before_its_services_are() {
+    let worker = Worker::start_with(&[("START_MS", "2000")]).await;
+    assert_eq!(worker.lines(), [""; 0], "the host was answered before the services were built");
+    let settled = worker.host.queue("queue-work", QueueMessage::text(task("early", 0, false))).await;
+    let settled = settled.expect("an outcome");
+    assert_eq!((settled.end, settled.attempts.len()), (End::Deleted, 1), "{:?}", worker.host.logs());
+    assert_eq!(worker.lines(), ["started", "begun early", "done early"]);
+    assert_eq!(worker.host.starts(), 1);
 }
 
 /// A handler without a host, which is killed with the test.

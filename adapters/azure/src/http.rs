@@ -26,15 +26,14 @@ pub(crate) fn proxied(host: &Host, parts: Parts, id: &Arc<str>) -> HttpRequest {
     placed(host, HttpRequest { request_id: Some(Arc::clone(id)), ..request })
 }
 
-/// Whether a header is neither the host's own nor one that only the platform may set. Names may have any case.
+/// Whether a header, whose name is in lower case, is neither the host's own nor one that only the platform may set.
 fn is_of_client(host: &Host, name: &str) -> bool {
-    let begins =
-        |with: &str| name.as_bytes().get(..with.len()).is_some_and(|it| it.eq_ignore_ascii_case(with.as_bytes()));
-    if !begins("x-") {
+    // Most are none of these.
+    if !name.starts_with("x-") {
         return true;
     }
-    let of_the_host = OF_THE_HOST.iter().any(|own| own.eq_ignore_ascii_case(name));
-    !of_the_host && (host.authenticates || !IDENTITY.iter().any(|identity| begins(identity)))
+    let guarded = || !host.authenticates && IDENTITY.iter().any(|begin| name.starts_with(begin));
+    !OF_THE_HOST.contains(&name) && !guarded()
 }
 
 /// With what the host's settings say about it.
@@ -114,7 +113,7 @@ impl<'a> Request<'a> {
         let members: Members<'_> = part("", json).map_err(|_: Failure| malformed())?;
         let mut headers = Headers::with_capacity(members.0.len());
         for (name, value) in &members.0 {
-            if !is_of_client(host, name) {
+            if !is_of_client(host, &name.to_ascii_lowercase()) {
                 continue;
             }
             let values = match string(value) {

@@ -35,7 +35,13 @@ pub struct Journal {
 #[pikku::service(close = closed, needs = [Need::Variable("JOURNAL")])]
 async fn journal(env: &Env) -> Result<Journal, BoxError> {
     let path = env.get("JOURNAL").ok_or("JOURNAL names no file")?;
-    Ok(Journal { path: path.into() })
+    let journal = Journal { path: path.into() };
+    // A test may want a slow start.
+    if let Some(ms) = env.get("START_MS") {
+        tokio::time::sleep(Duration::from_millis(ms.parse()?)).await;
+        journal.append("started")?;
+    }
+    Ok(journal)
 }
 
 async fn closed(journal: &Journal) {
