@@ -53,16 +53,21 @@ mod single_thread {
     }
 }
 
-/// Awaits a future whose panic is an error, and which a timer ends: `None`. Where panics abort, they do.
+/// Awaits a future whose panic is an error, and which a timer ends: `None`. Where panics abort, they do. The timer is set when
+/// the future first waits: most do not.
 pub(crate) async fn contained<T>(
     mut future: BoxFuture<'_, T>,
-    mut timer: Option<BoxFuture<'static, ()>>,
+    set: impl FnOnce() -> Option<BoxFuture<'static, ()>>,
 ) -> Result<Option<T>, String> {
+    let (mut set, mut timer) = (Some(set), None);
     poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(Poll::Ready(value)) => return Poll::Ready(Ok(Some(value))),
             Ok(Poll::Pending) => {}
             Err(panic) => return Poll::Ready(Err(panic_message(&*panic).to_owned())),
+        }
+        if let Some(set) = set.take() {
+            timer = set();
         }
         match &mut timer {
             Some(timer) => timer.as_mut().poll(context).map(|()| Ok(None)),

@@ -1,6 +1,6 @@
 use super::{Key, KeySet};
 use crate::bearer;
-use jsonwebtoken::{Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
 use pikku::{AuthError, Call, Claims, Scopes};
 use serde_json::{Map, Value};
 
@@ -28,14 +28,15 @@ pub struct Tokens {
 
 #[derive(Debug)]
 enum Keys {
-    Own(Vec<Key>),
+    /// Each with what is demanded of its tokens, which takes a while to lay down.
+    Own(Vec<(Key, Validation)>),
     Set(KeySet),
 }
 
 impl Tokens {
     /// Tokens that one key verifies, of this `iss` and for this `aud`.
     pub fn of(key: Key, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        Self::with(Keys::Own(vec![key]), issuer.into(), audience.into())
+        Self::with(Keys::Own(Vec::new()), issuer.into(), audience.into()).or_key(key)
     }
 
     /// Tokens that one of the keys of a set verifies, of this `iss` and for this `aud`.
@@ -50,8 +51,9 @@ impl Tokens {
     /// Takes tokens of this key too, such as the one before or after it in a rotation. A set at a URL has its keys.
     #[must_use]
     pub fn or_key(mut self, key: Key) -> Self {
+        let validation = self.validation(key.algorithms.clone());
         if let Keys::Own(keys) = &mut self.keys {
-            keys.push(key);
+            keys.push((key, validation));
         }
         self
     }
@@ -94,9 +96,56 @@ impl Tokens {
         if token.len() > LONGEST_TOKEN {
             return Err(AuthError::rejected("the token is too long"));
         }
+        let rejected = |error| AuthError::rejected(format!("the token: {error}"));
+        if let Keys::Own(keys) = &self.keys
+            && let [(key, validation)] = keys.as_slice()
+        {
+            // With no key to choose, its header is not read before the rest.
+            let data = decode::<Map<String, Value>>(token, &key.key, validation).map_err(rejected)?;
+            self.check_header(&data.header)?;
+            return match key.fits(data.header.kid.as_deref(), data.header.alg) {
+                true => self.check(data.claims, now_ms / 1_000),
+                false => Err(AuthError::rejected("the token is of another key")),
+            };
+        }
         // An algorithm that is not known, `none` among them, is an error here.
         let header =
             decode_header(token).map_err(|error| AuthError::rejected(format!("the token's header: {error}")))?;
+        self.check_header(&header)?;
+        let kid = header.kid.as_deref();
+        let (found, validation);
+        let keys: Vec<(&Key, &Validation)> = match &self.keys {
+            Keys::Own(keys) => keys
+                .iter()
+                .filter(|(key, _)| key.fits(kid, header.alg))
+                .map(|(key, validation)| (key, validation))
+                .collect(),
+            Keys::Set(set) => {
+                (found, validation) = (set.find(kid, header.alg, now_ms).await?, self.validation(vec![header.alg]));
+                found.iter().map(|key| (key, &validation)).collect()
+            }
+        };
+        let mut failure = AuthError::rejected("the token: no key that it could be signed with is known");
+        for (key, validation) in keys.into_iter().take(MOST_TRIES) {
+            match decode::<Map<String, Value>>(token, &key.key, validation) {
+                Ok(data) => return self.check(data.claims, now_ms / 1_000),
+                Err(error) => failure = rejected(error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// What is demanded of a token whatever its key, except for its times: those go by the clock of the platform.
+    fn validation(&self, algorithms: Vec<Algorithm>) -> Validation {
+        let mut validation =
+            Validation { algorithms, validate_exp: false, validate_nbf: false, ..Validation::default() };
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        validation
+    }
+
+    fn check_header(&self, header: &Header) -> Result<(), AuthError> {
         if header.crit.is_some() {
             return Err(AuthError::rejected("the token has critical extensions, of which none are known"));
         }
@@ -105,29 +154,10 @@ impl Tokens {
         {
             return Err(AuthError::rejected("the token is of another type"));
         }
-        let kid = header.kid.as_deref();
-        if kid.is_some_and(|kid| kid.len() > LONGEST_ID) {
+        if header.kid.as_deref().is_some_and(|kid| kid.len() > LONGEST_ID) {
             return Err(AuthError::rejected("the token's key id is too long"));
         }
-        let keys = match &self.keys {
-            Keys::Own(keys) => keys.iter().filter(|key| key.fits(kid, header.alg)).cloned().collect(),
-            Keys::Set(set) => set.find(kid, header.alg, now_ms).await?,
-        };
-        let mut validation = Validation::new(header.alg);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        // By the clock of the platform instead: see below.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        let mut reason = "no key that it could be signed with is known".to_owned();
-        for key in keys.iter().take(MOST_TRIES) {
-            match decode::<Map<String, Value>>(token, &key.key, &validation) {
-                Ok(data) => return self.check(data.claims, now_ms / 1_000),
-                Err(error) => reason = error.to_string(),
-            }
-        }
-        Err(AuthError::rejected(format!("the token: {reason}")))
+        Ok(())
     }
 
     /// The times and the claims that the app demands.

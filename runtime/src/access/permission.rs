@@ -212,8 +212,8 @@ pub async fn decide(
     timeout_ms: u32,
     verdict: BoxFuture<'_, Result<bool, Undecided>>,
 ) -> Decision {
-    let timeout = scope.platform().sleep(Duration::from_millis(timeout_ms.into()));
-    let reason = match contained(verdict, Some(timeout)).await {
+    let timeout = || Some(scope.platform().sleep(Duration::from_millis(timeout_ms.into())));
+    let reason = match contained(verdict, timeout).await {
         Ok(Some(Ok(true))) => return Decision::Allowed,
         Ok(Some(Ok(false))) => return Decision::Denied,
         Ok(Some(Err(Undecided(reason)))) => reason,

@@ -84,7 +84,7 @@ impl Pass<'_> {
     /// What panics or is late is a problem, so that the middleware around it sees one.
     async fn contained(&self, work: impl Future<Output = Result<Reply, Problem>> + Send) -> Result<Reply, Problem> {
         let call = self.call();
-        let deadline = call.remaining().map(|remaining| self.scope.platform().sleep(remaining));
+        let deadline = || call.remaining().map(|remaining| self.scope.platform().sleep(remaining));
         match contained(Box::pin(work), deadline).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
