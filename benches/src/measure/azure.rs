@@ -31,6 +31,8 @@ struct Subject {
     name: &'static str,
     program: PathBuf,
     azure: bool,
+    /// Whether requests have what the Functions host adds.
+    proxied: bool,
 }
 
 impl Bench {
@@ -72,8 +74,8 @@ impl Bench {
         let mut table = Table::new(
             "azure-http",
             "One JSON POST to a custom handler",
-            "A request that the Functions host proxies, with the headers that it adds, beside the same request to the plain \
-             server; each with both profiles. From `exec` to the first answer, and per request: of 1,100 requests over one \
+            "A request that the Functions host proxies, with the four headers that it adds, beside the same octets to the \
+             plain server, and the request without those headers; each with both profiles. From `exec` to the first answer, and per request: of 1,100 requests over one \
              connection and of 100, the difference is divided. The time to the first answer is by the clock on the wall, the \
              median of turns.",
             &[
@@ -112,12 +114,14 @@ impl Bench {
 
     fn azure_subjects(&self) -> Result<Vec<Subject>, Failure> {
         let rows = [
-            ("azure, balanced", "azure", "balanced"),
-            ("server, balanced", "server", "balanced"),
-            ("azure, fast", "azure", "fast"),
-            ("server, fast", "server", "fast"),
+            ("azure, balanced", "azure", "balanced", true),
+            ("server, balanced", "server", "balanced", true),
+            ("server, balanced, not proxied", "server", "balanced", false),
+            ("azure, fast", "azure", "fast", true),
+            ("server, fast", "server", "fast", true),
+            ("server, fast, not proxied", "server", "fast", false),
         ];
-        let subject = |(name, platform, profile): (&'static str, &str, &'static str)| {
+        let subject = |(name, platform, profile, proxied): (&'static str, &str, &'static str, bool)| {
             let packaging = Packaging {
                 target: "azure",
                 profile: Some((profile, "fat")),
@@ -127,7 +131,7 @@ impl Bench {
             let out = self.programs.package_for(platform, &packaging)?;
             let azure = platform == "azure";
             let program = if azure { out.join(packaging.group).join("handler") } else { out.join("bench-hello") };
-            Ok(Subject { name, program, azure })
+            Ok(Subject { name, program, azure, proxied })
         };
         rows.into_iter().map(subject).collect()
     }
@@ -158,7 +162,7 @@ impl Subject {
         };
         stream.set_read_timeout(Some(PATIENCE)).map_err(Failure::system("set a timeout"))?;
         stream.set_nodelay(true).map_err(Failure::system("set up a connection"))?;
-        let headers = if self.azure { PROXIED } else { "" };
+        let headers = if self.proxied { PROXIED } else { "" };
         let request = format!(
             "POST /greet/7 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\nUser-Agent: curl/8.0\r\n{headers}Content-Type: \
              application/json\r\nContent-Length: {}\r\n\r\n{BODY}",
