@@ -31,6 +31,8 @@ pub(crate) struct Cargo<'p> {
     target_dir: PathBuf,
     optimised: bool,
     interrupt: Option<Interrupt>,
+    /// Whether the app's folder gets another name in what is built.
+    hides_app: bool,
 }
 
 /// Ends a build from another thread.
@@ -64,7 +66,15 @@ impl<'p> Cargo<'p> {
     /// A development build for the host.
     pub(crate) fn new(project: &'p Project, workspace: &Workspace) -> Self {
         let dir = workspace.dir().to_path_buf();
-        Self { project, target_dir: dir.join("target"), dir, toolchain: None, optimised: false, interrupt: None }
+        Self {
+            project,
+            target_dir: dir.join("target"),
+            dir,
+            toolchain: None,
+            optimised: false,
+            interrupt: None,
+            hides_app: false,
+        }
     }
 
     /// The same with another folder for what is built.
@@ -88,6 +98,12 @@ impl<'p> Cargo<'p> {
         // Cargo builds all crates anew when their linker changes; zig has a folder of its own.
         let folder = if toolchain.linker == Linker::Zig { "target-zig" } else { "target" };
         Self { toolchain: Some(toolchain), target_dir: development.dir.join(folder), ..development }
+    }
+
+    /// The same, where the app's folder gets another name in what is built. Cargo then builds every crate anew for an app in
+    /// another folder.
+    pub(crate) fn hiding_app(self) -> Self {
+        Self { hides_app: true, ..self }
     }
 
     /// Builds everything in the workspace; gives its programs by name.
@@ -224,7 +240,7 @@ impl<'p> Cargo<'p> {
         folders.extend(home.map(|home| (home, "/cargo")));
         let source = self.toolchain.and_then(|toolchain| toolchain.std_source.clone());
         folders.extend(source.map(|source| (source, "/rust")));
-        folders.push((self.project.linked_dir.clone(), "/app"));
+        folders.extend(self.hides_app.then(|| (self.project.linked_dir.clone(), "/app")));
         folders.push((self.dir.clone(), "/bundle"));
         folders.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect()
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 use pikku_manifest::{Group, Manifest};
 use sha2::{Digest as _, Sha256};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// What is to be done, once everything that was typed has been looked up.
 #[derive(Debug)]
@@ -140,9 +140,7 @@ impl Plan {
             [one] => format!("the bundle `{}`", one.name),
             many => format!("{} bundles", many.len()),
         };
-        let progress = Progress::new(talk, "Building", &what);
-        let cargo = Cargo::release(&self.project, &workspace, &self.toolchain);
-        let mut programs = cargo.build(&what, progress)?;
+        let mut programs = self.programs(&workspace, &what, talk)?;
         let mut built = Vec::with_capacity(groups.len());
         for (group, notes) in groups.iter().zip(notes) {
             let program = programs
@@ -154,6 +152,31 @@ impl Plan {
             built.push(Built { program, notes });
         }
         Ok((workspace, built))
+    }
+
+    /// Builds what is in a workspace. The compiler sees the app through a link in it, so that nothing that is built has the
+    /// folder where the app is; but a build script may, and then all is built again with another name for it.
+    fn programs(&self, workspace: &Workspace, what: &str, talk: &Talk) -> Result<BTreeMap<String, PathBuf>, Error> {
+        let cargo = Cargo::release(&self.project, workspace, &self.toolchain);
+        let folder = format!("{}/", self.project.linked_dir.display());
+        // Which app that was, so that it is built once from then on.
+        let mark = workspace.dir().join("hides-app");
+        if !files::read(&mark).is_ok_and(|app| app == folder.as_bytes()) {
+            let programs = cargo.build(what, Progress::new(talk, "Building", what))?;
+            let mut is_named = false;
+            for program in programs.values() {
+                is_named |= contains(&files::read(program)?, folder.as_bytes());
+            }
+            if !is_named {
+                return Ok(programs);
+            }
+            talk.warning(&format!(
+                "{what} would name the folder {folder}: all is built again with another name for it"
+            ));
+            files::write(&mark, folder.as_bytes())?;
+        }
+        let cargo = Cargo::release(&self.project, workspace, &self.toolchain).hiding_app();
+        cargo.build(what, Progress::new(talk, "Building", what))
     }
 
     /// A program of Linux that was built: it is seen to run on the platform, and proved, and then stripped.
@@ -215,4 +238,9 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether octets stand somewhere in others.
+fn contains(all: &[u8], part: &[u8]) -> bool {
+    all.windows(part.len()).any(|window| window == part)
 }

@@ -82,6 +82,11 @@ fn a_clean_build_elsewhere_gives_the_same_zip() {
     let zip = |target: &Path| {
         let out = folder();
         packaged(target, out.path(), &[]);
+        let program = fs::read(out.path().join("text/bootstrap")).expect("the bootstrap");
+        for folder in [repository().canonicalize().expect("the repository"), target.to_owned()] {
+            let folder = folder.to_str().expect("a path");
+            assert!(!program.windows(folder.len()).any(|part| part == folder.as_bytes()), "{folder} is in it");
+        }
         fs::read(out.path().join("text.zip")).expect("the zip")
     };
     let (clean, (kept, _guard)) = (folder(), shared_target());
