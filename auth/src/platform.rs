@@ -27,10 +27,10 @@ use serde_json::Value;
 ///
 /// None; it is the form of an authenticator.
 pub fn easy_auth(call: &Call) -> Result<Option<Claims>, AuthError> {
-    Ok(identity(call, "easy-auth").map(|claims| Claims::new(claims.clone())))
+    Ok(identity(call, "easy-auth").map(Claims::new))
 }
 
 /// What an adapter handed over, of that issuer.
-fn identity<'a>(call: &'a Call, issuer: &str) -> Option<&'a Value> {
-    call.platform_identity().filter(|identity| identity.issuer == issuer).map(|identity| &identity.claims)
+fn identity(call: &Call, issuer: &str) -> Option<Value> {
+    call.platform_identity().filter(|identity| identity.issuer == issuer).and_then(|identity| identity.claims())
 }

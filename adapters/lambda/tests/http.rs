@@ -21,7 +21,7 @@ async fn show(call: &Call) -> Result<Response, Problem> {
         "client_ip": request.client_ip.as_deref(),
     });
     let seen = match call.platform_identity() {
-        Some(identity) => json!({ "issuer": identity.issuer, "claims": identity.claims }),
+        Some(identity) => json!({ "issuer": identity.issuer, "claims": identity.claims() }),
         None => seen,
     };
     Ok(Response::default()

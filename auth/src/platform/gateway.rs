@@ -18,7 +18,7 @@ use serde_json::Value;
 ///
 /// None; it is the form of an authenticator.
 pub fn api_gateway(call: &Call) -> Result<Option<Claims>, AuthError> {
-    Ok(identity(call, "api-gateway").and_then(session))
+    Ok(identity(call, "api-gateway").and_then(|authorizer| session(&authorizer)))
 }
 
 fn session(authorizer: &Value) -> Option<Claims> {

@@ -59,8 +59,19 @@ pub struct Call {
 pub struct PlatformIdentity {
     /// Who established it: `api-gateway` for an authorizer of Amazon API Gateway, `easy-auth` for Azure's.
     pub issuer: &'static str,
-    /// What it says, in the platform's own form.
-    pub claims: Value,
+    json: Box<str>,
+}
+
+impl PlatformIdentity {
+    /// Who established it, and what it says: JSON, which is read by who asks for the claims and by no other bundle.
+    pub fn new(issuer: &'static str, json: impl Into<Box<str>>) -> Self {
+        Self { issuer, json: json.into() }
+    }
+
+    /// What it says, in the platform's own form; `None` where that is no JSON.
+    pub fn claims(&self) -> Option<Value> {
+        crate::json::from_slice(self.json.as_bytes()).ok()
+    }
 }
 
 impl fmt::Debug for PlatformIdentity {

@@ -66,7 +66,7 @@ async fn show(call: &Call, journal: &Journal) -> Result<Value, Problem> {
         "headers": headers,
         "cookies": request.cookies,
         "client_ip": request.client_ip.as_deref(),
-        "identity": call.platform_identity().map(|identity| json!([identity.issuer, identity.claims])),
+        "identity": call.platform_identity().map(|identity| json!([identity.issuer, identity.claims()])),
         "body": request.body.to_vec(),
         "left_ms": call.remaining().map(|left| left.as_millis() as u64),
     }))

@@ -124,8 +124,6 @@ impl RequestContext<'_> {
     /// a load balancer has none.
     pub(crate) fn identity_of_caller(&self) -> Option<Box<PlatformIdentity>> {
         let authorizer = self.authorizer.filter(|_| self.elb.is_none())?;
-        // It was read as a part of the event already.
-        let claims = pikku::json::from_slice(authorizer.get().as_bytes()).ok()?;
-        Some(Box::new(PlatformIdentity { issuer: "api-gateway", claims }))
+        Some(Box::new(PlatformIdentity::new("api-gateway", authorizer.get())))
     }
 }
