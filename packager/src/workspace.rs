@@ -10,7 +10,9 @@ use crate::{
     project::{Project, RuntimeSource},
 };
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -67,7 +69,11 @@ impl Workspace {
     pub(crate) fn new(project: &Project, name: &str) -> Result<Self, Error> {
         let dir = project.pikku_dir().join("build").join(name);
         files::create_dir(&dir)?;
-        files::link(&project.linked_dir, &dir.join(APP_LINK))?;
+        let link = dir.join(APP_LINK);
+        if fs::read_link(&link).is_ok_and(|other| other != project.linked_dir) {
+            forget(&dir)?;
+        }
+        files::link(&project.linked_dir, &link)?;
         let lock = dir.join("Cargo.lock");
         let (theirs, origin) = (project.workspace_dir.join("Cargo.lock"), dir.join("Cargo.lock.origin"));
         if theirs.exists() {
@@ -113,6 +119,53 @@ impl Workspace {
         }
         files::write_if_changed(&self.dir.join("Cargo.toml"), &text)
     }
+}
+
+/// Has Cargo build anew what it built of the folder that was linked to before. It knows a crate by its place in the workspace,
+/// and whether it changed by the time of its files: those of another folder may be older than what was built.
+fn forget(dir: &Path) -> Result<(), Error> {
+    let entries = |dir: &Path| -> Result<Vec<PathBuf>, Error> {
+        let read = || fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+        read()
+            .or_else(|error: io::Error| {
+                // A file, or nothing.
+                let is_none = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind());
+                if is_none { Ok(Vec::new()) } else { Err(error) }
+            })
+            .map_err(Error::io("read", dir))
+    };
+    let mut own = BTreeSet::new();
+    // One workspace may have another's folder for what is built.
+    for beside in entries(dir.parent().unwrap_or(dir))? {
+        let lock = beside.join("Cargo.lock");
+        if lock.exists() {
+            own.extend(packages_by_path(&files::read(&lock)?));
+        }
+    }
+    let is_target = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("target"));
+    for target in entries(dir)?.into_iter().filter(is_target) {
+        let mut profiles = entries(&target)?;
+        for platform in profiles.clone() {
+            profiles.extend(entries(&platform)?);
+        }
+        for crates in profiles.iter().map(|profile| entries(&profile.join(".fingerprint"))) {
+            for built in crates? {
+                let name = built.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                if name.rsplit_once('-').is_some_and(|(name, _)| own.contains(name)) {
+                    files::remove(&built)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The packages of a lock file that come from no registry and no repository.
+fn packages_by_path(lock: &[u8]) -> BTreeSet<String> {
+    let lock: toml::Table = String::from_utf8_lossy(lock).parse().unwrap_or_default();
+    let packages = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();
+    let by_path = packages.filter(|package| package.get("source").is_none());
+    by_path.filter_map(|package| package.get("name")?.as_str()).map(str::to_owned).collect()
 }
 
 /// The `[package]` table of a generated crate.
@@ -197,4 +250,35 @@ fn patches(project: &Project) -> Result<Option<String>, Error> {
     }
     let tables = toml::Table::from_iter([("patch".to_owned(), toml::Value::Table(patch))]);
     toml::to_string(&tables).map(Some).map_err(Error::bug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_built_of_another_folder_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("build/lambda");
+        let lock = "version = 4\n[[package]]\nname = \"shop\"\nversion = \"0.1.0\"\n[[package]]\nname = \"serde\"\n\
+                    version = \"1.0.0\"\nsource = \"registry+https://example.test\"\n";
+        for (path, text) in [("Cargo.lock", lock), ("../dev/Cargo.lock", "[[package]]\nname = \"pikku-server\"\n")] {
+            fs::create_dir_all(dir.join(path).parent().unwrap()).unwrap();
+            fs::write(dir.join(path), text).unwrap();
+        }
+        let built = |path: &str| dir.join(path);
+        let gone = [
+            "target/debug/.fingerprint/shop-0123456789abcdef",
+            "target/x86_64-unknown-linux-gnu/release/.fingerprint/shop-fedcba9876543210",
+            "target-zig/release/.fingerprint/pikku-server-0123456789abcdef",
+        ];
+        let kept = [
+            "target/debug/.fingerprint/serde-0123456789abcdef",
+            "target/debug/.fingerprint/shop-of-others-0123456789abcdef",
+            "target/debug/deps",
+        ];
+        gone.iter().chain(&kept).for_each(|path| fs::create_dir_all(built(path)).unwrap());
+        forget(&dir).unwrap();
+        assert!(gone.iter().all(|path| !built(path).exists()) && kept.iter().all(|path| built(path).exists()));
+    }
 }
