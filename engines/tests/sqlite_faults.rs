@@ -75,8 +75,8 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let error = place.open().unwrap_err();
     assert_eq!(
         read(&error, &place),
-        "DIR/queues.db: it is no SQLite file (PK8104)\n  caused by: file is not a database\n\nhint: set the file aside and \
-         restore a backup, or try `sqlite3 FILE .recover`"
+        "DIR/queues.db: it is no SQLite file (PK8104)\n  caused by: file is not a database\n  caused by: Error \
+         code 26: file is not a database\n\nhint: set the file aside and restore a backup, or try `sqlite3 FILE .recover`"
     );
     assert_eq!(fs::read_to_string(place.file()).unwrap(), content);
 }
@@ -222,7 +222,7 @@ async fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let error = place.open().unwrap_err();
     assert_eq!(
         read(&error, &place),
-        "DIR/queues.db: the store is of version 99, and this program knows up to 1 (PK8105)\n\nhint: run the version that \
+        "DIR/queues.db: the store is of version 99, and this program knows up to 2 (PK8105)\n\nhint: run the version that \
          made the store, or a newer one, or give this one a store of its own"
     );
     let version: i64 = other.query_row("SELECT version FROM pikku_meta", (), |row| row.get(0)).unwrap();
