@@ -191,7 +191,7 @@ async fn a_namespace_keeps_sessions_as_every_store_has_to() {
     let cases: Vec<String> = serde_json::from_slice(&get(&workers, "/cases").await.body).expect("names");
     assert!(cases.len() > 10, "{cases:?}");
     for case in cases {
-        let response = ask(&workers, Request::new("POST", &format!("/cases/{case}"))).await;
+        let response = ask(&workers, Request::new("POST", format!("/cases/{case}"))).await;
         assert_eq!(response.status, 204, "{case}: {:?}", workers.logs());
     }
     workers.shutdown().await;
