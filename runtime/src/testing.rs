@@ -5,7 +5,7 @@
 //!
 //! ```
 //! # #[derive(serde::Deserialize, schemars::JsonSchema)] pub struct Greet { name: String }
-//! # #[pikku::function] pub async fn greet(input: Greet) -> Result<String, pikku::Problem> { Ok(format!("hello, {}", input.name)) }
+//! # #[pikku::function(public)] pub async fn greet(input: Greet) -> Result<String, pikku::Problem> { Ok(format!("hello, {}", input.name)) }
 //! # #[derive(pikku::Group)] pub struct Hello;
 //! # pub fn app<S: pikku::Selection>() -> pikku::App<S> {
 //! #     pikku::App::new().group::<Hello>(|g| g.http::<greet>(pikku::http::post("/greet")))
