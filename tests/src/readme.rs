@@ -34,7 +34,8 @@ pub fn shell(script: &str, folder: &Path, target: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Makes the app of the quick start in a folder, as its first two blocks say, with the repository beside it.
+/// Makes the app of the quick start in a folder, as its first two blocks say, with the repository beside it, whose locked
+/// versions of dependencies it takes: they have been compiled.
 pub fn quick_start(folder: &Path, target: &Path) -> PathBuf {
     let blocks = blocks("## Quick start");
     let [(_, set_up), (kind, source), ..] = blocks.as_slice() else { panic!("two blocks: {blocks:?}") };
@@ -43,5 +44,6 @@ pub fn quick_start(folder: &Path, target: &Path) -> PathBuf {
     shell(set_up, folder, target);
     let app = folder.join("hello");
     fs::write(app.join("src/lib.rs"), source).expect("the library");
+    fs::copy(repository().join("Cargo.lock"), app.join("Cargo.lock")).expect("the lock file");
     app
 }
