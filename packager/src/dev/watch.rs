@@ -149,11 +149,30 @@ impl Watch {
             state.inputs.insert(project.workspace_dir.join(name));
         }
         drop(state);
-        self.scan()
+        self.look().map(drop)
     }
 
-    /// Watches the folders that are there now.
+    /// Watches the folders that are there now. What is in new ones may have been written before they were watched: it is a
+    /// change.
     pub(super) fn scan(&mut self) -> Result<(), Error> {
+        let new = self.look()?;
+        let mut state = self.seen.state();
+        for folder in new {
+            // One that cannot be read, or is gone again, has nothing to tell.
+            let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+            let counted: Vec<PathBuf> = files.filter(|path| state.counts(path) && path.is_file()).collect();
+            state.changed.extend(counted);
+        }
+        if !state.changed.is_empty() {
+            drop(state);
+            self.seen.wake();
+        }
+        Ok(())
+    }
+
+    /// Watches the folders that are there now, and gives those that it did not watch before.
+    fn look(&mut self) -> Result<Vec<PathBuf>, Error> {
+        let mut news = Vec::new();
         let mut found = BTreeSet::new();
         for root in &self.roots {
             folders(root, &mut found);
@@ -174,13 +193,16 @@ impl Watch {
                 continue;
             }
             match self.watcher.watch(&new, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(self.watched.insert(new)),
+                Ok(()) => {
+                    news.push(new.clone());
+                    self.watched.insert(new);
+                }
                 // It was removed since it was found.
                 Err(_) if !new.is_dir() => {}
                 Err(source) => return Err(Error::Dev(DevError::Watch { source })),
             }
         }
-        Ok(())
+        Ok(news)
     }
 }
 
