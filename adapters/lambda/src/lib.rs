@@ -18,6 +18,8 @@
 //!
 //! A bundle's `main` is `pikku_lambda::run(app::<Bundle>())`; the packager writes it.
 
+#[cfg(any(feature = "secrets", feature = "sqs"))]
+mod aws;
 mod error;
 mod event;
 mod http;

@@ -23,7 +23,7 @@ pub(crate) struct Lambda {
 
 /// Reads secrets.
 pub(crate) trait Vault: fmt::Debug + Send + Sync {
-    /// The secret of that name; `None` where there is none.
+    /// The secret of that name; `None` where the bundle was handed none, and a variable may stand for it.
     fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>>;
 }
 
@@ -47,10 +47,14 @@ impl Platform for Lambda {
     }
 
     fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
-        match &self.vault {
-            Some(vault) => vault.secret(name),
-            None => Box::pin(ready(Ok(self.env(&variable_of_secret(name)).map(Secret::new)))),
-        }
+        Box::pin(async move {
+            if let Some(vault) = &self.vault
+                && let Some(secret) = vault.secret(name).await?
+            {
+                return Ok(Some(secret));
+            }
+            Ok(self.env(&variable_of_secret(name)).map(Secret::new))
+        })
     }
 
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {

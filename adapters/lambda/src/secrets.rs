@@ -11,41 +11,29 @@
 //!   above. What is kept, and how long, is the runtime's matter.
 //! - **What is told.** What AWS's errors say; neither the secret nor credentials are in an error.
 
-use crate::platform::Vault;
+use crate::{
+    aws::{Env, Service, credentials},
+    platform::Vault,
+};
 use aws_credential_types::Credentials;
 use hyper::{Uri, body::Bytes};
 use pikku::{BoxError, BoxFuture, Secret, json};
-use pikku_https::{Answer, AwsAction, AwsError, Client, FailedAttempt, RESOURCES, SendError, send};
+use pikku_https::{Answer, AwsAction, RESOURCES};
 use serde_json::{Value, json as value};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
-};
 
-/// How long an attempt may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Who is asked.
-const SERVICE: &str = "Secrets Manager";
 /// The most octets of an answer: a secret has at most 65,536, which JSON may write as six each.
 const ANSWER: usize = 512 * 1_024;
 /// The variables that name another endpoint, the first that is set.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
-/// The variable that names a file of root certificates, as it does for AWS's own tools.
-const ROOTS: &str = "AWS_CA_BUNDLE";
 
 /// The reader of a bundle that reads secrets.
-#[derive(Debug, Default)]
-pub(crate) struct SecretsManager {
-    client: Mutex<Option<Arc<Client>>>,
-}
+#[derive(Debug)]
+pub(crate) struct SecretsManager(Service);
 
 impl Vault for SecretsManager {
     fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
         Box::pin(async move {
-            let env = |name: &str| std::env::var(name).ok();
-            let Some(target) = Target::of(name, &env)? else {
-                return Ok(env(&pikku::platform::variable_of_secret(name)).map(Secret::new));
-            };
+            let Some(target) = Target::of(name, &|name| std::env::var(name).ok())? else { return Ok(None) };
             self.read(&target).await.map(Some)
         })
     }
@@ -63,7 +51,7 @@ struct Target {
 
 impl Target {
     /// Reads what the environment says about a secret; `None` where it says nothing.
-    fn of(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, BoxError> {
+    fn of(name: &str, env: Env<'_>) -> Result<Option<Self>, BoxError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         let Some(resources) = env(RESOURCES) else { return Ok(None) };
         let Ok(Value::Object(addresses)) = json::from_slice(resources.as_bytes()) else {
@@ -86,24 +74,18 @@ impl Target {
         let own = || format!("https://secretsmanager.{region}.{domain}/");
         let endpoint = ENDPOINTS.iter().find_map(|name| env(name)).unwrap_or_else(own);
         let endpoint: Uri = endpoint.parse().map_err(|_| "the endpoint of Secrets Manager is no URL")?;
-        let required = |name: &'static str| {
-            env(name)
-                .ok_or_else(|| format!("the variable {name} is not set; Lambda sets it for a function that has a role"))
-        };
-        let credentials = Credentials::new(
-            required("AWS_ACCESS_KEY_ID")?,
-            required("AWS_SECRET_ACCESS_KEY")?,
-            env("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        );
+        let credentials = credentials(&env)?;
         Ok(Some(Self { arn: arn.to_owned(), region: region.to_owned(), endpoint, credentials }))
     }
 }
 
 impl SecretsManager {
+    /// A reader that has done nothing yet.
+    pub(crate) fn new() -> Self {
+        Self(Service::new("Secrets Manager").answers_up_to(ANSWER))
+    }
+
     async fn read(&self, target: &Target) -> Result<Secret<String>, BoxError> {
-        let client = self.client(target)?;
         let action = AwsAction {
             endpoint: &target.endpoint,
             region: &target.region,
@@ -113,30 +95,7 @@ impl SecretsManager {
             credentials: &target.credentials,
         };
         let input = Bytes::from(value!({ "SecretId": target.arn }).to_string());
-        let (client, action, input) = (&*client, &action, &input);
-        let answer = send(|| async move {
-            let request = action.signed(input, SystemTime::now()).map_err(SendError::request)?;
-            Ok(match client.exchange(request).await {
-                Ok(answer) if answer.status.is_success() => Ok(answer),
-                Ok(answer) => {
-                    let error = AwsError::read(answer.status, &answer.body, action.credentials);
-                    Err(FailedAttempt { service: SERVICE, may_pass: error.may_pass(), outcome: Ok(error.to_string()) })
-                }
-                Err(reason) => Err(FailedAttempt::silent(SERVICE, reason)),
-            })
-        });
-        content(&answer.await?)
-    }
-
-    fn client(&self, target: &Target) -> Result<Arc<Client>, BoxError> {
-        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
-            Some(client) if client.reaches(&target.endpoint) => Ok(Arc::clone(client)),
-            _ => {
-                let client = Client::new(&target.endpoint, PATIENCE, ROOTS)?.answers_up_to(ANSWER);
-                Ok(Arc::clone(kept.insert(Arc::new(client))))
-            }
-        }
+        content(&self.0.ask(&action, &input).await?)
     }
 }
 

@@ -21,28 +21,14 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use crate::platform::Sender;
+use crate::{aws::Service, platform::Sender};
 use pikku::{BoxError, BoxFuture, platform::OutgoingMessage};
-use pikku_https::{AwsError, Client, FailedAttempt, SendError, random, send};
-use request::Request;
+use pikku_https::{SendError, random};
 use settings::Target;
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
-};
-
-/// How long an attempt may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The variable that names a file of root certificates, as it does for AWS's own tools.
-const ROOTS: &str = "AWS_CA_BUNDLE";
 
 /// The sender of a bundle that sends.
 #[derive(Debug)]
-pub(crate) struct Sqs {
-    client: Mutex<Option<Arc<Client>>>,
-    patience: Duration,
-}
+pub(crate) struct Sqs(Service);
 
 impl Sender for Sqs {
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
@@ -57,32 +43,11 @@ impl Sender for Sqs {
 impl Sqs {
     /// A sender that has done nothing yet.
     pub(crate) fn new() -> Self {
-        Self { client: Mutex::new(None), patience: PATIENCE }
+        Self(Service::new("SQS"))
     }
 
     async fn deliver(&self, target: &Target, message: &OutgoingMessage<'_>) -> Result<(), SendError> {
-        let client = self.client(target)?;
-        let request = Request::new(target, message, || random().map(|id| format!("{id:032x}")))?;
-        let (client, request) = (&*client, &request);
-        send(|| async move {
-            Ok(match client.exchange(request.signed(SystemTime::now())?).await {
-                Ok(answer) if answer.status.is_success() => Ok(()),
-                Ok(answer) => {
-                    let error = AwsError::read(answer.status, &answer.body, &target.credentials);
-                    Err(FailedAttempt { service: "SQS", may_pass: error.may_pass(), outcome: Ok(error.to_string()) })
-                }
-                Err(reason) => Err(FailedAttempt::silent("SQS", reason)),
-            })
-        })
-        .await
-    }
-
-    /// The client of the target's endpoint: the one that is kept, unless queues of two regions take turns.
-    fn client(&self, target: &Target) -> Result<Arc<Client>, SendError> {
-        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
-            Some(client) if client.reaches(&target.endpoint) => Ok(Arc::clone(client)),
-            _ => Ok(Arc::clone(kept.insert(Arc::new(Client::new(&target.endpoint, self.patience, ROOTS)?)))),
-        }
+        let input = request::input(target, message, || random().map(|id| format!("{id:032x}")))?;
+        self.0.ask(&target.send_message(), &input).await.map(drop)
     }
 }

@@ -46,7 +46,7 @@ fn server(answers: Vec<(&'static str, &'static str)>) -> (String, thread::JoinHa
 async fn read(answers: Vec<(&'static str, &'static str)>) -> (Result<Secret<String>, String>, Vec<String>) {
     let (address, served) = server(answers);
     let target = target("shop/keys", &[("AWS_ENDPOINT_URL", &address)]).unwrap().unwrap();
-    let read = SecretsManager::default().read(&target).await.map_err(|error| error.to_string());
+    let read = SecretsManager::new().read(&target).await.map_err(|error| error.to_string());
     (read, served.join().unwrap())
 }
 

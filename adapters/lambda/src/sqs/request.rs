@@ -1,13 +1,9 @@
 use super::settings::Target;
-use http_body_util::Full;
 use hyper::body::Bytes;
 use pikku::platform::OutgoingMessage;
-use pikku_https::{AwsAction, SendError};
+use pikku_https::SendError;
 use serde::{Serialize, Serializer};
-use std::{
-    borrow::Cow,
-    time::{Duration, SystemTime},
-};
+use std::{borrow::Cow, time::Duration};
 
 /// The message group of what an app sends to a FIFO queue without naming one.
 const GROUP: &str = "pikku";
@@ -84,54 +80,30 @@ fn sendable(body: &str) -> Cow<'_, str> {
     }
 }
 
-/// A message as it goes over the wire, to be signed anew for each attempt.
-#[derive(Debug)]
-pub(super) struct Request<'t> {
-    target: &'t Target,
-    body: Bytes,
-}
-
-impl<'t> Request<'t> {
-    /// Writes the request; `id` gives a FIFO queue the message's deduplication id.
-    pub(super) fn new(
-        target: &'t Target,
-        message: &OutgoingMessage<'_>,
-        id: impl FnOnce() -> Result<String, SendError>,
-    ) -> Result<Self, SendError> {
-        let fifo = target.is_fifo();
-        if let Some(reason) = unsupported(fifo, message) {
-            return Err(SendError::unsupported(reason));
-        }
-        let message = SendMessage {
-            queue_url: &target.queue_url,
-            message_body: &sendable(message.body),
-            // Rounded up: not before its time.
-            delay_seconds: (!message.delay.is_zero()).then(|| message.delay.as_millis().div_ceil(1000) as u64),
-            message_group_id: fifo.then_some(message.group.unwrap_or(GROUP)),
-            message_deduplication_id: match message.deduplication_id {
-                Some(id) => Some(id.into()),
-                None if fifo => Some(id()?.into()),
-                None => None,
-            },
-            message_attributes: Attributes(message.attributes),
-        };
-        let body = serde_json::to_vec(&message).map_err(SendError::request)?;
-        Ok(Self { target, body: body.into() })
+/// A message as SQS takes it; `id` gives a FIFO queue the message's deduplication id.
+pub(super) fn input(
+    target: &Target,
+    message: &OutgoingMessage<'_>,
+    id: impl FnOnce() -> Result<String, SendError>,
+) -> Result<Bytes, SendError> {
+    let fifo = target.is_fifo();
+    if let Some(reason) = unsupported(fifo, message) {
+        return Err(SendError::unsupported(reason));
     }
-
-    /// The request with a signature of that moment.
-    pub(super) fn signed(&self, now: SystemTime) -> Result<hyper::Request<Full<Bytes>>, SendError> {
-        let Target { endpoint, region, credentials, .. } = self.target;
-        let action = AwsAction {
-            endpoint,
-            region,
-            service: "sqs",
-            version: "1.0",
-            action: "AmazonSQS.SendMessage",
-            credentials,
-        };
-        action.signed(&self.body, now).map_err(SendError::request)
-    }
+    let message = SendMessage {
+        queue_url: &target.queue_url,
+        message_body: &sendable(message.body),
+        // Rounded up: not before its time.
+        delay_seconds: (!message.delay.is_zero()).then(|| message.delay.as_millis().div_ceil(1000) as u64),
+        message_group_id: fifo.then_some(message.group.unwrap_or(GROUP)),
+        message_deduplication_id: match message.deduplication_id {
+            Some(id) => Some(id.into()),
+            None if fifo => Some(id()?.into()),
+            None => None,
+        },
+        message_attributes: Attributes(message.attributes),
+    };
+    Ok(serde_json::to_vec(&message).map_err(SendError::request)?.into())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
+use crate::aws::{Env, credentials, required};
 use aws_credential_types::Credentials;
 use hyper::Uri;
-use pikku_https::{RESOURCES, SendError, address_of};
+use pikku_https::{AwsAction, RESOURCES, SendError, address_of};
 
 /// The variables that name another endpoint, the first that is set.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"];
@@ -11,29 +12,24 @@ pub(super) struct Target {
     /// The queue's URL: its name for SQS.
     pub(super) queue_url: String,
     /// Where the request goes.
-    pub(super) endpoint: Uri,
+    endpoint: Uri,
     /// The region that the signature is for.
-    pub(super) region: String,
+    region: String,
     /// Whose signature it is. Its `Debug` hides the secret.
-    pub(super) credentials: Credentials,
+    credentials: Credentials,
 }
 
 impl Target {
     /// Reads what the environment says about a queue.
-    pub(super) fn of(queue: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, SendError> {
+    pub(super) fn of(queue: &str, env: Env<'_>) -> Result<Self, SendError> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
-        let required = |name: &'static str| {
-            let unset =
-                || format!("the variable {name} is not set; Lambda sets it for a function that has a role").into();
-            env(name).ok_or_else(|| SendError::NoSender(unset()))
-        };
         let queue_url = address_of(queue, &env)?;
         let variable = format!("{RESOURCES} of the queue `{queue}`");
         let url = parse(&queue_url, &variable)?;
         let other = ENDPOINTS.iter().find_map(|name| env(name).map(|value| (*name, value)));
         let region = match region_of(&url) {
             Some(region) => region.to_owned(),
-            None => required("AWS_REGION")?,
+            None => required("AWS_REGION", &env)?,
         };
         let endpoint = match other {
             Some((name, value)) => parse(&value, name)?,
@@ -49,14 +45,19 @@ impl Target {
                 .build()
                 .map_err(|_| SendError::Address { variable, reason: "is no URL" })?,
         };
-        let credentials = Credentials::new(
-            required("AWS_ACCESS_KEY_ID")?,
-            required("AWS_SECRET_ACCESS_KEY")?,
-            env("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        );
-        Ok(Self { queue_url, endpoint, region, credentials })
+        Ok(Self { queue_url, endpoint, region, credentials: credentials(&env)? })
+    }
+
+    /// What a message is sent by.
+    pub(super) fn send_message(&self) -> AwsAction<'_> {
+        AwsAction {
+            endpoint: &self.endpoint,
+            region: &self.region,
+            service: "sqs",
+            version: "1.0",
+            action: "AmazonSQS.SendMessage",
+            credentials: &self.credentials,
+        }
     }
 
     /// Whether the queue keeps its messages in order.

@@ -123,7 +123,8 @@ fn message(body: &str) -> OutgoingMessage<'_> {
 
 /// Runs a test whose attempts may take half a second.
 fn run<F: Future<Output = ()>>(test: impl FnOnce(Sqs) -> F) {
-    let sqs = Sqs { patience: Duration::from_millis(500), ..Sqs::new() };
+    let mut sqs = Sqs::new();
+    sqs.0.patience = Duration::from_millis(500);
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test(sqs));
 }
 
