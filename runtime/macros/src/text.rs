@@ -1,6 +1,12 @@
 //! Doc comments and the ways names are written.
 
+use proc_macro2::Span;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, ext::IdentExt};
+
+/// A local name that the user's names cannot meet: hygiene keeps them apart.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
 
 /// The doc comment: its lines joined by newlines, each without the space after `///`.
 pub(crate) fn doc_comment(attributes: &[Attribute]) -> String {

@@ -1,7 +1,8 @@
 //! The implementations of `pikku::Service` and of how a configuration is read.
 
 use super::model::{Config, Presence, Setting, Source};
-use proc_macro2::{Ident, Span, TokenStream};
+use crate::{service::get_singleton, text::local};
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{ext::IdentExt, spanned::Spanned};
 
@@ -11,7 +12,7 @@ pub(super) fn implementation(config: &Config) -> TokenStream {
     let name = ident.unraw().to_string();
     let needs = settings.iter().map(need);
     let fields: Vec<&Ident> = settings.iter().map(|setting| &setting.ident).collect();
-    let reader = local("reader");
+    let (reader, get) = (local("reader"), get_singleton());
     let values: Vec<Ident> = (0..settings.len()).map(|index| local(&format!("v{index}"))).collect();
     let reads = settings.iter().zip(&values).map(|(setting, value)| {
         let read = read(setting, &reader);
@@ -29,13 +30,7 @@ pub(super) fn implementation(config: &Config) -> TokenStream {
                 plan.singleton::<Self>(|_| {});
             }
 
-            fn get<'s>(
-                scope: &'s ::pikku::service::Scope<'_>,
-            ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<::pikku::service::Handle<'s, Self>, ::pikku::Problem>,
-            > + ::core::marker::Send {
-                ::core::future::ready(::core::result::Result::Ok(scope.singleton()))
-            }
+            #get
         }
 
         #[automatically_derived]
@@ -90,9 +85,4 @@ fn read(setting: &Setting, reader: &Ident) -> TokenStream {
         }
         (true, _) => quote!(#read.map(::pikku::Secret::new)),
     }
-}
-
-/// A local name that the user's names cannot meet.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }

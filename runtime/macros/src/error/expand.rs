@@ -4,7 +4,8 @@ use super::{
     detail::Detail,
     model::{Case, ErrorType, Kind, Variant},
 };
-use proc_macro2::{Span, TokenStream};
+use crate::text::local;
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Member, Type, spanned::Spanned};
 
@@ -107,11 +108,6 @@ fn bind((member, binding): &(Member, Ident)) -> TokenStream {
         Member::Named(ident) if ident == binding => quote!(#binding,),
         member => quote!(#member: #binding,),
     }
-}
-
-/// A local name that the names of fields cannot meet.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }
 
 /// What stands in for the implementation of a type with mistakes, so that functions that return it do not report them.

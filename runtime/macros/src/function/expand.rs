@@ -4,8 +4,8 @@ use super::{
     model::{Function, Parameter},
     options::Options,
 };
-use crate::types;
-use proc_macro2::{Span, TokenStream};
+use crate::{text::local, types};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Expr, Ident, Type, spanned::Spanned};
 
@@ -124,8 +124,6 @@ fn access(function: &Function) -> TokenStream {
 /// `fn call`: gets the services, calls the function and gives what it returned.
 fn body(function: &Function, returns: &Type) -> TokenStream {
     let ident = &function.ident;
-    // The user's function may be called as one of these: hygiene keeps them apart.
-    let local = |name: &str| Ident::new(name, Span::mixed_site());
     let (scope, input) = (local("scope"), local("input"));
     let mut gets = Vec::new();
     let mut arguments = Vec::new();

@@ -1,9 +1,10 @@
 //! The implementations of `pikku::Authenticator`, `pikku::Permission` and `pikku::Middleware`.
 
 use super::model::{Kind, Layer, Parameter};
-use proc_macro2::{Span, TokenStream};
+use crate::text::local;
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, Type, spanned::Spanned};
+use syn::{Type, spanned::Spanned};
 
 /// The type that the app names, with its implementation.
 pub(super) fn implementation(layer: &Layer) -> TokenStream {
@@ -276,9 +277,4 @@ pub(super) fn stand_in(layer: &Layer) -> TokenStream {
         #[automatically_derived]
         #implementation
     }
-}
-
-/// A local name that the user's names cannot meet.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }

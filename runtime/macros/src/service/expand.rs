@@ -1,9 +1,10 @@
 //! The implementations of `pikku::Service` and of how it is built.
 
 use super::model::{Constructor, Lifetime, Parameter};
-use proc_macro2::{Span, TokenStream};
+use crate::text::local;
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, Type, spanned::Spanned};
+use syn::{Type, spanned::Spanned};
 
 /// `Service` for the type, and `Construct` or `ConstructPerCall`.
 pub(super) fn implementation(constructor: &Constructor) -> TokenStream {
@@ -21,11 +22,11 @@ pub(super) fn implementation(constructor: &Constructor) -> TokenStream {
             quote!(Singleton),
             close.is_some(),
             quote!(singleton),
-            quote!(::core::future::ready(::core::result::Result::Ok(scope.singleton()))),
+            get_singleton(),
             construct(constructor, close.as_ref()),
         ),
         Lifetime::PerCall => {
-            (quote!(PerCall), false, quote!(per_call), quote!(scope.per_call()), construct_per_call(constructor))
+            (quote!(PerCall), false, quote!(per_call), get(&quote!(scope.per_call())), construct_per_call(constructor))
         }
     };
     // Spanned on the type, so that a cycle is shown on the services it goes through.
@@ -52,13 +53,7 @@ pub(super) fn implementation(constructor: &Constructor) -> TokenStream {
                 #plan.#plan_self::<Self>(#plan_below);
             }
 
-            fn get<'s>(
-                scope: &'s ::pikku::service::Scope<'_>,
-            ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<::pikku::service::Handle<'s, Self>, ::pikku::Problem>,
-            > + ::core::marker::Send {
-                #get
-            }
+            #get
         }
 
         #(#conditions)*
@@ -67,6 +62,24 @@ pub(super) fn implementation(constructor: &Constructor) -> TokenStream {
 
         #(#conditions)*
         #walk
+    }
+}
+
+/// How a scope gives a service that there is one of.
+pub(crate) fn get_singleton() -> TokenStream {
+    get(&quote!(::core::future::ready(::core::result::Result::Ok(scope.singleton()))))
+}
+
+/// `Service::get`, of what gives the service.
+fn get(future: &TokenStream) -> TokenStream {
+    quote! {
+        fn get<'s>(
+            scope: &'s ::pikku::service::Scope<'_>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<::pikku::service::Handle<'s, Self>, ::pikku::Problem>,
+        > + ::core::marker::Send {
+            #future
+        }
     }
 }
 
@@ -154,7 +167,7 @@ fn future(constructor: &Constructor, gets: &[TokenStream], arguments: &[TokenStr
 /// What stands in for the implementation of a service with mistakes, so that those who ask for it do not report it.
 pub(super) fn stand_in(constructor: &Constructor) -> TokenStream {
     let Constructor { conditions, service, .. } = constructor;
-    let name = constructor.name();
+    let (name, get) = (constructor.name(), get_singleton());
     quote! {
         #(#conditions)*
         #[automatically_derived]
@@ -165,13 +178,7 @@ pub(super) fn stand_in(constructor: &Constructor) -> TokenStream {
 
             fn plan(_: &mut ::pikku::service::Plan) {}
 
-            fn get<'s>(
-                scope: &'s ::pikku::service::Scope<'_>,
-            ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<::pikku::service::Handle<'s, Self>, ::pikku::Problem>,
-            > + ::core::marker::Send {
-                ::core::future::ready(::core::result::Result::Ok(scope.singleton()))
-            }
+            #get
         }
 
         #(#conditions)*
@@ -184,9 +191,4 @@ pub(super) fn stand_in(constructor: &Constructor) -> TokenStream {
             }
         }
     }
-}
-
-/// A local name that the user's names cannot meet.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }

@@ -9,6 +9,7 @@ mod model;
 mod options;
 
 use crate::{errors::Mistakes, function::parse_signature};
+pub(crate) use expand::get_singleton;
 use proc_macro2::TokenStream;
 use quote::quote;
 
