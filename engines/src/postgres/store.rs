@@ -72,7 +72,8 @@ pub(super) fn read_url(url: &str) -> Result<(Config, Place), EngineError> {
     }
     if config.get_ssl_mode() == SslMode::Prefer {
         // What goes over a network is not left to what stands between, which may say that the database knows no TLS.
-        config.ssl_mode(if config.get_hosts().iter().all(is_here) { SslMode::Disable } else { SslMode::Require });
+        let is_here = config.get_hosts().iter().all(is_here) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+        config.ssl_mode(if is_here { SslMode::Disable } else { SslMode::Require });
     }
     let place = Place::of(&config);
     Ok((config, place))
@@ -361,4 +362,26 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Time, Failure> {
 pub(super) fn span(row: &Row, column: usize) -> Result<Duration, Failure> {
     let millis: i64 = row.try_get(column)?;
     Ok(Duration::from_millis(millis.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_on_this_machine_is_spoken_to_over_tls_unless_the_url_says_otherwise() {
+        for (url, mode) in [
+            ("postgres://localhost/db", SslMode::Disable),
+            ("postgres://127.0.0.1,[::1]/db", SslMode::Disable),
+            ("postgres:///db?host=/run/postgresql", SslMode::Disable),
+            ("postgres://db.example/db", SslMode::Require),
+            ("postgres://localhost,db.example/db", SslMode::Require),
+            ("postgres://localhost/db?hostaddr=192.0.2.7", SslMode::Require),
+            ("postgres://localhost.example/db?sslmode=prefer", SslMode::Require),
+            ("postgres://db.example/db?sslmode=disable", SslMode::Disable),
+            ("postgres://localhost/db?sslmode=require", SslMode::Require),
+        ] {
+            assert_eq!(read_url(url).unwrap().0.get_ssl_mode(), mode, "{url}");
+        }
+    }
 }
