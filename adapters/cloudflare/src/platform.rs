@@ -2,7 +2,7 @@ use crate::{call, host::Host, queue::LONGEST_DELAY_S, timer::Timer};
 use js_sys::Reflect;
 use pikku::{
     BoxError, BoxFuture, Platform,
-    platform::{Level, LogLine, OutgoingMessage},
+    platform::{Level, LogLine, OutgoingMessage, variable_of_secret},
 };
 use std::{any::Any, fmt, time::Duration};
 use wasm_bindgen::{JsCast, JsValue};
@@ -41,8 +41,8 @@ impl Workers {
 
 /// The name under which a binding is found: the logical name in capitals, every other character an underscore.
 pub(crate) fn binding_name(prefix: &str, logical: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    prefix.chars().chain(logical.chars().map(letter)).collect()
+    // The same as that of a secret's variable, which is a binding too.
+    prefix.to_owned() + &variable_of_secret(logical)
 }
 
 /// For how many seconds a message is kept back; an error where it asks for what Cloudflare's queues cannot do. They have no

@@ -1,4 +1,5 @@
-//! A message that is sent to a queue: how often it is tried, and why it was not taken.
+//! A message that is sent to a queue, or something else that is asked of a service: how often it is tried, and why nothing came
+//! of it.
 
 use crate::SetupError;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -45,12 +46,12 @@ impl FailedAttempt {
     }
 }
 
-/// Sends a message, or asks for something: three attempts, with up to 0.1 s and 0.2 s between them, as long as what failed may pass. The outer error
-/// of an attempt is not tried again.
+/// Sends a message, or asks for something: three attempts, with up to 0.1 s and 0.2 s between them, as long as what failed may
+/// pass. The outer error of an attempt is not tried again.
 ///
 /// # Errors
 ///
-/// Why the message was not taken.
+/// Why the message was not taken, or nothing was given.
 pub async fn send<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, SendError>
 where
     F: Future<Output = Result<Result<T, FailedAttempt>, SendError>>,
