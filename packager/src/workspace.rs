@@ -124,16 +124,6 @@ impl Workspace {
 /// Has Cargo build anew what it built of the folder that was linked to before. It knows a crate by its place in the workspace,
 /// and whether it changed by the time of its files: those of another folder may be older than what was built.
 fn forget(dir: &Path) -> Result<(), Error> {
-    let entries = |dir: &Path| -> Result<Vec<PathBuf>, Error> {
-        let read = || fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
-        read()
-            .or_else(|error: io::Error| {
-                // A file, or nothing.
-                let is_none = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind());
-                if is_none { Ok(Vec::new()) } else { Err(error) }
-            })
-            .map_err(Error::io("read", dir))
-    };
     let mut own = BTreeSet::new();
     // One workspace may have another's folder for what is built.
     for beside in entries(dir.parent().unwrap_or(dir))? {
@@ -142,22 +132,35 @@ fn forget(dir: &Path) -> Result<(), Error> {
             own.extend(packages_by_path(&files::read(&lock)?));
         }
     }
+    let is_own = |built: &Path| {
+        let name = built.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        name.rsplit_once('-').is_some_and(|(name, _)| own.contains(name))
+    };
     let is_target = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("target"));
+    // `target/debug`, and `target/TRIPLE/release`.
+    let mut profiles = Vec::new();
     for target in entries(dir)?.into_iter().filter(is_target) {
-        let mut profiles = entries(&target)?;
-        for platform in profiles.clone() {
-            profiles.extend(entries(&platform)?);
+        for one in entries(&target)? {
+            profiles.extend(entries(&one)?);
+            profiles.push(one);
         }
-        for crates in profiles.iter().map(|profile| entries(&profile.join(".fingerprint"))) {
-            for built in crates? {
-                let name = built.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                if name.rsplit_once('-').is_some_and(|(name, _)| own.contains(name)) {
-                    files::remove(&built)?;
-                }
+    }
+    for profile in profiles {
+        for built in entries(&profile.join(".fingerprint"))? {
+            if is_own(&built) {
+                files::remove(&built)?;
             }
         }
     }
     Ok(())
+}
+
+/// What is in a folder; nothing where there is none.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    match fs::read_dir(dir).and_then(|found| found.map(|entry| Ok(entry?.path())).collect()) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        found => found.map_err(Error::io("read", dir)),
+    }
 }
 
 /// The packages of a lock file that come from no registry and no repository.
