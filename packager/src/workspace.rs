@@ -74,15 +74,9 @@ impl Workspace {
             forget(&dir)?;
         }
         files::link(&project.linked_dir, &link)?;
-        let lock = dir.join("Cargo.lock");
-        let (theirs, origin) = (project.workspace_dir.join("Cargo.lock"), dir.join("Cargo.lock.origin"));
+        let theirs = project.workspace_dir.join("Cargo.lock");
         if theirs.exists() {
-            // The generated lock file is kept while the user's stays the same: it pins what only bundles need.
-            let text = files::read(&theirs)?;
-            if !lock.exists() || files::read(&origin).ok().as_deref() != Some(&text[..]) {
-                files::write(&lock, &text)?;
-                files::write(&origin, &text)?;
-            }
+            lock(&dir, &files::read(&theirs)?)?;
         }
         Ok(Self { dir, members: Vec::new() })
     }
@@ -119,6 +113,43 @@ impl Workspace {
         }
         files::write_if_changed(&self.dir.join("Cargo.toml"), &text)
     }
+}
+
+/// Writes the lock file that Cargo begins from: the user's, and while that stays the same what Cargo has chosen for bundles
+/// besides. Cargo takes out what one set of groups does not need; without this it would choose the newest for the next.
+fn lock(dir: &Path, theirs: &[u8]) -> Result<(), Error> {
+    let [lock, origin, pinned] = ["", ".origin", ".pinned"].map(|kind| dir.join(format!("Cargo.lock{kind}")));
+    let mut before = Vec::new();
+    if files::read(&origin).is_ok_and(|origin| origin == theirs) {
+        for file in [&pinned, &lock] {
+            before.extend(files::read(file).ok());
+        }
+    }
+    let text = with_pins(theirs, &before);
+    files::write(&lock, &text)?;
+    files::write(&pinned, &text)?;
+    files::write(&origin, theirs)
+}
+
+/// A lock file with those packages of others that it has in no compatible version.
+fn with_pins(lock: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
+    let read = |text: &[u8]| String::from_utf8_lossy(text).parse::<toml::Table>().ok();
+    let Some(mut table) = read(lock) else { return lock.to_vec() };
+    let Some(packages) = table.get_mut("package").and_then(toml::Value::as_array_mut) else { return lock.to_vec() };
+    let mut found: BTreeSet<_> = packages.iter().map(release).collect();
+    for others in others.iter().filter_map(|other| read(other)?.remove("package")) {
+        packages.extend(others.as_array().into_iter().flatten().filter(|one| found.insert(release(one))).cloned());
+    }
+    toml::to_string(&table).map_or_else(|_| lock.to_vec(), String::into_bytes)
+}
+
+/// A package's name, and what of its version is the same in all that are compatible: of `1.2.3` the 1, of `0.2.3` the 0.2.
+fn release(package: &toml::Value) -> (String, String) {
+    let text = |key: &str| package.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+    let version = text("version");
+    let end = version.find(|c| !matches!(c, '0' | '.')).unwrap_or(version.len());
+    let end = version[end..].find('.').map_or(version.len(), |dot| end + dot);
+    (text("name"), version[..end].to_owned())
 }
 
 /// Has Cargo build anew what it built of the folder that was linked to before. It knows a crate by its place in the workspace,
@@ -258,6 +289,40 @@ fn patches(project: &Project) -> Result<Option<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_users_versions_hold_and_those_that_bundles_need_besides_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = |name: &str, version: &str| format!("[[package]]\nname = {name:?}\nversion = {version:?}\n");
+        let locked = |packages: &[(&str, &str)]| {
+            let packages: String = packages.iter().map(|(name, version)| package(name, version)).collect();
+            format!("version = 4\n\n{packages}")
+        };
+        let versions = || {
+            let text = fs::read_to_string(folder.path().join("Cargo.lock")).unwrap();
+            let lock: toml::Table = text.parse().unwrap();
+            assert_eq!(lock["version"].as_integer(), Some(4));
+            let of = |package: &toml::Value, key: &str| package[key].as_str().unwrap().to_owned();
+            let packages = lock["package"].as_array().unwrap();
+            packages.iter().map(|one| of(one, "name") + " " + &of(one, "version")).collect::<Vec<_>>()
+        };
+        // As Cargo leaves it behind: without what was not needed, and with what it has chosen.
+        let chosen = |packages: &[(&str, &str)]| fs::write(folder.path().join("Cargo.lock"), locked(packages)).unwrap();
+        let theirs = locked(&[("regex", "1.13.1"), ("shop", "0.1.0")]);
+        lock(folder.path(), theirs.as_bytes()).unwrap();
+        assert_eq!(versions(), ["regex 1.13.1", "shop 0.1.0"]);
+        chosen(&[("hyper", "1.7.0"), ("shop", "0.1.0")]);
+        lock(folder.path(), theirs.as_bytes()).unwrap();
+        assert_eq!(versions(), ["regex 1.13.1", "shop 0.1.0", "hyper 1.7.0"]);
+        chosen(&[("regex", "1.13.2"), ("shop", "0.1.0"), ("hyper", "1.8.0"), ("regex", "0.9.4"), ("regex", "0.10.0")]);
+        lock(folder.path(), theirs.as_bytes()).unwrap();
+        let kept = ["regex 1.13.1", "shop 0.1.0", "hyper 1.7.0", "regex 0.9.4", "regex 0.10.0"];
+        assert_eq!(versions(), kept, "what was chosen once stays");
+        lock(folder.path(), locked(&[("shop", "0.2.0")]).as_bytes()).unwrap();
+        assert_eq!(versions(), ["shop 0.2.0"], "another lock file begins anew");
+        lock(folder.path(), b"no lock file").unwrap();
+        assert_eq!(fs::read(folder.path().join("Cargo.lock")).unwrap(), b"no lock file");
+    }
 
     #[test]
     fn what_was_built_of_another_folder_is_forgotten() {
