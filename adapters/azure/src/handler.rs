@@ -81,6 +81,10 @@ impl Started {
     }
 
     async fn wait(&self) -> &Result<Arc<Engine>, String> {
+        // Once it is known nothing is listened for, which takes a lock.
+        if let Some(outcome) = self.now() {
+            return outcome;
+        }
         loop {
             let mut told = pin!(self.told.notified());
             // Listening before looking, so that nothing is told in between.
