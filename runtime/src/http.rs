@@ -4,6 +4,7 @@
 
 mod body;
 mod headers;
+mod initiator;
 mod path;
 mod query;
 mod request;
@@ -12,7 +13,8 @@ mod route;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use body::{Body, BodyError};
-pub use headers::{Headers, InvalidHeader};
+pub use headers::{Headers, InvalidHeader, StaticHeader};
+pub use initiator::Initiator;
 pub use path::RequestPath;
 pub(crate) use path::unescape;
 pub use query::{parse_cookies, parse_query};

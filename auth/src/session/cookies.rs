@@ -1,5 +1,5 @@
-use super::{SealKeys, SessionKey, SessionStore, StoredSession, keys::random, origin, store::Record};
-use pikku::{AuthError, BoxError, Call, Claims, Problem, SessionChange, StatusCode, platform::Level};
+use super::{SealKeys, SessionKey, SessionStore, StoredSession, keys::random, store::Record};
+use pikku::{AuthError, BoxError, Call, Claims, Problem, SessionChange, StatusCode, http::Initiator, platform::Level};
 use std::{borrow::Cow, time::Duration};
 
 /// The most octets of a cookie's name and value together that browsers keep (RFC 6265bis, section 5.7).
@@ -119,7 +119,7 @@ impl CookieSessions {
     /// Another site may have made the request; the cookie is there twice; the store cannot be asked.
     pub async fn authenticate(&self, call: &Call) -> Result<Option<Claims>, AuthError> {
         let Some(cookie) = self.cookie(call)? else { return Ok(None) };
-        if origin::is_foreign(call, &self.trusted) {
+        if self.is_foreign(call) {
             return Err(foreign().into());
         }
         let Some(octets) = self.open(&cookie) else {
@@ -152,7 +152,7 @@ impl CookieSessions {
                 SessionChange::Clear => Ok(()),
             };
         }
-        if origin::is_foreign(call, &self.trusted) {
+        if self.is_foreign(call) {
             return Err(foreign());
         }
         // First the old one, so that there are never two.
@@ -178,6 +178,13 @@ impl CookieSessions {
     pub async fn remove_user(&self, user: &str) -> Result<(), BoxError> {
         let store = self.store.as_ref().ok_or("sessions that are not in a store cannot be ended")?;
         store.remove_user(user).await
+    }
+
+    /// Whether a page of another site may have made the request. What says nothing of it is no browser, and carries no cookie
+    /// that its user does not know of.
+    fn is_foreign(&self, call: &Call) -> bool {
+        let is_trusted = |origin: &str| self.trusted.iter().any(|trusted| trusted.eq_ignore_ascii_case(origin));
+        Initiator::of(call, is_trusted) == Some(Initiator::Foreign)
     }
 
     /// The cookie of the call. Two of one name are those of two makers, of which one is not the app.

@@ -67,7 +67,6 @@
 pub mod conformance;
 mod cookies;
 mod keys;
-mod origin;
 mod store;
 
 pub use cookies::{CookieSessions, SameSite};

@@ -24,6 +24,47 @@ enum Field {
     Typed(HeaderName, HeaderValue),
 }
 
+/// A header that is known when the program is compiled. One that HTTP does not allow is refused then:
+///
+/// ```
+/// use pikku::http::StaticHeader;
+///
+/// const NOSNIFF: StaticHeader = StaticHeader::new("x-content-type-options", "nosniff");
+/// ```
+///
+/// ```compile_fail
+/// # use pikku::http::StaticHeader;
+/// const SPLIT: StaticHeader = StaticHeader::new("x-note", "one\r\nset-cookie: two");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaticHeader {
+    name: &'static str,
+    value: &'static str,
+}
+
+impl StaticHeader {
+    /// A header of that name, in lower case, and of that value.
+    ///
+    /// # Panics
+    ///
+    /// HTTP does not allow them, or the name has capitals; in a constant that is a compile error.
+    pub const fn new(name: &'static str, value: &'static str) -> Self {
+        let (mut at, octets) = (0, name.as_bytes());
+        assert!(!octets.is_empty(), "a header has a name");
+        while at < octets.len() {
+            let is_own = is_token(octets[at]) && !octets[at].is_ascii_uppercase();
+            assert!(is_own, "the name of a header is a token of HTTP, in lower case");
+            at += 1;
+        }
+        let (mut at, octets) = (0, value.as_bytes());
+        while at < octets.len() {
+            assert!(is_field_octet(octets[at]), "HTTP does not allow the value of this header");
+            at += 1;
+        }
+        Self { name, value }
+    }
+}
+
 /// A name or a value that HTTP does not allow (RFC 9110, sections 5.1 and 5.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidHeader;
@@ -99,12 +140,29 @@ impl Headers {
 
     /// Adds these. Of those that are not lists, one that is there already stands.
     pub(crate) fn add(&mut self, others: &Self) {
-        const LISTS: [&str; 5] = ["link", "server-timing", "set-cookie", "vary", "www-authenticate"];
         for (name, value) in others.iter() {
             if LISTS.contains(&name) || !self.contains(name) {
                 self.push(name, value);
             }
         }
+    }
+
+    /// Adds these as [`Headers::add`] does, without a copy of what is the program's own.
+    pub(crate) fn take(&mut self, others: Self) {
+        for field in &others.fields {
+            let name = field.name(&others.octets);
+            if LISTS.contains(&name) || !self.contains(name) {
+                match field {
+                    Field::Own(name, value) => self.push_own(name, value),
+                    _ => self.push(name, field.value(&others.octets)),
+                }
+            }
+        }
+    }
+
+    /// Adds one that is known when the program is compiled, beside those of the same name.
+    pub fn append_static(&mut self, header: StaticHeader) {
+        self.push_own(header.name, header.value);
     }
 
     /// Whether there are none.
@@ -240,13 +298,20 @@ impl From<&HeaderMap> for Headers {
     }
 }
 
+/// The headers that are added to and not replaced.
+const LISTS: [&str; 5] = ["link", "server-timing", "set-cookie", "vary", "www-authenticate"];
+
 /// RFC 9110, section 5.6.2.
-fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
+const fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(
+            octet,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
 }
 
 /// RFC 9110, section 5.5: visible, a space, a tab, or beyond ASCII.
-fn is_field_octet(octet: u8) -> bool {
+const fn is_field_octet(octet: u8) -> bool {
     octet == b'\t' || (octet >= b' ' && octet != 0x7f)
 }
 
