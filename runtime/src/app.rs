@@ -9,8 +9,7 @@ mod selection;
 use crate::{Authenticator, Cron, Middleware, Permission, Queue, service::Plan, wiring::Source};
 pub use group::{Group, Groups};
 pub use kinds::Kinds;
-use layers::Layer;
-pub(crate) use layers::{Around, Check, Handle, Kind as LayerKind, Place, Source as SessionSource};
+pub(crate) use layers::{Around, Check, Handle, Kind as LayerKind, Layer, Place, Source as SessionSource};
 pub use layers::{Layers, OwnLayers};
 pub(crate) use registry::{Endpoint, Registry, RouteWiring, SourceKind, SourceWiring, Wired};
 #[cfg(any(feature = "introspect", feature = "interpret"))]

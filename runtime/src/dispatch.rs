@@ -13,13 +13,19 @@ mod chain;
 mod engine;
 mod guard;
 mod input;
+mod preflight;
 mod router;
 mod target;
+#[cfg(feature = "unrouted")]
+mod unrouted;
 
 #[cfg(feature = "introspect")]
 pub(crate) use chain::belongs;
 pub(crate) use chain::{Chain, chains};
 pub use engine::{Engine, SOURCES_VARIABLE, StartError};
 pub(crate) use guard::{GuardedRun, Pass, Stage, guarded};
+pub(crate) use preflight::add_preflights;
 pub use router::RouteConflict;
 pub use target::{Arrival, Target, Wired};
+#[cfg(feature = "unrouted")]
+pub(crate) use unrouted::add_unrouted;

@@ -168,6 +168,12 @@ pub enum Reply {
     Response(Box<Response>),
 }
 
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Self::Response(Box::new(response))
+    }
+}
+
 /// The erased form of a function.
 pub type Invoke = for<'a> fn(&'a Scope<'a>, Value) -> Result<Invoked<'a>, ReadError>;
 

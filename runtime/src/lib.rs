@@ -106,7 +106,7 @@ pub use platform::Platform;
 pub use schemars;
 pub use secret::Secret;
 pub use service::{Message, Need, Service};
-pub use session::Session;
+pub use session::{Session, SessionMode};
 pub use validation::{Contract, ContractMissing, Decode, Field};
 pub use wiring::{Bucket, Cron, EventPattern, Misfire, Overlap, Queue, Stream, Table, Topic, WebSocket};
 

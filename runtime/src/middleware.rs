@@ -1,5 +1,5 @@
 use crate::{
-    BoxFuture, Problem,
+    BoxFuture, Problem, Response,
     dispatch::{Pass, Stage},
     function::{Meta, Reply},
     service::{Plan, Scope},
@@ -13,12 +13,19 @@ use std::fmt;
     note = "write `#[pikku::middleware]` above `async fn {Self}(…, next: pikku::Next<'_>) -> pikku::Outcome`"
 )]
 pub trait Middleware: Send + Sync + 'static {
-    /// The name: that of the Rust function.
+    /// The name: that of the Rust function. Bundles tell by it which they hold, so no two of an app have the same.
     const NAME: &'static str;
     /// What the source says of it.
     const META: Meta;
     /// Whether it looks at the session. One that does runs inside the authentication, any other outside.
-    const SESSION: SessionMode;
+    const SESSION: SessionMode = SessionMode::None;
+    /// Whether it answers preflights (Fetch, section 4.8) for the routes that it stands around, which then take `OPTIONS` without
+    /// being wired to it. Of those around a route only the innermost stands: what a route says goes before what the app says.
+    const PREFLIGHT: bool = false;
+    /// Whether it stands around requests that no route takes as well, where it is attached to the app and does not look at the
+    /// session. Such a call has no function: [`Call::function`](crate::Call::function) is empty. For crates that ask for the
+    /// feature `unrouted`.
+    const UNROUTED: bool = false;
 
     /// Adds the services it asks for to the plan.
     fn plan(plan: &mut Plan);
@@ -46,5 +53,12 @@ impl<'a> Next<'a> {
     /// Goes on with the call. A middleware that does not call this answers it instead.
     pub fn run(self) -> BoxFuture<'a, Outcome> {
         self.pass.go_on(self.stage)
+    }
+
+    /// Goes on with a call over HTTP, and gives its answer as the response that it becomes: with the route's status and the
+    /// headers that were added below. For middleware that looks at answers or writes them anew.
+    pub async fn respond(self) -> Result<Response, Problem> {
+        let outcome = self.pass.go_on(self.stage).await;
+        self.pass.respond(outcome)
     }
 }

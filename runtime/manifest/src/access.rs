@@ -54,6 +54,9 @@ pub struct Layer {
     pub session: SessionMode,
     /// The names of the services that it reaches.
     pub services: Vec<String>,
+    /// Whether it answers the preflights of a route, whose path then takes `OPTIONS`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub preflight: bool,
 }
 
 /// What something that stands around calls is.

@@ -61,7 +61,15 @@ type Settle = for<'a> fn(&'a Scope<'a>, &'a SessionChange) -> BoxFuture<'a, Resu
 pub(crate) struct Around {
     pub(crate) session: SessionMode,
     pub(crate) handle: Handle,
+    /// How preflights come to those that answer them. Only such a one names it, so that others do not link it.
+    pub(crate) preflights: Option<Extend>,
+    /// How requests that no route takes come to those that stand around them. Only such a one names it.
+    #[cfg(feature = "unrouted")]
+    pub(crate) unrouted: Option<Extend>,
 }
+
+/// Wires what an app answers without being wired to it.
+pub(crate) type Extend = fn(&mut Registry, &mut Vec<dispatch::Chain>);
 
 pub(crate) type Handle = for<'a> fn(&'a Scope<'a>, Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>>;
 
@@ -76,7 +84,7 @@ pub(crate) struct Check {
 /// How calls of an app with layers are run. Only such an app names it, so that others do not link it.
 #[derive(Clone, Copy)]
 pub(crate) struct Guard {
-    pub(crate) chains: fn(&Registry) -> Result<Vec<dispatch::Chain>, StartError>,
+    pub(crate) chains: fn(&mut Registry) -> Result<Vec<dispatch::Chain>, StartError>,
     pub(crate) run: dispatch::GuardedRun,
 }
 
@@ -87,7 +95,20 @@ impl Kind {
     }
 
     pub(crate) fn middleware<M: Middleware>() -> Self {
-        Self::Middleware(Around { session: M::SESSION, handle: M::handle })
+        let preflights = if const { M::PREFLIGHT } { Some(dispatch::add_preflights as Extend) } else { None };
+        const {
+            assert!(
+                !M::UNROUTED || cfg!(feature = "unrouted"),
+                "the crate of this middleware asks for `pikku/unrouted`"
+            )
+        };
+        Self::Middleware(Around {
+            session: M::SESSION,
+            handle: M::handle,
+            preflights,
+            #[cfg(feature = "unrouted")]
+            unrouted: if const { M::UNROUTED } { Some(dispatch::add_unrouted as Extend) } else { None },
+        })
     }
 
     fn permission<P: Permission>() -> Self {
@@ -99,7 +120,13 @@ impl Kind {
         fn handle<'a>(_: &'a Scope<'a>, _: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
             Box::pin(ready(Err(Problem::internal("a middleware of this call is not in the bundle"))))
         }
-        Self::Middleware(Around { session: SessionMode::None, handle })
+        Self::Middleware(Around {
+            session: SessionMode::None,
+            handle,
+            preflights: None,
+            #[cfg(feature = "unrouted")]
+            unrouted: None,
+        })
     }
 
     /// What stands for a permission that a bundle was said not to reach: it allows nothing.

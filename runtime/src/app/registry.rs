@@ -25,6 +25,9 @@ pub(crate) struct Registry {
     pub(crate) guard: Option<Guard>,
     /// How many groups were entered; the current one has this number.
     pub(crate) groups: usize,
+    /// The endpoint of requests that no route takes, where something stands around them.
+    #[cfg(feature = "unrouted")]
+    pub(crate) unrouted: Option<usize>,
     #[cfg(feature = "introspect")]
     pub(crate) notes: crate::introspect::Notes,
 }

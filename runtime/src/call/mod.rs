@@ -14,7 +14,7 @@ mod trace;
 
 use crate::{
     BoxFuture, Claims, Platform, Problem, SessionControl,
-    http::{Headers, HttpRequest, InvalidHeader},
+    http::{Headers, HttpRequest, InvalidHeader, StaticHeader},
     json,
     platform::{Level, LogLine},
 };
@@ -165,7 +165,7 @@ impl Call {
         &self.id
     }
 
-    /// The name of the function called.
+    /// The name of the function called; empty for a request that no route takes.
     pub fn function(&self) -> &'static str {
         self.function
     }
@@ -266,6 +266,16 @@ impl Call {
     /// HTTP does not allow the name or the value.
     pub fn add_response_header(&self, name: &str, value: &str) -> Result<(), InvalidHeader> {
         self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).append(name, value.as_bytes())
+    }
+
+    /// Adds headers that are known when the program is compiled, as [`Call::add_response_header`] does.
+    pub fn add_static_headers(&self, headers: impl IntoIterator<Item = StaticHeader>) {
+        let mut added = self.response_headers.lock().unwrap_or_else(PoisonError::into_inner);
+        headers.into_iter().for_each(|header| added.append_static(header));
+    }
+
+    pub(crate) fn has_response_headers(&self) -> bool {
+        !self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     pub(crate) fn take_response_headers(&self) -> Headers {

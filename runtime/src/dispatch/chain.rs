@@ -2,7 +2,8 @@
 
 use super::StartError;
 use crate::{
-    app::{Around, Check, Handle, LayerKind, Place, Registry, SessionSource, SourceKind},
+    app::{Around, Check, Handle, Layer, LayerKind, Place, Registry, SessionSource, SourceKind},
+    http::Method,
     session::SessionMode,
 };
 
@@ -11,6 +12,10 @@ use crate::{
 pub(crate) struct Chain {
     /// Middleware that does not look at the session, outermost first.
     pub(super) outer: Vec<Handle>,
+    /// Which of these answers the preflights of a route.
+    pub(super) preflight: Option<usize>,
+    /// Which of these answers the preflights of a path, by the method that they ask about.
+    pub(super) preflights: Vec<(Method, usize)>,
     /// The sources of the session.
     pub(super) sources: Vec<SessionSource>,
     /// Whether anything looks at the session.
@@ -24,13 +29,17 @@ pub(crate) struct Chain {
 /// The chains of the routes, then of the other sources, then of the functions themselves, by their numbers.
 ///
 /// A function that is called directly belongs to every group that wires it.
-pub(crate) fn chains(registry: &Registry) -> Result<Vec<Chain>, StartError> {
+pub(crate) fn chains(registry: &mut Registry) -> Result<Vec<Chain>, StartError> {
     let mut chains = Vec::with_capacity(registry.routes.len() + registry.sources.len() + registry.endpoints.len());
     for wiring in &registry.routes {
         let groups = [wiring.group];
         let chain = chain(registry, wiring.endpoint, &groups, Some(wiring.route.path));
         check_guarded(registry, wiring.endpoint, &chain)?;
         chains.push(chain);
+    }
+    let middleware = |layer: &Layer| if let LayerKind::Middleware(around) = layer.kind { Some(around) } else { None };
+    if let Some(add) = registry.layers.iter().find_map(|layer| middleware(layer)?.preflights) {
+        add(registry, &mut chains);
     }
     for wiring in &registry.sources {
         let chain = chain(registry, wiring.endpoint, &[wiring.group], None);
@@ -44,6 +53,10 @@ pub(crate) fn chains(registry: &Registry) -> Result<Vec<Chain>, StartError> {
         let wirings = routes.chain(registry.sources.iter().map(|wiring| (wiring.endpoint, wiring.group)));
         let groups: Vec<usize> = wirings.filter(|(of, _)| *of == endpoint).map(|(_, group)| group).collect();
         chains.push(chain(registry, endpoint, &groups, None));
+    }
+    #[cfg(feature = "unrouted")]
+    if let Some(add) = registry.layers.iter().find_map(|layer| middleware(layer)?.unrouted) {
+        add(registry, &mut chains);
     }
     Ok(chains)
 }
@@ -63,7 +76,16 @@ fn chain(registry: &Registry, endpoint: usize, groups: &[usize], path: Option<&s
     for layer in in_order(registry, |place| belongs(place, endpoint.name, endpoint.tags, groups, path)) {
         match layer {
             LayerKind::Source(source) => chain.sources.push(source),
-            LayerKind::Middleware(around) if around.session == SessionMode::None => chain.outer.push(around.handle),
+            LayerKind::Middleware(around) if around.session == SessionMode::None => {
+                if around.preflights.is_some() {
+                    // What is nearer to the function goes before what is further out.
+                    if let Some(further_out) = chain.preflight {
+                        chain.outer.remove(further_out);
+                    }
+                    chain.preflight = Some(chain.outer.len());
+                }
+                chain.outer.push(around.handle);
+            }
             LayerKind::Middleware(around) => {
                 chain.asks = true;
                 chain.inner.push(around);

@@ -37,6 +37,9 @@ pub struct Engine {
     /// How many routes there are, and sources.
     counts: (usize, usize),
     container: Container,
+    /// The endpoint of requests that no route takes, where something stands around them.
+    #[cfg(feature = "unrouted")]
+    unrouted: Option<usize>,
 }
 
 /// What is called, and by what wiring.
@@ -104,7 +107,7 @@ const WITHOUT_BODY: [StatusCode; 3] = [StatusCode::NO_CONTENT, StatusCode::RESET
 impl Engine {
     /// Starts an app: checks its wirings and builds its singletons, those that do not need each other at the same time.
     pub async fn start<S: Selection>(app: App<S>, platform: Arc<dyn Platform>) -> Result<Self, StartError> {
-        let App { registry, plan, .. } = app;
+        let App { mut registry, plan, .. } = app;
         if let Some(missing) = registry.endpoints.iter().find_map(|endpoint| endpoint.contract.as_ref().err()) {
             return Err(StartError::Contract(missing.clone()));
         }
@@ -112,7 +115,7 @@ impl Engine {
             check(&registry)?;
         }
         let guard = match registry.guard {
-            Some(guard) => Some((guard.run, (guard.chains)(&registry)?)),
+            Some(guard) => Some((guard.run, (guard.chains)(&mut registry)?)),
             None => None,
         };
         let counts = (registry.routes.len(), registry.sources.len());
@@ -126,7 +129,16 @@ impl Engine {
         let container = Container::start(plan, platform)
             .await
             .map_err(|failure| StartError::Service { name: failure.service, error: failure.error })?;
-        Ok(Self { endpoints: registry.endpoints, router, sources, guard, counts, container })
+        Ok(Self {
+            endpoints: registry.endpoints,
+            router,
+            sources,
+            guard,
+            counts,
+            container,
+            #[cfg(feature = "unrouted")]
+            unrouted: registry.unrouted,
+        })
     }
 
     /// Answers an HTTP request. Every failure is a response.
@@ -160,12 +172,34 @@ impl Engine {
     ) -> Result<(Option<u16>, BoxFuture<'_, Result<Reply, Problem>>), Problem> {
         let (route, params) = match self.router.find(&request.method, request.matched_path().canonical()) {
             Routed::Found(route, params) => (route, params),
+            #[cfg(feature = "unrouted")]
+            missed if self.unrouted.is_some() => return Ok((None, self.miss(missed.into_problem(), request, context))),
             Routed::WrongMethod(allow) => return Err(Problem::method_not_allowed(allow)),
             Routed::Nothing => return Err(Problem::no_route()),
         };
-        let parts = Parts { params, fields: &route.fields, status: route.status };
+        let parts = Parts {
+            params,
+            fields: &route.fields,
+            status: route.status,
+            #[cfg(feature = "unrouted")]
+            missed: None,
+        };
         let called = Called { endpoint: route.endpoint, wiring: route.wiring, timeout_ms: route.timeout_ms };
         Ok((route.status, Box::pin(self.run(called, Trigger::Http(request), context, parts))))
+    }
+
+    /// The call of a request that no route takes, which ends in this problem.
+    #[cfg(feature = "unrouted")]
+    fn miss(
+        &self,
+        problem: Problem,
+        request: Box<HttpRequest>,
+        context: Context,
+    ) -> BoxFuture<'_, Result<Reply, Problem>> {
+        let endpoint = self.unrouted.unwrap_or_default();
+        let called = Called { endpoint, wiring: self.counts.0 + self.counts.1 + endpoint, timeout_ms: None };
+        let parts = Parts { missed: Some(problem), ..Parts::default() };
+        Box::pin(self.run(called, Trigger::Http(request), context, parts))
     }
 
     /// The route that takes such a request, as it is wired, and the name of its function; `None` where none does.

@@ -10,13 +10,12 @@
 
 use super::{chain::Chain, engine, input::Parts};
 use crate::{
-    BoxFuture, Call, Problem, StatusCode,
+    BoxFuture, Call, Problem, Response, StatusCode,
     access::{SessionChange, is_bearer},
     app::{Check, Endpoint},
     call::Established,
     function::Reply,
     future::contained,
-    http::Headers,
     middleware::Next,
     service::{Container, Scope},
     session::SessionMode,
@@ -28,10 +27,10 @@ pub(crate) type GuardedRun =
 
 /// One call on its way.
 pub(crate) struct Pass<'a> {
-    chain: &'a Chain,
+    pub(super) chain: &'a Chain,
     endpoint: &'a Endpoint,
     scope: &'a Scope<'a>,
-    parts: Parts<'a>,
+    pub(super) parts: Parts<'a>,
 }
 
 /// How far a call has come.
@@ -52,10 +51,13 @@ pub(crate) fn guarded<'a>(
     parts: Parts<'a>,
 ) -> BoxFuture<'a, Result<Reply, Problem>> {
     Box::pin(async move {
-        let (scope, status) = (Scope::new(container, call), parts.status);
+        let scope = Scope::new(container, call);
         let pass = Pass { chain, endpoint, scope: &scope, parts };
         let outcome = pass.go_on(Stage::Outer(0)).await;
-        with_headers(call, status, outcome)
+        if call.http().is_some() && call.has_response_headers() {
+            return pass.respond(outcome).map(Reply::from);
+        }
+        outcome
     })
 }
 
@@ -74,6 +76,19 @@ impl Pass<'_> {
                 Some(around) => (around.handle)(self.scope, Next { pass: self, stage: Stage::Inner(at + 1) }),
                 None => Box::pin(self.contained(self.call_function())),
             },
+        }
+    }
+
+    /// The response of a call over HTTP, with the headers that were added so far.
+    pub(crate) fn respond(&self, outcome: Result<Reply, Problem>) -> Result<Response, Problem> {
+        let headers = self.call().take_response_headers();
+        match outcome {
+            Ok(reply) => {
+                let mut response = engine::respond(reply, self.parts.status);
+                response.headers.take(headers);
+                Ok(response)
+            }
+            Err(problem) => Err(problem.with_headers(headers)),
         }
     }
 
@@ -205,21 +220,5 @@ impl Pass<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Puts the headers that were added on the way on the answer, whatever it is.
-fn with_headers(call: &Call, status: Option<u16>, outcome: Result<Reply, Problem>) -> Result<Reply, Problem> {
-    let headers: Headers = call.take_response_headers();
-    if headers.is_empty() || call.http().is_none() {
-        return outcome;
-    }
-    match outcome {
-        Ok(reply) => {
-            let mut response = engine::respond(reply, status);
-            response.headers.add(&headers);
-            Ok(Reply::Response(Box::new(response)))
-        }
-        Err(problem) => Err(problem.with_headers(headers)),
     }
 }

@@ -21,6 +21,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) fields: &'a [FieldSource],
     /// The status of a success, where the route says one.
     pub(crate) status: Option<u16>,
+    /// What a request is answered that no route takes.
+    #[cfg(feature = "unrouted")]
+    pub(crate) missed: Option<Problem>,
 }
 
 /// Where the members of a request's input came from; those that are not named, from the body.

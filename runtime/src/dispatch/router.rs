@@ -82,6 +82,17 @@ pub(super) enum Routed<'r> {
     Nothing,
 }
 
+#[cfg(feature = "unrouted")]
+impl Routed<'_> {
+    /// What a request is answered that no route takes.
+    pub(super) fn into_problem(self) -> crate::Problem {
+        match self {
+            Self::WrongMethod(allow) => crate::Problem::method_not_allowed(allow),
+            Self::Found(..) | Self::Nothing => crate::Problem::no_route(),
+        }
+    }
+}
+
 /// Two routes that cannot be told apart, or a path that is none.
 #[derive(Debug)]
 pub struct RouteConflict {
@@ -162,23 +173,27 @@ impl Router {
 }
 
 impl Entry {
-    /// The methods taken, as `Allow` lists them (RFC 9110, section 10.2.1).
     fn allow(&self) -> String {
-        let mut methods: Vec<&str> = Vec::new();
-        // Put in order one by one: a bundle is 4 kB smaller without the library's sort.
-        let mut add = |method| {
-            if let Err(place) = methods.binary_search(&method) {
-                methods.insert(place, method);
-            }
-        };
-        for (method, _) in &self.methods {
-            add(method.as_str());
-            if *method == Method::GET {
-                add(Method::HEAD.as_str());
-            }
-        }
-        methods.join(", ")
+        allow(self.methods.iter().map(|(method, _)| method))
     }
+}
+
+/// The methods taken, as `Allow` lists them (RFC 9110, section 10.2.1).
+pub(super) fn allow<'m>(taken: impl Iterator<Item = &'m Method>) -> String {
+    let mut methods: Vec<&str> = Vec::new();
+    // Put in order one by one: a bundle is 4 kB smaller without the library's sort.
+    let mut add = |method| {
+        if let Err(place) = methods.binary_search(&method) {
+            methods.insert(place, method);
+        }
+    };
+    for method in taken {
+        add(method.as_str());
+        if *method == Method::GET {
+            add(Method::HEAD.as_str());
+        }
+    }
+    methods.join(", ")
 }
 
 fn describe(route: &Route) -> String {

@@ -20,22 +20,26 @@ pub(crate) struct LayerNote {
     describe: Option<fn(&mut String)>,
     meta: Option<Meta>,
     plan: fn(&mut Plan),
+    preflight: bool,
 }
 
 impl LayerNote {
     pub(crate) fn source<A: Authenticator>() -> Self {
         let kind = manifest::LayerKind::Authenticator;
-        Self { kind, name: A::NAME, session: SessionMode::None, describe: None, meta: Some(A::META), plan: A::plan }
+        let (session, meta) = (SessionMode::None, Some(A::META));
+        Self { kind, name: A::NAME, session, describe: None, meta, plan: A::plan, preflight: false }
     }
 
     pub(crate) fn middleware<M: Middleware>() -> Self {
         let kind = manifest::LayerKind::Middleware;
-        Self { kind, name: M::NAME, session: M::SESSION, describe: None, meta: Some(M::META), plan: M::plan }
+        let (session, meta, preflight) = (M::SESSION, Some(M::META), M::PREFLIGHT);
+        Self { kind, name: M::NAME, session, describe: None, meta, plan: M::plan, preflight }
     }
 
     pub(crate) fn permission<P: Permission>() -> Self {
         let kind = manifest::LayerKind::Permission;
-        Self { kind, name: P::NAME, session: P::SESSION, describe: Some(P::describe), meta: P::META, plan: P::plan }
+        let (session, describe) = (P::SESSION, Some(P::describe as fn(&mut String)));
+        Self { kind, name: P::NAME, session, describe, meta: P::META, plan: P::plan, preflight: false }
     }
 
     fn to_manifest(self, at: String) -> manifest::Layer {
@@ -57,6 +61,7 @@ impl LayerNote {
             at,
             session: describe_session(self.session),
             services,
+            preflight: self.preflight,
         }
     }
 
@@ -90,7 +95,11 @@ impl Registry {
                 };
                 // The groups are numbered from one.
                 let of = |place| belongs(place, &wiring.function, &tags, &[index + 1], path);
-                let described = layers.iter().filter(|(place, _)| of(*place)).map(|(place, note)| {
+                // Of those that answer preflights the innermost stands.
+                let innermost = layers.iter().rposition(|(place, note)| note.preflight && of(*place));
+                let stands = |at: usize| !layers[at].1.preflight || Some(at) == innermost;
+                let around = layers.iter().enumerate().filter(|(at, (place, _))| of(*place) && stands(*at));
+                let described = around.map(|(_, (place, note))| {
                     note.to_manifest(match place {
                         Place::App => "app".to_owned(),
                         Place::Group(group) => format!("group {}", names[group - 1]),
