@@ -2,18 +2,78 @@
 //!
 //! Each is a type that is attached as any [middleware](macro@pikku::middleware) is: to the app, a group, a tag, the routes of a
 //! pattern. What it is to do is told by constants of a type of the app, its policy, so that nothing is read while calls run and
-//! what an app does not use is not in its bundles.
+//! what an app does not use is not in its bundles:
 //!
-//! The name of a policy is its `NAME`: a middleware `security_headers` with a policy that says `NAME = "pages"` is
-//! `security_headers(pages)` to `cargo pikku routes --middleware`.
+//! ```
+//! # use pikku::{App, Selection, http::get};
+//! # #[pikku::function(public)]
+//! # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
+//! # #[derive(pikku::Group)] struct Hello;
+//! use pikku_middleware::SecurityHeaders;
+//!
+//! fn app<S: Selection>() -> App<S> {
+//!     App::new().middleware::<SecurityHeaders>().group::<Hello>(|g| g.http::<hello>(get("/")))
+//! }
+//! ```
+//!
+//! The name of a policy is its `NAME`: `cargo pikku routes --middleware` prints `security_headers` for the one above, and
+//! `security_headers(pages)` for a policy that says `NAME = "pages"`.
+//!
+//! Only HTTP has what these are about. On every other transport they do nothing:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cache_control`] | says how long who may keep an answer |
+//! | `compression` (a feature of the default ones) | sends answers in fewer octets |
+//! | [`cors`] | says which other origins' pages may call |
+//! | [`csrf`] | refuses what pages of other sites make; the opening of WebSockets, too |
+//! | [`etag`] | does not send what the client has already |
+//! | [`request_id`] | puts an id on each answer |
+//! | [`security_headers`] | tells browsers what they may do with an answer |
+//!
+//! What answers a call or adds to the answer on its way back does so in the order of the places. Around what the others make of
+//! an answer belongs [`Etag`], around it the headers that stand on every answer:
+//!
+//! ```
+//! # use pikku::{App, Selection, http::get};
+//! # #[pikku::function(public)]
+//! # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
+//! # #[derive(pikku::Group)] struct Hello;
+//! # use pikku_middleware::{Compression, Csrf, Etag, RequestId, SecurityHeaders};
+//! # fn app<S: Selection>() -> App<S> {
+//! App::new()
+//!     .middleware::<RequestId>()
+//!     .middleware::<SecurityHeaders>()
+//!     .middleware::<Csrf>()
+//!     .middleware::<Etag>()
+//!     .middleware::<Compression>()
+//! #   .group::<Hello>(|g| g.http::<hello>(get("/")))
+//! # }
+//! ```
 
 /// What the source says of a middleware without services.
-#[allow(unused_macros, reason = "its users come next")]
 macro_rules! meta {
     ($description:literal) => {
         Meta { description: $description, module: module_path!(), file: file!(), line: line!(), services: &[] }
     };
 }
 
-#[allow(dead_code, reason = "its users come next")]
+pub mod cache_control;
+#[cfg(feature = "compression")]
+pub mod compression;
+pub mod cors;
+pub mod csrf;
+pub mod etag;
+mod origin;
+pub mod request_id;
+pub mod security_headers;
 mod text;
+
+pub use cache_control::CacheControl;
+#[cfg(feature = "compression")]
+pub use compression::Compression;
+pub use cors::Cors;
+pub use csrf::Csrf;
+pub use etag::Etag;
+pub use request_id::RequestId;
+pub use security_headers::SecurityHeaders;
