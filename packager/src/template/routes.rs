@@ -1,8 +1,9 @@
 //! HTTP routes as an API Gateway HTTP API has them.
 //!
 //! The API only brings a request to the right function; the bundle's own router decides on the answer. Each wiring is
-//! a route of its own, a GET route has a HEAD route beside it, and what no route matches goes to the first group with
-//! routes, so that an unknown path and a wrong method are answered in the app's own form.
+//! a route of its own, a GET route has a HEAD route beside it, and a route with CORS one for OPTIONS, whose preflights its own
+//! group answers. What no route matches goes to the first group with routes, so that an unknown path and a wrong method are
+//! answered in the app's own form.
 
 use super::error::{Place, Problem};
 use super::node::{Node, map, reference};
@@ -26,6 +27,8 @@ struct Route<'m> {
     method: String,
     /// The path in the API's own notation.
     path: String,
+    /// Whether its preflights are answered.
+    preflight: bool,
 }
 
 /// The routes of all groups.
@@ -35,10 +38,16 @@ pub(super) fn plan(stack: &mut Stack, manifest: &Manifest) -> GroupRoutes {
     let mut taken: BTreeMap<(String, String), &str> = BTreeMap::new();
     for route in &routes {
         let mut methods = vec![route.method.as_str()];
-        let answers_head =
-            |other: &Route<'_>| other.path == route.path && matches!(other.method.as_str(), "HEAD" | "ANY");
-        if route.method == "GET" && !routes.iter().any(answers_head) {
+        let is_wired = |method: &str| {
+            let answers =
+                |other: &Route<'_>| other.path == route.path && (other.method == method || other.method == "ANY");
+            routes.iter().any(answers)
+        };
+        if route.method == "GET" && !is_wired("HEAD") {
             methods.push("HEAD");
+        }
+        if route.preflight && !is_wired("OPTIONS") {
+            methods.push("OPTIONS");
         }
         for method in methods {
             let event = (event_id(method, &route.path), event(Some((method, &route.path))));
@@ -46,7 +55,7 @@ pub(super) fn plan(stack: &mut Stack, manifest: &Manifest) -> GroupRoutes {
                 None => insert(groups.entry(route.group.to_owned()).or_default(), event.0, event.1),
                 // Two paths that the API cannot tell apart, such as `/{name}.json` and `/{name}.xml`; the bundle can.
                 Some(group) if group == route.group => {}
-                Some(_) if method != route.method => {}
+                Some(_) if method == "HEAD" && method != route.method => {}
                 Some(other) => {
                     let (route_key, other_group) = (format!("{method} {}", route.path), other.to_owned());
                     stack.error(&route.place, Problem::RouteTaken { route: route_key, other_group });
@@ -85,7 +94,8 @@ fn read<'m>(stack: &mut Stack, manifest: &'m Manifest) -> Vec<Route<'m>> {
                 stack.error(&place, Problem::Method { method });
                 continue;
             }
-            routes.push(Route { group: &group.name, place, method, path: names.translate(&http.path) });
+            let preflight = wiring.layers.iter().any(|layer| layer.preflight);
+            routes.push(Route { group: &group.name, place, method, path: names.translate(&http.path), preflight });
         }
     }
     routes

@@ -3,8 +3,8 @@
 use super::node::Node;
 use super::*;
 use pikku_manifest::{
-    Bucket, Cron, EventPattern, Function, Group, Http, Lifetime, Location, MANIFEST_VERSION, Misfire, Need, Overlap,
-    Queue, Service, SessionMode, Stream, Table, Topic, WebSocket, Wiring,
+    Bucket, Cron, EventPattern, Function, Group, Http, Layer, LayerKind, Lifetime, Location, MANIFEST_VERSION, Misfire,
+    Need, Overlap, Queue, Service, SessionMode, Stream, Table, Topic, WebSocket, Wiring,
 };
 use std::collections::BTreeMap;
 
@@ -310,6 +310,46 @@ fn one_group_that_takes_every_request_needs_no_other_route() {
         .yaml;
     assert_eq!(yaml.matches("Type: HttpApi").count(), 2, "{yaml}");
     assert!(yaml.contains("Path: /{path+}"), "{yaml}");
+}
+
+/// The same with middleware that answers its preflights.
+fn with_cors(mut wiring: Wiring) -> Wiring {
+    wiring.layers.push(Layer {
+        kind: LayerKind::Middleware,
+        name: "cors(shop)".to_owned(),
+        description: String::new(),
+        location: None,
+        rule: None,
+        at: "app".to_owned(),
+        session: SessionMode::None,
+        services: vec![],
+        preflight: true,
+    });
+    wiring
+}
+
+#[test]
+fn the_preflights_of_a_route_come_to_its_group() {
+    let first = group("first", vec![http(Some("GET"), "/plain")]);
+    let orders = [http(Some("GET"), "/orders"), http(Some("POST"), "/orders"), http(Some("PUT"), "/orders/{id}")];
+    let second = group("second", orders.into_iter().map(with_cors).collect());
+    let own = group("third", vec![with_cors(http(Some("GET"), "/own")), http(Some("OPTIONS"), "/own")]);
+    let yaml = render(&manifest(vec![first, second, own]), &options()).expect("the app has a template").yaml;
+    let of_second = yaml.split_once("\n  SecondFunction:").expect("the group has a function").1;
+    let of_second = of_second.split_once("\n  ThirdFunction:").expect("so has the next").0;
+    for event in ["OptionsOrders:", "OptionsOrdersById:"] {
+        assert_eq!(of_second.matches(event).count(), 1, "{event} {yaml}");
+    }
+    assert_eq!(yaml.matches("Method: OPTIONS").count(), 3, "{yaml}");
+
+    // One group alone can answer for a path.
+    let split = ["a", "b"].map(|name| {
+        let method = if name == "a" { "GET" } else { "POST" };
+        group(name, vec![with_cors(http(Some(method), "/orders"))])
+    });
+    let problems = problems(&manifest(split.to_vec()), &options());
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("`OPTIONS /orders`") && problems[0].contains("`a`"), "{problems:?}");
 }
 
 /// The codes and messages of what is wrong with an app.
