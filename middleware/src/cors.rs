@@ -13,6 +13,7 @@
 //!     const ORIGINS: Origins = Origins::Only(&["https://shop.example"]);
 //!     const HEADERS: &'static [&'static str] = &["authorization", "content-type"];
 //! }
+//! # const NAME: &str = <Cors<ShopCors> as pikku::Middleware>::NAME;
 //! # fn app<S: pikku::Selection>() -> pikku::App<S> {
 //! # pikku::App::new()
 //! // … .middleware::<Cors<ShopCors>>()
@@ -28,6 +29,20 @@
 //!   app it also stands around requests that no route takes.
 //! - Of several policies around a route the innermost stands alone: what a route, a tag or a group says goes before what the app
 //!   says, whether it opens more or less.
+//!
+//! What cannot be right does not compile, such as cookies for everyone:
+//!
+//! ```compile_fail,E0080
+//! # use pikku_middleware::cors::{Cors, Origins, Policy};
+//! struct Everyone;
+//!
+//! impl Policy for Everyone {
+//!     const NAME: &'static str = "everyone";
+//!     const ORIGINS: Origins = Origins::Any;
+//!     const CREDENTIALS: bool = true;
+//! }
+//! # const NAME: &str = <Cors<Everyone> as pikku::Middleware>::NAME;
+//! ```
 //!
 //! It keeps browsers from reading, and nobody from calling: requests of other origins that need no preflight are carried out,
 //! which [`csrf`](crate::csrf) refuses, and what is no browser does not ask. Who may call is said by sessions and permissions.
@@ -77,7 +92,10 @@ pub trait Policy: Send + Sync + 'static {
 }
 
 impl<P: Policy> Cors<P> {
-    const NAMED: &'static Name = &text::name("cors", P::NAME);
+    const NAMED: &'static Name = {
+        let _ = Self::ONLY;
+        &text::name("cors", P::NAME)
+    };
     const ONLY: Option<&'static [&'static str]> = match P::ORIGINS {
         Origins::Only(origins) => Some(origin::checked(origins)),
         Origins::Any => {

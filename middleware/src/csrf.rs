@@ -76,7 +76,10 @@ pub trait Policy: Send + Sync + 'static {
 }
 
 impl<P: Policy> Csrf<P> {
-    const NAMED: &'static Name = &text::name("csrf", P::NAME);
+    const NAMED: &'static Name = {
+        let _ = Self::TRUSTED;
+        &text::name("csrf", P::NAME)
+    };
     const TRUSTED: &'static [&'static str] = origin::checked(P::TRUSTED);
 
     fn is_refused(call: &Call) -> bool {

@@ -50,6 +50,31 @@
 //! #   .group::<Hello>(|g| g.http::<hello>(get("/")))
 //! # }
 //! ```
+//!
+//! # Layers of tower
+//!
+//! On the plain server an app is a [`tower` service](https://docs.rs/tower-service), `pikku_server::AppService`, and any layer goes
+//! around it, those of `tower_http` among them. They see requests and answers, of every path, and know nothing of calls; and they
+//! are of that program alone, while middleware goes wherever the function goes:
+//!
+//! ```
+//! # use pikku::{All, App, Selection, http::get};
+//! # #[pikku::function(public)]
+//! # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
+//! # #[derive(pikku::Group)] struct Hello;
+//! # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/"))) }
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! use tower_http::set_header::SetResponseHeaderLayer;
+//!
+//! let service = pikku_server::AppService::start(app::<All>(), Default::default()).await?;
+//! let server = http::HeaderValue::from_static("shop");
+//! let layered = tower::ServiceBuilder::new()
+//!     .layer(SetResponseHeaderLayer::overriding(http::header::SERVER, server))
+//!     .service(service);
+//! # let _ = layered;
+//! # Ok(())
+//! # }
+//! ```
 
 /// What the source says of a middleware without services.
 macro_rules! meta {
