@@ -21,6 +21,9 @@
 //! # }
 //! ```
 //!
+//! Origins that another deployment has others of, such as a test's, are read when the app starts, by a service:
+//! `Cors<ShopCors, FrontEnds>`, see [`KnownOrigins`](crate::KnownOrigins).
+//!
 //! - An origin is compared octet by octet with those of the policy. `null`, which every sandboxed frame sends, other ports, other
 //!   schemes and names that begin or end alike are other origins. What a request says is never sent back unless the policy has it.
 //! - A preflight is answered before any session is looked for, as browsers send none with it. Its path need not be wired to
@@ -48,7 +51,7 @@
 //! which [`csrf`](crate::csrf) refuses, and what is no browser does not ask. Who may call is said by sessions and permissions.
 
 use crate::{
-    origin,
+    origin::{self, Further, PolicyOnly},
     text::{self, Name, Text},
 };
 use pikku::{
@@ -57,11 +60,12 @@ use pikku::{
     http::{self, HttpRequest, Method, StaticHeader},
     service::{Plan, Scope},
 };
-use std::{future::ready, marker::PhantomData};
+use std::marker::PhantomData;
 
-/// Lets the pages of a policy's origins call. How it is used is told in the [module](self).
+/// Lets the pages of a policy's origins call, and those of a service's [`KnownOrigins`](crate::KnownOrigins). How it is used is
+/// told in the [module](self).
 #[derive(Debug)]
-pub struct Cors<P>(PhantomData<fn() -> P>);
+pub struct Cors<P, O = PolicyOnly>(PhantomData<fn() -> (P, O)>);
 
 /// Which origins' pages may call.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +95,7 @@ pub trait Policy: Send + Sync + 'static {
     const MAX_AGE_S: u32 = 600;
 }
 
-impl<P: Policy> Cors<P> {
+impl<P: Policy, O: Further> Cors<P, O> {
     const NAMED: &'static Name = {
         let _ = Self::ONLY;
         &text::name("cors", P::NAME)
@@ -100,6 +104,7 @@ impl<P: Policy> Cors<P> {
         Origins::Only(origins) => Some(origin::checked(origins)),
         Origins::Any => {
             assert!(!P::CREDENTIALS, "cookies are not for every origin: say which ones, by `Origins::Only`");
+            assert!(!O::SOME, "every origin is one already: `Origins::Any` has no further ones");
             None
         }
     };
@@ -110,30 +115,37 @@ impl<P: Policy> Cors<P> {
     const EXPOSE_HEADERS: StaticHeader = StaticHeader::new("access-control-expose-headers", Self::EXPOSED.as_str());
     const KEEP: StaticHeader = StaticHeader::new("access-control-max-age", Self::MAX_AGE.as_str());
 
-    /// The origin as the answer names it; `None` where it is not one of the policy's.
-    fn allowed(request: &HttpRequest) -> Option<&'static str> {
+    /// The origin as the answer names it; `None` where its pages may not call.
+    async fn allowed<'a>(scope: &'a Scope<'a>, request: &'a HttpRequest) -> Result<Option<&'a str>, Problem> {
         let mut origins = request.headers.get_all("origin");
-        let (origin, None) = (origins.next()?, origins.next()) else { return None };
-        match Self::ONLY {
-            Some(only) => only.iter().copied().find(|one| one.as_bytes() == origin),
-            None => Some("*"),
-        }
+        let (Some(_), None) = (origins.next(), origins.next()) else { return Ok(None) };
+        let (Some(origin), Some(only)) = (request.header("origin"), Self::ONLY) else {
+            return Ok(Self::ONLY.is_none().then_some("*"));
+        };
+        let is_allowed = only.contains(&origin) || (O::SOME && O::has(scope, origin).await?);
+        Ok(is_allowed.then_some(origin))
     }
 
     /// Adds what every answer has.
-    fn open(call: &Call, origin: Option<&'static str>) {
-        // A cache must not give one origin the answer to another.
-        let vary = Self::ONLY.map(|_| VARY_ORIGIN);
-        let origin = origin.map(|origin| StaticHeader::new("access-control-allow-origin", origin));
-        let credentials = if P::CREDENTIALS { origin.map(|_| CREDENTIALS) } else { None };
-        call.add_static_headers([vary, origin, credentials].into_iter().flatten());
+    fn open(call: &Call, origin: Option<&str>) -> Result<(), Problem> {
+        if Self::ONLY.is_some() {
+            // A cache must not give one origin the answer to another.
+            call.add_static_headers([VARY_ORIGIN]);
+        }
+        let Some(origin) = origin else { return Ok(()) };
+        let added = call.add_response_header("access-control-allow-origin", origin);
+        added.map_err(|error| Problem::internal(error.to_string()))?;
+        if P::CREDENTIALS {
+            call.add_static_headers([CREDENTIALS]);
+        }
+        Ok(())
     }
 
-    fn preflight(call: &Call, request: &HttpRequest, origin: Option<&'static str>) -> Outcome {
+    fn preflight(call: &Call, request: &HttpRequest, is_allowed: bool) -> Outcome {
         call.add_static_headers([VARY_PREFLIGHT]);
         let asked = request.header("access-control-request-method");
         let method = asked.and_then(|asked| Method::from_bytes(asked.as_bytes()).ok());
-        let (Some(_), Some(method)) = (origin, method) else {
+        let (true, Some(method)) = (is_allowed, method) else {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "origin_not_allowed",
@@ -164,25 +176,29 @@ fn is_preflight(call: &Call, request: &HttpRequest) -> bool {
         && request.headers.contains("access-control-request-method")
 }
 
-impl<P: Policy> Middleware for Cors<P> {
+impl<P: Policy, O: Further> Middleware for Cors<P, O> {
     const NAME: &'static str = Self::NAMED.as_str();
     const META: Meta = meta!("Says which other origins' pages may call.");
     const PREFLIGHT: bool = true;
     const UNROUTED: bool = true;
 
-    fn plan(_: &mut Plan) {}
+    fn plan(plan: &mut Plan) {
+        O::plan(plan);
+    }
 
     fn handle<'a>(scope: &'a Scope<'a>, next: Next<'a>) -> BoxFuture<'a, Outcome> {
         let call = scope.call();
         let Some(request) = call.http() else { return next.run() };
-        let origin = Self::allowed(request);
-        Self::open(call, origin);
-        if is_preflight(call, request) {
-            return Box::pin(ready(Self::preflight(call, request, origin)));
-        }
-        if origin.is_some() && !P::EXPOSED.is_empty() {
-            call.add_static_headers([Self::EXPOSE_HEADERS]);
-        }
-        next.run()
+        Box::pin(async move {
+            let origin = Self::allowed(scope, request).await?;
+            Self::open(call, origin)?;
+            if is_preflight(call, request) {
+                return Self::preflight(call, request, origin.is_some());
+            }
+            if origin.is_some() && !P::EXPOSED.is_empty() {
+                call.add_static_headers([Self::EXPOSE_HEADERS]);
+            }
+            next.run().await
+        })
     }
 }

@@ -39,7 +39,7 @@
 //! ```
 
 use crate::{
-    origin,
+    origin::{self, Further, PolicyOnly},
     text::{self, Name},
 };
 use pikku::{
@@ -48,11 +48,12 @@ use pikku::{
     http::Initiator,
     service::{Plan, Scope},
 };
-use std::{future::ready, marker::PhantomData};
+use std::marker::PhantomData;
 
-/// Refuses what pages of other sites make. How it is used is told in the [module](self).
+/// Refuses what pages of other sites make, but those of a service's [`KnownOrigins`](crate::KnownOrigins). How it is used is told in
+/// the [module](self).
 #[derive(Debug)]
-pub struct Csrf<P = SameOrigin>(PhantomData<fn() -> P>);
+pub struct Csrf<P = SameOrigin, O = PolicyOnly>(PhantomData<fn() -> (P, O)>);
 
 /// The defaults as they are: no origin but the app's own.
 #[derive(Clone, Copy, Debug)]
@@ -75,13 +76,14 @@ pub trait Policy: Send + Sync + 'static {
     const PROGRAMS_WITH_COOKIES: bool = false;
 }
 
-impl<P: Policy> Csrf<P> {
+impl<P: Policy, O: Further> Csrf<P, O> {
     const NAMED: &'static Name = {
         let _ = Self::TRUSTED;
         &text::name("csrf", P::NAME)
     };
     const TRUSTED: &'static [&'static str] = origin::checked(P::TRUSTED);
 
+    /// Whether the constants alone would refuse it.
     fn is_refused(call: &Call) -> bool {
         match Initiator::of(call, |origin| Self::TRUSTED.contains(&origin)) {
             Some(Initiator::Foreign) => true,
@@ -93,17 +95,28 @@ impl<P: Policy> Csrf<P> {
     }
 }
 
-impl<P: Policy> Middleware for Csrf<P> {
+impl<P: Policy, O: Further> Middleware for Csrf<P, O> {
     const NAME: &'static str = Self::NAMED.as_str();
     const META: Meta = meta!("Refuses what pages of other sites make.");
 
-    fn plan(_: &mut Plan) {}
+    fn plan(plan: &mut Plan) {
+        O::plan(plan);
+    }
 
     fn handle<'a>(scope: &'a Scope<'a>, next: Next<'a>) -> BoxFuture<'a, Outcome> {
-        if Self::is_refused(scope.call()) {
-            let detail = "a page of another site may have made this request";
-            return Box::pin(ready(Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail))));
+        let call = scope.call();
+        if !Self::is_refused(call) {
+            return next.run();
         }
-        next.run()
+        Box::pin(async move {
+            let origin = call.headers().and_then(|headers| headers.get("origin"));
+            if let (true, Some(origin)) = (O::SOME, origin)
+                && O::has(scope, origin).await?
+            {
+                return next.run().await;
+            }
+            let detail = "a page of another site may have made this request";
+            Err(Problem::new(StatusCode::FORBIDDEN, "cross_site_request", detail))
+        })
     }
 }

@@ -100,5 +100,6 @@ pub use compression::Compression;
 pub use cors::Cors;
 pub use csrf::Csrf;
 pub use etag::Etag;
+pub use origin::{Further, InvalidOrigin, KnownOrigins, OriginList, PolicyOnly};
 pub use request_id::RequestId;
 pub use security_headers::SecurityHeaders;

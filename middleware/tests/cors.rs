@@ -1,12 +1,17 @@
 //! Which other origins' pages may call.
 
 use pikku::{
-    App, AuthError, Call, Claims, Group, Session, StatusCode,
+    App, AuthError, Call, Claims, Group, Need, Session, StatusCode,
     http::{Method, any, delete, get, options, post},
+    service::Env,
     testing::{TestApp, TestRequest, TestResponse},
     wiring::Queue,
 };
-use pikku_middleware::cors::{Cors, Origins, Policy};
+use pikku_middleware::{
+    Csrf, InvalidOrigin, KnownOrigins, OriginList,
+    cors::{Cors, Origins, Policy},
+    csrf::SameOrigin,
+};
 use serde::Deserialize;
 use serde_json::json;
 use std::convert::Infallible;
@@ -321,9 +326,7 @@ fn wired_again() -> App<pikku::All> {
         })
 }
 
-type OpenCors = Cors<AnyCors>;
-
-#[pikku::function(public, middleware = [OpenCors])]
+#[pikku::function(public, middleware = [Cors::<AnyCors>])]
 async fn open_to_all() -> Result<String, Infallible> {
     Ok("open".to_owned())
 }
@@ -368,6 +371,57 @@ async fn of_the_app_it_stands_around_what_no_route_takes() {
     let answer = app.get("/nowhere").header("origin", "https://evil.org").send().await;
     assert_eq!((answer.status(), told(&answer)), (404, vec![]));
     assert_eq!(preflight(&app, "/nowhere", SHOP, "GET").send().await.status(), 404);
+}
+
+/// Where the front ends of a deployment are.
+struct FrontEnds(OriginList);
+
+#[pikku::service(needs = [Need::OptionalVariable("FRONT_ENDS")])]
+fn front_ends(env: &Env) -> Result<FrontEnds, InvalidOrigin> {
+    Ok(FrontEnds(OriginList::parse(&env.get("FRONT_ENDS").unwrap_or_default())?))
+}
+
+impl KnownOrigins for FrontEnds {
+    fn has(&self, origin: &str) -> bool {
+        self.0.has(origin)
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_has_origins_of_its_own() {
+    let wired = || {
+        App::new()
+            .authenticate::<header>()
+            .middleware::<Cors<ShopCors, FrontEnds>>()
+            .group::<Shop>(|g| g.http::<order>(post("/orders")).middleware::<Csrf<SameOrigin, FrontEnds>>())
+    };
+    let staging = "https://staging.shop.example:8443";
+    let app = TestApp::prepare(wired()).variable("FRONT_ENDS", staging).start().await;
+    for (origin, allowed) in [(staging, true), (SHOP, true), ("https://staging.shop.example", false), ("null", false)] {
+        let answer = preflight(&app, "/orders", origin, "POST").send().await;
+        assert_eq!(answer.status(), if allowed { 204 } else { 403 }, "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), allowed.then_some(origin));
+        assert_eq!(varies(&answer)[0], "origin");
+    }
+    // And what may read may not yet change something.
+    for (origin, status) in [(staging, 200), (SHOP, 403)] {
+        let request = app.post("/orders").header("authorization", "ada").header("sec-fetch-site", "cross-site");
+        let answer = request.header("origin", origin).send().await;
+        assert_eq!((answer.status(), answer.header("access-control-allow-origin")), (status, Some(origin)));
+    }
+    let manifest = pikku::introspect::manifest_of(wired());
+    assert!(
+        manifest.groups[0].wirings[0]
+            .layers
+            .iter()
+            .all(|layer| layer.name == "header" || layer.services.contains(&"FrontEnds".to_owned()))
+    );
+
+    let error =
+        TestApp::prepare(wired()).variable("FRONT_ENDS", "https://shop.example/").try_start().await.unwrap_err();
+    assert!(error.to_string().contains("`https://shop.example/` is no origin"), "{error}");
+    let app = TestApp::start(wired()).await;
+    assert_eq!(preflight(&app, "/orders", staging, "POST").send().await.status(), 403);
 }
 
 #[tokio::test]
