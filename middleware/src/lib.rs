@@ -19,7 +19,19 @@
 //! The name of a policy is its `NAME`: `cargo pikku routes --middleware` prints `security_headers` for the one above, and
 //! `security_headers(pages)` for a policy that says `NAME = "pages"`.
 //!
-//! Only HTTP has what these are about. On every other transport they do nothing:
+//! These work on every transport. What they refuse is the same problem everywhere; a message of a queue that they refuse for now is
+//! delivered again:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`concurrency_limit`] | lets so many calls go on at the same time |
+//! | [`load_shed`] | refuses calls when those that go on take too long |
+//!
+//! Two things need none. How long a call may take is said by its function (`timeout_ms`) or its route
+//! ([`timeout_ms`](pikku::http::Route::timeout_ms)); what is late is dropped, with its services. And the trace of a call goes on with
+//! the messages that it sends; the plain server tells of each call to a collector of OpenTelemetry (`otlp` of `pikku-server`).
+//!
+//! Only HTTP has what the others are about. On every other transport they do nothing:
 //!
 //! | module | what it does |
 //! |---|---|
@@ -76,20 +88,51 @@
 //! # }
 //! ```
 
-/// What the source says of a middleware without services.
+/// What the source says of a middleware, and the services that it asks for.
 macro_rules! meta {
     ($description:literal) => {
-        Meta { description: $description, module: module_path!(), file: file!(), line: line!(), services: &[] }
+        meta!($description, [])
+    };
+    ($description:literal, [$($service:expr),*]) => {
+        Meta { description: $description, module: module_path!(), file: file!(), line: line!(), services: &[$($service),*] }
+    };
+}
+
+/// What a policy's calls share in a process, as a service.
+macro_rules! service {
+    ($state:ident: $policy:ident = $made:expr) => {
+        impl<P: $policy> Service for $state<P> {
+            type Lifetime = Singleton;
+            const NAME: &'static str = Self::NAMED.as_str();
+            const DEPTH_OF_THE_SERVICES_BELOW: usize = 0;
+
+            fn plan(plan: &mut Plan) {
+                plan.singleton::<Self>(|_| {});
+            }
+
+            fn get<'s>(scope: &'s Scope<'_>) -> impl Future<Output = Result<Handle<'s, Self>, Problem>> + Send {
+                ready(Ok(scope.singleton()))
+            }
+        }
+
+        impl<P: $policy> Construct for $state<P> {
+            fn construct(_: &Container) -> BoxFuture<'_, Result<Self, BoxError>> {
+                Box::pin(ready($made))
+            }
+        }
     };
 }
 
 pub mod cache_control;
 #[cfg(feature = "compression")]
 pub mod compression;
+pub mod concurrency_limit;
 pub mod cors;
 pub mod csrf;
 pub mod etag;
+pub mod load_shed;
 mod origin;
+mod refusal;
 pub mod request_id;
 pub mod security_headers;
 mod text;
@@ -97,9 +140,11 @@ mod text;
 pub use cache_control::CacheControl;
 #[cfg(feature = "compression")]
 pub use compression::Compression;
+pub use concurrency_limit::ConcurrencyLimit;
 pub use cors::Cors;
 pub use csrf::Csrf;
 pub use etag::Etag;
+pub use load_shed::LoadShed;
 pub use origin::{Further, InvalidOrigin, KnownOrigins, OriginList, PolicyOnly};
 pub use request_id::RequestId;
 pub use security_headers::SecurityHeaders;

@@ -83,7 +83,7 @@ pub use error::{BoxError, Error, ErrorCase, Problem, StatusCode, Violation, Viol
 pub use function::{Function, Input, Output};
 pub use future::{BoxFuture, edge};
 pub use http::{Body, Response};
-pub use middleware::{Middleware, Next, Outcome};
+pub use middleware::{Attempts, Middleware, Next, Outcome};
 #[doc = include_str!("docs/config.md")]
 pub use pikku_macros::Config;
 #[doc = include_str!("docs/error.md")]

@@ -1,10 +1,12 @@
 use crate::{
     BoxFuture, Problem, Response,
+    call::Mark,
     dispatch::{Pass, Stage},
     function::{Meta, Reply},
     service::{Plan, Scope},
     session::SessionMode,
 };
+use serde_json::Value;
 use std::fmt;
 
 /// Something done around calls, on every transport. Implemented by `#[pikku::middleware]`.
@@ -60,5 +62,48 @@ impl<'a> Next<'a> {
     pub async fn respond(self) -> Result<Response, Problem> {
         let outcome = self.pass.go_on(self.stage).await;
         self.pass.respond(outcome)
+    }
+
+    /// The input of the call as the function will be given it: put together of all its sources, and valid. `null` for a function
+    /// that takes none. It is read anew each time.
+    ///
+    /// # Errors
+    ///
+    /// It is not valid, which the call would end in as well.
+    pub fn input(&self) -> Result<Value, Problem> {
+        self.pass.input()
+    }
+
+    /// Goes on with the call, as often as it is asked to.
+    pub fn attempts(self) -> Attempts<'a> {
+        let before = self.pass.call().mark();
+        Attempts { pass: self.pass, stage: self.stage, before, is_first: true }
+    }
+}
+
+/// The rest of the pipeline, for middleware that tries it more than once.
+///
+/// Each attempt has per-call services of its own, and what an earlier one has added to the answer or done to the session is
+/// taken back. What it has done elsewhere is not, nor what it left for after the answer: functions below may be called twice.
+pub struct Attempts<'a> {
+    pass: &'a Pass<'a>,
+    stage: Stage,
+    before: Mark,
+    is_first: bool,
+}
+
+impl fmt::Debug for Attempts<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Attempts").finish_non_exhaustive()
+    }
+}
+
+impl Attempts<'_> {
+    /// Goes on with the call once more.
+    pub fn run(&mut self) -> BoxFuture<'_, Outcome> {
+        if !std::mem::take(&mut self.is_first) {
+            self.pass.call().go_back(&self.before);
+        }
+        self.pass.attempt(self.stage)
     }
 }

@@ -56,6 +56,10 @@ impl SessionControl {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn go_back(&self, change: Option<SessionChange>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = change;
+    }
+
     fn change_to(&self, change: SessionChange) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
     }

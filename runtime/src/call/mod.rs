@@ -14,6 +14,7 @@ mod trace;
 
 use crate::{
     BoxFuture, Claims, Platform, Problem, SessionControl,
+    access::SessionChange,
     http::{Headers, HttpRequest, InvalidHeader, StaticHeader},
     json,
     platform::{Level, LogLine},
@@ -85,6 +86,13 @@ impl fmt::Debug for PlatformIdentity {
 pub(crate) struct Established {
     pub(crate) claims: Claims,
     pub(crate) source: usize,
+}
+
+/// What a call adds to its answer and does to the session, at some time.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    headers: Headers,
+    session: Option<SessionChange>,
 }
 
 /// What set a call off.
@@ -276,6 +284,18 @@ impl Call {
 
     pub(crate) fn has_response_headers(&self) -> bool {
         !self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// What it is until now that middleware below may change.
+    pub(crate) fn mark(&self) -> Mark {
+        let headers = self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Mark { headers, session: self.control.change() }
+    }
+
+    /// Takes back what was changed since.
+    pub(crate) fn go_back(&self, mark: &Mark) {
+        *self.response_headers.lock().unwrap_or_else(PoisonError::into_inner) = mark.headers.clone();
+        self.control.go_back(mark.session.clone());
     }
 
     pub(crate) fn take_response_headers(&self) -> Headers {

@@ -20,6 +20,7 @@ use crate::{
     service::{Container, Scope},
     session::SessionMode,
 };
+use serde_json::Value;
 
 /// Runs a call through its chain.
 pub(crate) type GuardedRun =
@@ -30,7 +31,7 @@ pub(crate) struct Pass<'a> {
     pub(super) chain: &'a Chain,
     endpoint: &'a Endpoint,
     scope: &'a Scope<'a>,
-    pub(super) parts: Parts<'a>,
+    pub(super) parts: &'a Parts<'a>,
 }
 
 /// How far a call has come.
@@ -52,7 +53,7 @@ pub(crate) fn guarded<'a>(
 ) -> BoxFuture<'a, Result<Reply, Problem>> {
     Box::pin(async move {
         let scope = Scope::new(container, call);
-        let pass = Pass { chain, endpoint, scope: &scope, parts };
+        let pass = Pass { chain, endpoint, scope: &scope, parts: &parts };
         let outcome = pass.go_on(Stage::Outer(0)).await;
         if call.http().is_some() && call.has_response_headers() {
             return pass.respond(outcome).map(Reply::from);
@@ -92,7 +93,21 @@ impl Pass<'_> {
         }
     }
 
-    fn call(&self) -> &Call {
+    /// Goes on from a stage with per-call services of its own: those that are built below are dropped at its end.
+    pub(crate) fn attempt<'s>(&'s self, stage: Stage) -> BoxFuture<'s, Result<Reply, Problem>> {
+        Box::pin(async move {
+            let scope = self.scope.anew();
+            let pass = Pass { scope: &scope, ..*self };
+            pass.go_on(stage).await
+        })
+    }
+
+    /// The valid input.
+    pub(crate) fn input(&self) -> Result<Value, Problem> {
+        engine::read_input(self.endpoint, self.call(), self.parts)
+    }
+
+    pub(crate) fn call(&self) -> &Call {
         self.scope.call()
     }
 
@@ -179,13 +194,13 @@ impl Pass<'_> {
     }
 
     async fn call_function(&self) -> Result<Reply, Problem> {
-        let input = engine::read_input(self.endpoint, self.call(), &self.parts)?;
+        let input = self.input()?;
         for check in &self.chain.permissions {
             if (check.decide)(self.scope, &input).await != crate::access::Decision::Allowed {
                 return Err(self.refusal(check));
             }
         }
-        engine::invoke(self.endpoint, self.scope, input, &self.parts).await
+        engine::invoke(self.endpoint, self.scope, input, self.parts).await
     }
 
     /// `403`, or `401` where the permission looks at the session and there is none.

@@ -299,7 +299,8 @@ impl From<&HeaderMap> for Headers {
 }
 
 /// The headers that are added to and not replaced.
-const LISTS: [&str; 5] = ["link", "server-timing", "set-cookie", "vary", "www-authenticate"];
+const LISTS: [&str; 7] =
+    ["link", "ratelimit", "ratelimit-policy", "server-timing", "set-cookie", "vary", "www-authenticate"];
 
 /// RFC 9110, section 5.6.2.
 const fn is_token(octet: u8) -> bool {

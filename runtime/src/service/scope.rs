@@ -25,6 +25,11 @@ impl<'a> Scope<'a> {
         Self { container, call, per_call: Mutex::new(Vec::new()) }
     }
 
+    /// The same call without the per-call services that were built for it.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.container, self.call)
+    }
+
     /// What the app runs on.
     pub fn platform(&self) -> &Arc<dyn Platform> {
         self.container.platform()
