@@ -37,6 +37,16 @@ pub trait EntryStore: fmt::Debug + Send + Sync {
     /// Keeps an entry, in place of the one of that key.
     fn save<'a>(&'a self, key: &'a EntryKey, entry: &'a Entry, now: Time) -> Answer<'a, ()>;
 
+    /// Keeps an entry where that of the key has this value, or where there is none if that is expected: of several that replace
+    /// the same at the same time one does. Answers whether it is kept.
+    fn replace<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        expected: Option<&'a str>,
+        entry: &'a Entry,
+        now: Time,
+    ) -> Answer<'a, bool>;
+
     /// Moves the end of an entry, at most to where it expires. One that is not there stays away.
     fn touch<'a>(&'a self, key: &'a EntryKey, ends: Time, now: Time) -> Answer<'a, ()>;
 

@@ -1,8 +1,8 @@
 //! Durable queues and schedules for the plain server.
 //!
 //! [`QueueEngine`] is what a store has to do, [`ScheduleStore`] what it has to do for schedules to run once over all
-//! instances. [`EntryStore`] keeps values for a while, such as sessions. This crate knows nothing of apps and their calls:
-//! `pikku-server` and `pikku-auth` map between the two.
+//! instances. [`EntryStore`] keeps values for a while, such as sessions, [`RateStore`] how much was taken lately. This crate
+//! knows nothing of apps and their calls: `pikku-server`, `pikku-auth` and `pikku-middleware` map between the two.
 
 mod clock;
 #[cfg(feature = "conformance")]
@@ -18,6 +18,7 @@ mod open;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rate;
 #[cfg(feature = "schedules")]
 mod schedule;
 mod spec;
@@ -43,6 +44,7 @@ pub use outbox::SqliteOutbox;
 pub use outbox::{Moved, OutboxRelay, OutboxRow, OutboxStore, Refused};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresEngine, PostgresSettings};
+pub use rate::{RateStore, Take, Taken};
 #[cfg(feature = "schedules")]
 pub use schedule::{Calendar, Due, Misfire, Overlap, ScheduleSpec, ScheduledRun, Scheduler, Tick, Told};
 pub use spec::{Backoff, Guarantee, QueueSpec, Shortfall};

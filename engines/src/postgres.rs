@@ -26,14 +26,15 @@ mod delivery;
 mod entry;
 mod listen;
 mod queue;
+mod rate;
 mod schedule;
 mod schema;
 mod store;
 
 use crate::{
     Answer, Clock, DeadLetter, Delivery, EngineError, Enqueued, Entry, EntryKey, EntryStore, ErrorKind, Fired, Firing,
-    Lease, Limits, NewMessage, QueueEngine, QueueSpec, QueueStats, Receipt, ScheduleStore, Settled, Settlement,
-    Shortfall, Time, Which,
+    Lease, Limits, NewMessage, QueueEngine, QueueSpec, QueueStats, RateStore, Receipt, ScheduleStore, Settled,
+    Settlement, Shortfall, Take, Taken, Time, Which,
 };
 use listen::Listener;
 use std::{
@@ -489,6 +490,20 @@ impl EntryStore for PostgresEngine {
         })
     }
 
+    fn replace<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        expected: Option<&'a str>,
+        entry: &'a Entry,
+        now: Time,
+    ) -> Answer<'a, bool> {
+        let inner = &self.inner;
+        Box::pin(async move {
+            let commit = Commit::Durable;
+            persist!(inner, false, alone!(inner, commit, |session| entry::replace(session, key, expected, entry, now)))
+        })
+    }
+
     fn touch<'a>(&'a self, key: &'a EntryKey, ends: Time, now: Time) -> Answer<'a, ()> {
         let inner = &self.inner;
         Box::pin(async move {
@@ -507,6 +522,15 @@ impl EntryStore for PostgresEngine {
         let inner = &self.inner;
         Box::pin(async move {
             persist!(inner, false, alone!(inner, Commit::Durable, |session| entry::remove_owner(session, owner)))
+        })
+    }
+}
+
+impl RateStore for PostgresEngine {
+    fn take<'a>(&'a self, key: &'a EntryKey, take: Take, now: Time) -> Answer<'a, Taken> {
+        let inner = &self.inner;
+        Box::pin(async move {
+            persist!(inner, false, alone!(inner, Commit::Quick, |session| rate::take(session, key, take, now)))
         })
     }
 }

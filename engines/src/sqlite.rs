@@ -17,6 +17,7 @@
 mod dead;
 mod entry;
 mod queue;
+mod rate;
 mod schedule;
 mod schema;
 mod store;
@@ -24,8 +25,8 @@ mod writer;
 
 use crate::{
     Answer, Clock, DeadLetter, Delivery, EngineError, Enqueued, Entry, EntryKey, EntryStore, ErrorKind, Fired, Firing,
-    Lease, Limits, NewMessage, QueueEngine, QueueSpec, QueueStats, Receipt, ScheduleStore, Settled, Settlement,
-    Shortfall, SystemClock, Time, Which,
+    Lease, Limits, NewMessage, QueueEngine, QueueSpec, QueueStats, RateStore, Receipt, ScheduleStore, Settled,
+    Settlement, Shortfall, SystemClock, Take, Taken, Time, Which,
 };
 use std::{
     path::{Path, PathBuf},
@@ -238,6 +239,17 @@ impl EntryStore for SqliteEngine {
         self.work(true, move |round| entry::save(round, &key, &entry, now))
     }
 
+    fn replace<'a>(
+        &'a self,
+        key: &'a EntryKey,
+        expected: Option<&'a str>,
+        entry: &'a Entry,
+        now: Time,
+    ) -> Answer<'a, bool> {
+        let (key, expected, entry) = (*key, expected.map(str::to_owned), entry.clone());
+        self.work(true, move |round| entry::replace(round, &key, expected.as_deref(), &entry, now))
+    }
+
     fn touch<'a>(&'a self, key: &'a EntryKey, ends: Time, now: Time) -> Answer<'a, ()> {
         let key = *key;
         self.work(false, move |round| entry::touch(round, &key, ends, now))
@@ -251,5 +263,12 @@ impl EntryStore for SqliteEngine {
     fn remove_owner<'a>(&'a self, owner: &'a EntryKey) -> Answer<'a, u64> {
         let owner = *owner;
         self.work(true, move |round| entry::remove_owner(round, &owner))
+    }
+}
+
+impl RateStore for SqliteEngine {
+    fn take<'a>(&'a self, key: &'a EntryKey, take: Take, now: Time) -> Answer<'a, Taken> {
+        let key = *key;
+        self.work(false, move |round| rate::take(round, &key, take, now))
     }
 }

@@ -25,6 +25,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`concurrency_limit`] | lets so many calls go on at the same time |
+//! | [`idempotency`] | does calls with the same key once |
 //! | [`load_shed`] | refuses calls when those that go on take too long |
 //!
 //! Two things need none. How long a call may take is said by its function (`timeout_ms`) or its route
@@ -127,14 +128,18 @@ pub mod cache_control;
 #[cfg(feature = "compression")]
 pub mod compression;
 pub mod concurrency_limit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod cors;
 pub mod csrf;
 pub mod etag;
+pub mod idempotency;
 pub mod load_shed;
 mod origin;
 mod refusal;
 pub mod request_id;
 pub mod security_headers;
+pub mod store;
 mod text;
 
 pub use cache_control::CacheControl;
@@ -144,6 +149,7 @@ pub use concurrency_limit::ConcurrencyLimit;
 pub use cors::Cors;
 pub use csrf::Csrf;
 pub use etag::Etag;
+pub use idempotency::Idempotency;
 pub use load_shed::LoadShed;
 pub use origin::{Further, InvalidOrigin, KnownOrigins, OriginList, PolicyOnly};
 pub use request_id::RequestId;

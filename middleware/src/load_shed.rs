@@ -229,21 +229,27 @@ mod tests {
         assert_eq!((state.limit, state.in_time), (10, 5));
         wave(&mut state, 50, 100, 0);
         assert_eq!((state.limit, state.in_time), (11, 0));
-        (0..100).for_each(|_| drop(wave(&mut state, 50, 1, 0)));
+        for _ in 0..100 {
+            wave(&mut state, 50, 1, 0);
+        }
         assert_eq!(state.limit, 12, "never above the most");
         // All are late at once: that is one sign.
         wave(&mut state, 50, 101, 1000);
         assert_eq!(state.limit, 10);
         wave(&mut state, 50, 101, 1099);
         assert_eq!(state.limit, 10);
-        (0..100).for_each(|wave_at| drop(wave(&mut state, 50, 101, 1100 + wave_at * 100)));
+        for later in 0..100 {
+            wave(&mut state, 50, 101, 1100 + later * 100);
+        }
         assert_eq!((state.limit, state.going_on), (2, 0), "never below the least");
     }
 
     #[test]
     fn a_limit_that_is_not_reached_stays() {
         let mut state = State { limit: 10, going_on: 0, in_time: 0, cut_until_ms: 0 };
-        (0..100).for_each(|_| drop(wave(&mut state, 5, 1, 0)));
+        for _ in 0..100 {
+            wave(&mut state, 5, 1, 0);
+        }
         assert_eq!(state.limit, 10);
     }
 

@@ -60,8 +60,9 @@ impl<'a> Next<'a> {
     /// Goes on with a call over HTTP, and gives its answer as the response that it becomes: with the route's status and the
     /// headers that were added below. For middleware that looks at answers or writes them anew.
     pub async fn respond(self) -> Result<Response, Problem> {
+        let above = self.pass.call().response_headers();
         let outcome = self.pass.go_on(self.stage).await;
-        self.pass.respond(outcome)
+        self.pass.respond(outcome, above)
     }
 
     /// The input of the call as the function will be given it: put together of all its sources, and valid. `null` for a function

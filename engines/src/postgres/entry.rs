@@ -23,14 +23,44 @@ pub(super) async fn load(session: Session<'_>, key: &EntryKey, now: Time) -> Res
 
 /// Within a transaction or not: what is dropped has ended either way.
 pub(super) async fn save(session: Session<'_>, key: &EntryKey, entry: &Entry, now: Time) -> Result<(), Failure> {
-    // What another drops at the same time is left to it.
-    let swept = "DELETE FROM pikku_entry WHERE key IN (SELECT key FROM pikku_entry WHERE ends <= $1 LIMIT $2 FOR UPDATE \
-                 SKIP LOCKED)";
-    session.execute(swept, &[&now.millis(), &SWEPT]).await?;
+    sweep(session, now).await?;
     let sql = "INSERT INTO pikku_entry (key, owner, value, ends, expires) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key) DO \
                UPDATE SET owner = $2, value = $3, ends = $4, expires = $5";
     let Entry { owner, value, ends, expires } = entry;
     session.execute(sql, &[&&key[..], &&owner[..], value, &ends.millis(), &expires.millis()]).await
+}
+
+/// One statement replaces, so that of several one does.
+pub(super) async fn replace(
+    session: Session<'_>,
+    key: &EntryKey,
+    expected: Option<&str>,
+    entry: &Entry,
+    now: Time,
+) -> Result<bool, Failure> {
+    let Entry { owner, value, ends, expires } = entry;
+    let (key, owner, ends, expires, now_ms) = (&&key[..], &&owner[..], ends.millis(), expires.millis(), now.millis());
+    let kept = match expected {
+        None => {
+            sweep(session, now).await?;
+            let sql = "INSERT INTO pikku_entry (key, owner, value, ends, expires) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key) \
+                       DO UPDATE SET owner = $2, value = $3, ends = $4, expires = $5 WHERE pikku_entry.ends <= $6 RETURNING 1";
+            session.query_opt(sql, &[key, owner, value, &ends, &expires, &now_ms]).await?
+        }
+        Some(expected) => {
+            let sql = "UPDATE pikku_entry SET owner = $2, value = $3, ends = $4, expires = $5 WHERE key = $1 AND ends > $6 AND \
+                       value = $7 RETURNING 1";
+            session.query_opt(sql, &[key, owner, value, &ends, &expires, &now_ms, &expected]).await?
+        }
+    };
+    Ok(kept.is_some())
+}
+
+async fn sweep(session: Session<'_>, now: Time) -> Result<(), Failure> {
+    // What another drops at the same time is left to it.
+    let swept = "DELETE FROM pikku_entry WHERE key IN (SELECT key FROM pikku_entry WHERE ends <= $1 LIMIT $2 FOR UPDATE \
+                 SKIP LOCKED)";
+    session.execute(swept, &[&now.millis(), &SWEPT]).await
 }
 
 pub(super) async fn touch(session: Session<'_>, key: &EntryKey, ends: Time, now: Time) -> Result<(), Failure> {

@@ -5,7 +5,8 @@ use crate::{EngineError, ErrorKind};
 use tokio_postgres::{Client, Transaction};
 
 /// Each brings the tables from the version of its place in the list to the next.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// What this version makes and understands.
 const VERSION: usize = MIGRATIONS.len();

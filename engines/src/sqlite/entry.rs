@@ -18,11 +18,34 @@ pub(super) fn load(round: &Round<'_>, key: &EntryKey, now: Time) -> Result<Optio
 }
 
 pub(super) fn save(round: &Round<'_>, key: &EntryKey, entry: &Entry, now: Time) -> Result<(), Failure> {
-    let swept = "DELETE FROM pikku_entry WHERE key IN (SELECT key FROM pikku_entry WHERE ends <= ?1 LIMIT ?2)";
-    round.connection.prepare_cached(swept)?.execute(params![now.millis(), SWEPT as i64])?;
+    sweep(round, now)?;
     let sql = "INSERT OR REPLACE INTO pikku_entry (key, owner, value, ends, expires) VALUES (?1, ?2, ?3, ?4, ?5)";
     let Entry { owner, value, ends, expires } = entry;
     round.connection.prepare_cached(sql)?.execute(params![key, owner, value, ends.millis(), expires.millis()])?;
+    Ok(())
+}
+
+/// All of it is one transaction.
+pub(super) fn replace(
+    round: &Round<'_>,
+    key: &EntryKey,
+    expected: Option<&str>,
+    entry: &Entry,
+    now: Time,
+) -> Result<bool, Failure> {
+    let sql = "SELECT value FROM pikku_entry WHERE key = ?1 AND ends > ?2";
+    let mut statement = round.connection.prepare_cached(sql)?;
+    let found: Option<String> = statement.query_row(params![key, now.millis()], |row| row.get(0)).optional()?;
+    let is_expected = found.as_deref() == expected;
+    if is_expected {
+        save(round, key, entry, now)?;
+    }
+    Ok(is_expected)
+}
+
+fn sweep(round: &Round<'_>, now: Time) -> Result<(), Failure> {
+    let swept = "DELETE FROM pikku_entry WHERE key IN (SELECT key FROM pikku_entry WHERE ends <= ?1 LIMIT ?2)";
+    round.connection.prepare_cached(swept)?.execute(params![now.millis(), SWEPT as i64])?;
     Ok(())
 }
 

@@ -282,8 +282,9 @@ impl Call {
         headers.into_iter().for_each(|header| added.append_static(header));
     }
 
-    pub(crate) fn has_response_headers(&self) -> bool {
-        !self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    /// How many headers were added to the response so far.
+    pub(crate) fn response_headers(&self) -> usize {
+        self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// What it is until now that middleware below may change.
@@ -298,8 +299,9 @@ impl Call {
         self.control.go_back(mark.session.clone());
     }
 
-    pub(crate) fn take_response_headers(&self) -> Headers {
-        std::mem::take(&mut *self.response_headers.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes the headers that were added after so many.
+    pub(crate) fn take_response_headers(&self, after: usize) -> Headers {
+        self.response_headers.lock().unwrap_or_else(PoisonError::into_inner).split_off(after)
     }
 
     /// The headers of the request, or of the WebSocket's connection being made.

@@ -55,8 +55,8 @@ pub(crate) fn guarded<'a>(
         let scope = Scope::new(container, call);
         let pass = Pass { chain, endpoint, scope: &scope, parts: &parts };
         let outcome = pass.go_on(Stage::Outer(0)).await;
-        if call.http().is_some() && call.has_response_headers() {
-            return pass.respond(outcome).map(Reply::from);
+        if call.http().is_some() && call.response_headers() > 0 {
+            return pass.respond(outcome, 0).map(Reply::from);
         }
         outcome
     })
@@ -80,9 +80,9 @@ impl Pass<'_> {
         }
     }
 
-    /// The response of a call over HTTP, with the headers that were added so far.
-    pub(crate) fn respond(&self, outcome: Result<Reply, Problem>) -> Result<Response, Problem> {
-        let headers = self.call().take_response_headers();
+    /// The response of a call over HTTP, with the headers that were added after so many.
+    pub(crate) fn respond(&self, outcome: Result<Reply, Problem>, after: usize) -> Result<Response, Problem> {
+        let headers = self.call().take_response_headers(after);
         match outcome {
             Ok(reply) => {
                 let mut response = engine::respond(reply, self.parts.status);

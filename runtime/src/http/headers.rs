@@ -165,6 +165,21 @@ impl Headers {
         self.push_own(header.name, header.value);
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Takes away those after the first so many.
+    pub(crate) fn split_off(&mut self, len: usize) -> Self {
+        if len == 0 {
+            return std::mem::take(self);
+        }
+        // The octets stay on both sides until all are dropped.
+        let fields = self.fields.split_off(len.min(self.fields.len()));
+        Self { octets: if fields.is_empty() { Vec::new() } else { self.octets.clone() }, fields }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
