@@ -39,6 +39,8 @@ pub use message::{
 #[cfg(feature = "nats")]
 pub use nats::{NatsEngine, NatsSettings};
 pub use open::open;
+#[cfg(feature = "postgres")]
+pub use outbox::PostgresOutbox;
 #[cfg(feature = "sqlite")]
 pub use outbox::SqliteOutbox;
 pub use outbox::{Moved, OutboxRelay, OutboxRow, OutboxStore, Refused};

@@ -37,6 +37,7 @@ use crate::{
     Settlement, Shortfall, Take, Taken, Time, Which,
 };
 use listen::Listener;
+pub(crate) use queue::{read_attributes, read_body};
 use std::{
     path::PathBuf,
     sync::{
@@ -45,7 +46,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use store::{Commit, Failure, Session, Store};
+use store::Session;
+pub(crate) use store::{Commit, Failure, Place, Store, read_error, span};
 use tokio::sync::oneshot;
 
 /// A clock that goes back by less is not spoken of.

@@ -9,9 +9,16 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value},
     trace::v1::{Span, span::SpanKind, status::StatusCode},
 };
-use pikku::All;
+use pikku::{
+    All, Group, Message as _, Problem, Queue as Wiring,
+    http::post,
+    service::{Queue, SendError},
+};
+use pikku_engines::{NewMessage, SqliteOutbox};
 use prost::Message as _;
 use rustix::process::{Pid, Signal, kill_process};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::{
     env,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -19,8 +26,9 @@ use std::{
     process::{Child, Command, ExitCode, Stdio},
     sync::mpsc::{Receiver, channel},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
+use tempfile::TempDir;
 
 /// Set where this program is to be the server.
 const SERVER: &str = "PIKKU_TEST_IS_SERVER";
@@ -29,10 +37,19 @@ const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn main() -> ExitCode {
     if env::var_os(SERVER).is_some() {
-        return pikku_server::run(app::<All>());
+        let app = app::<All>();
+        // Without queues it makes no store.
+        return pikku_server::run(match env::var_os("PIKKU_QUEUES") {
+            Some(_) => app.group::<Jobs>(|g| {
+                g.http::<send>(post("/jobs")).queue::<work>("jobs", Wiring::batch(1).retries(1).retry_delay_s(0))
+            }),
+            None => app,
+        });
     }
     let tests = vec![
         test("a_request_is_a_span", a_request_is_a_span),
+        test("a_message_is_a_span_below_that_of_its_sender", a_message_is_a_span_below_that_of_its_sender),
+        test("what_an_outbox_holds_is_sent_where_a_variable_names_it", what_an_outbox_holds_is_sent),
         test("what_is_not_sampled_is_passed_on", what_is_not_sampled_is_passed_on),
         test("a_failure_is_the_servers_own", a_failure_is_the_servers_own),
         test("without_a_collector_nothing_changes", without_a_collector_nothing_changes),
@@ -41,6 +58,35 @@ fn main() -> ExitCode {
     ];
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }
+
+/// A message that fails so often.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "jobs")]
+struct Job {
+    fails: u32,
+}
+
+/// The message was not taken.
+#[derive(Debug, pikku::Error)]
+enum SendFailed {
+    /// The queue did not take it.
+    #[pikku(status = 503, detail = "{0}")]
+    NotTaken(SendError),
+}
+
+#[pikku::function(public)]
+async fn send(jobs: &Queue<Job>, job: Job) -> Result<(), SendFailed> {
+    jobs.send(&job).await.map_err(SendFailed::NotTaken)
+}
+
+#[pikku::function]
+async fn work(call: &pikku::Call, job: Job) -> Result<(), Problem> {
+    let count = call.queue().map_or(0, |message| message.receive_count);
+    if count <= job.fails { Err(Problem::internal("as it was told")) } else { Ok(()) }
+}
+
+#[derive(Group)]
+struct Jobs;
 
 fn test(name: &str, run: fn()) -> Trial {
     Trial::test(name, move || {
@@ -87,6 +133,78 @@ fn a_request_is_a_span() {
     let own = format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", hex(&span.span_id));
     assert!(answer.contains(&format!("\"trace\":\"{own}\"")), "{answer}");
     assert!(!log.contains("secret"), "{log}");
+}
+
+fn a_message_is_a_span_below_that_of_its_sender() {
+    let (collector, folder) = (Collector::start(), TempDir::new().unwrap());
+    let queues = format!("sqlite:{}", folder.path().join("queues.db").display());
+    let server = Server::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+        ("PIKKU_QUEUES", &queues),
+    ]);
+    let body = r#"{"fails":1}"#;
+    let head = "POST /jobs HTTP/1.1\r\ncontent-type: application/json";
+    let answer = server.post(&format!("{head}\r\ntraceparent: {PARENT}\r\ntracestate: a=b"), body);
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    // The request, the delivery that fails, and the one that does not.
+    let all = collector.spans(3);
+    server.end(0);
+    assert!(all.iter().all(|span| hex(&span.trace_id) == "0af7651916cd43dd8448eb211c80319c"), "{all:?}");
+    let (requests, mut messages): (Vec<&Span>, Vec<&Span>) =
+        all.iter().partition(|span| span.kind == SpanKind::Server as i32);
+    messages.sort_by_key(|span| span.start_time_unix_nano);
+    let ([request], [failed, done]) = (&requests[..], &messages[..]) else { panic!("{all:?}") };
+    for message in [failed, done] {
+        assert_eq!((message.name.as_str(), message.kind), ("process jobs", SpanKind::Consumer as i32));
+        assert_eq!(message.parent_span_id, request.span_id, "it was sent within the request");
+        let known = [
+            ("messaging.destination.name", "jobs"),
+            ("messaging.operation.type", "process"),
+            ("faas.trigger", "pubsub"),
+            ("code.function.name", "work"),
+        ];
+        for (name, value) in known {
+            assert_eq!(text(&message.attributes, name), value, "{name}");
+        }
+    }
+    let id = |span: &Span| text(&span.attributes, "messaging.message.id");
+    assert_eq!(id(failed), id(done));
+    assert_eq!(failed.status.as_ref().map(|status| status.code), Some(StatusCode::Error as i32));
+    assert_eq!(text(&failed.attributes, "error.type"), "internal");
+    assert_eq!(done.status.as_ref().map_or(0, |status| status.code), StatusCode::Unset as i32);
+}
+
+fn what_an_outbox_holds_is_sent() {
+    let folder = TempDir::new().unwrap();
+    let (queues, database) = (folder.path().join("queues.db"), folder.path().join("app.db"));
+    let mut app = rusqlite::Connection::open(&database).unwrap();
+    SqliteOutbox::create(&app).unwrap();
+    let transaction = app.transaction().unwrap();
+    SqliteOutbox::add(&transaction, &NewMessage::new(Job::QUEUE, r#"{"fails":0}"#)).unwrap();
+    transaction.commit().unwrap();
+    let server = Server::start(&[
+        ("PIKKU_QUEUES", &format!("sqlite:{}", queues.display())),
+        ("PIKKU_OUTBOX", &format!("sqlite:{}", database.display())),
+    ]);
+    let begun = Instant::now();
+    let left = || app.query_row("SELECT count(*) FROM pikku_outbox", (), |row| row.get::<_, u32>(0)).unwrap();
+    while left() > 0 {
+        assert!(begun.elapsed() < LIMIT, "it is not sent");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let log = server.end(0);
+    assert!(!log.contains("ERROR") && !log.contains("\"level\":\"error\""), "{log}");
+
+    // One that is none stops the start.
+    for (address, said) in [("mysql://app:secret@db/app", "sqlite:"), ("sqlite:/absent/app.db", "/absent/app.db")] {
+        let variables = [("PIKKU_QUEUES", &*format!("sqlite:{}", queues.display())), ("PIKKU_OUTBOX", address)];
+        let mut child = Server::command(&variables).spawn().unwrap();
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert!(!child.wait().unwrap().success(), "{told}");
+        assert!(told.contains(said) && !told.contains("secret"), "{told}");
+    }
 }
 
 fn what_is_not_sampled_is_passed_on() {
@@ -213,6 +331,15 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
+    /// So many spans, however many sendings they come in.
+    fn spans(&self, count: usize) -> Vec<Span> {
+        let mut all = Vec::new();
+        while all.len() < count {
+            all.extend(spans(&self.next().1).into_iter().cloned());
+        }
+        all
+    }
+
     fn next(&self) -> (String, ExportTraceServiceRequest) {
         self.taken.recv_timeout(LIMIT).expect("spans come")
     }
@@ -251,9 +378,18 @@ impl Server {
     }
 
     fn ask(&self, head: &str) -> String {
+        self.post(head, "")
+    }
+
+    fn post(&self, head: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
-        stream.write_all(format!("{head}\r\nhost: t\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+        let length = match body.len() {
+            0 => String::new(),
+            length => format!("content-length: {length}\r\n"),
+        };
+        let request = format!("{head}\r\nhost: t\r\n{length}connection: close\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer

@@ -6,7 +6,7 @@ use pikku::{
     http::post,
     service::{Queue, SendError},
 };
-use pikku_engines::{QueueEngine, SqliteEngine, Which};
+use pikku_engines::{QueueEngine, SqliteEngine, SqliteSettings, Which};
 use pikku_server::{ServeError, Server};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ struct Job {
     fails: u32,
     #[serde(default)]
     panics: bool,
+    /// What makes it large.
+    #[serde(default)]
+    filling: String,
     /// How it is sent.
     #[serde(default)]
     sent: Sent,
@@ -418,6 +421,37 @@ async fn an_instance_that_does_not_consume_sends() {
     let engine = SqliteEngine::open(&file).unwrap();
     assert_eq!((engine.stats("jobs").await.unwrap().ready, seen("kept").len()), (1, 0));
     server.stop().await;
+}
+
+/// The disk is full: the sender is told, and what was taken is delivered once there is room.
+#[tokio::test]
+async fn a_full_disk_refuses_what_is_sent_and_loses_nothing() {
+    let (_folder, file) = file();
+    let settings = SqliteSettings { most_pages: Some(80), ..SqliteSettings::default() };
+    let full = Arc::new(SqliteEngine::open_with(&file, settings).unwrap());
+    let sender = Running::start(&file, |server| server.engine(full).consumes(false)).await;
+    let large = |number: u32| json!({"word": "full", "number": number, "filling": "x".repeat(8000)});
+    let mut taken = 0;
+    let refused = loop {
+        let answer = sender.post(&large(taken)).await;
+        if !answer.starts_with("HTTP/1.1 204") {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken < 200, "it is full at some time");
+    };
+    assert!(taken > 3 && refused.starts_with("HTTP/1.1 503"), "{taken}: {refused}");
+    assert!(!refused.contains(&file.display().to_string()), "no path of this machine: {refused}");
+    sender.stop().await;
+    // Somebody makes room.
+    let server = Running::start(&file, |server| server).await;
+    until("all that was taken is delivered", async || seen("full").len() == taken as usize).await;
+    let answer = server.post(&large(taken)).await;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    until("it goes on", async || seen("full").iter().any(|&(number, _)| number == taken)).await;
+    server.stop().await;
+    let all = seen("full");
+    assert!((0..=taken).all(|number| all.contains(&(number, 1))), "{all:?}");
 }
 
 #[tokio::test]

@@ -311,7 +311,7 @@ fn write_attributes(attributes: &Attributes) -> Option<String> {
 }
 
 /// A body, whether it is text in the one column, its octets in the other.
-pub(super) fn read_body(row: &Row, is_text: usize, body: usize) -> Result<Body, Failure> {
+pub(crate) fn read_body(row: &Row, is_text: usize, body: usize) -> Result<Body, Failure> {
     let octets: Vec<u8> = row.try_get(body)?;
     if !row.try_get(is_text)? {
         return Ok(Body::Bytes(octets));
@@ -321,11 +321,11 @@ pub(super) fn read_body(row: &Row, is_text: usize, body: usize) -> Result<Body, 
         .map_err(|error| damaged("a body is not the text that it should be", error))
 }
 
-pub(super) fn read_attributes(row: &Row, column: usize) -> Result<Attributes, Failure> {
+pub(crate) fn read_attributes(row: &Row, column: usize) -> Result<Attributes, Failure> {
     let Some(text) = row.try_get::<_, Option<&str>>(column)? else { return Ok(Attributes::new()) };
     serde_json::from_str(text).map_err(|error| damaged("attributes are not what was written", error))
 }
 
 fn damaged(reason: &str, cause: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    EngineError::new(ErrorKind::Corrupt, "the table pikku_message", reason).caused_by(cause).into()
+    EngineError::new(ErrorKind::Corrupt, "a table of Pikku's", reason).caused_by(cause).into()
 }

@@ -28,7 +28,7 @@ const STATEMENT: Duration = Duration::from_secs(60);
 
 /// Where the database is, without the password.
 #[derive(Clone, Debug)]
-pub(super) struct Place(String);
+pub(crate) struct Place(String);
 
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +37,10 @@ impl fmt::Display for Place {
 }
 
 impl Place {
+    pub(crate) fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     fn of(config: &Config) -> Self {
         let mut place = "postgres://".to_owned();
         let ports = config.get_ports();
@@ -112,7 +116,7 @@ fn tls(config: &Config, settings: &PostgresSettings) -> Result<Option<Tls>, Engi
 
 /// What is committed how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Commit {
+pub(crate) enum Commit {
     /// Flushed to the disk before it is answered.
     Durable,
     /// Not waited for: a crash of the database takes back the last of it, as if it had not been asked.
@@ -121,7 +125,7 @@ pub(super) enum Commit {
 
 /// A database, whether it can be reached or not.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(crate) struct Store {
     pub(super) place: Place,
     pub(super) settings: PostgresSettings,
     config: Config,
@@ -131,7 +135,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(url: &str, settings: PostgresSettings) -> Result<Self, EngineError> {
+    pub(crate) fn new(url: &str, settings: PostgresSettings) -> Result<Self, EngineError> {
         let (mut config, place) = read_url(url)?;
         config.tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
         if config.get_connect_timeout().is_none() {
@@ -173,7 +177,7 @@ impl Store {
     }
 
     /// A connection. One that cannot be had is tried for again until the patience is at its end.
-    pub(super) async fn client(&self, commit: Commit) -> Result<Object, EngineError> {
+    pub(crate) async fn client(&self, commit: Commit) -> Result<Object, EngineError> {
         let pool = if commit == Commit::Durable { &self.durable } else { &self.quick };
         let begun = Instant::now();
         let mut pause = Duration::from_millis(20);
@@ -202,7 +206,7 @@ impl Store {
     }
 
     /// What a failure means.
-    pub(super) fn error(&self, failure: Failure) -> EngineError {
+    pub(crate) fn error(&self, failure: Failure) -> EngineError {
         match failure {
             Failure::Refused(error) => error,
             Failure::Store(error) | Failure::Commit(error) => read_error(&self.place, error),
@@ -282,7 +286,7 @@ impl<'a> Session<'a> {
 
 /// Why something was not done.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It is refused.
     Refused(EngineError),
     /// The database failed, and what was done in the transaction is undone.
@@ -311,7 +315,7 @@ impl From<EngineError> for Failure {
     }
 }
 
-fn read_error(place: &Place, error: Error) -> EngineError {
+pub(crate) fn read_error(place: &Place, error: Error) -> EngineError {
     let (kind, reason) = match error.as_db_error() {
         Some(answer) => {
             let code = answer.code();
@@ -359,7 +363,7 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Time, Failure> {
 }
 
 /// The span of a column.
-pub(super) fn span(row: &Row, column: usize) -> Result<Duration, Failure> {
+pub(crate) fn span(row: &Row, column: usize) -> Result<Duration, Failure> {
     let millis: i64 = row.try_get(column)?;
     Ok(Duration::from_millis(millis.unsigned_abs()))
 }

@@ -2,6 +2,7 @@
 
 mod crash;
 mod nats;
+mod outbox;
 mod postgres;
 mod server;
 mod sqs;

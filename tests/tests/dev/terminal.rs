@@ -1,7 +1,7 @@
 //! A person at a terminal, which is tmux.
 
 use super::{App, BUILD, SOON, eventually, free_port, greet, variables};
-use pikku_tests::{packager, readme};
+use pikku_tests::{packager, readme, target};
 use regex_lite::Regex;
 use serde_json::json;
 use std::{
@@ -211,4 +211,23 @@ fn the_readme_is_followed_in_a_terminal() {
     // The terminal shows again what is typed.
     terminal.types("echo ended");
     terminal.shows("$ echo ended\nended", SOON);
+
+    // The rest of what the README says, as it says it.
+    let command = |begin: &str| rest.lines().find(|line| line.starts_with(begin)).expect("a command of the README");
+    terminal.types("clear");
+    terminal.types(command("cargo pikku call "));
+    let called = terminal.shows("{\"text\":", BUILD);
+    insta::assert_snapshot!("called", steady(&called, port));
+    terminal.types("clear");
+    terminal.types(command("cargo test"));
+    terminal.shows("Doc-tests", BUILD);
+    let tested = terminal.screen();
+    assert!(tested.contains("test result: ok. 2 passed"), "{tested}");
+    // What a server is made of has been compiled for the packaged examples.
+    terminal.types(&format!("export CARGO_TARGET_DIR={}; clear", target().display()));
+    terminal.types(&format!("{} --out-dir {}", command("cargo pikku package "), app.path().join("packaged").display()));
+    terminal.shows("sha-256", BUILD);
+    let packaged = terminal.shows("hello ", SOON);
+    insta::assert_snapshot!("packaged", steady(&packaged, port).replace(&app.path().display().to_string(), "[APP]"));
+    assert!(app.path().join("packaged/hello.service").is_file());
 }

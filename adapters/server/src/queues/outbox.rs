@@ -25,9 +25,13 @@ pub(super) async fn open(address: &str) -> Result<Outbox, ServeError> {
             let opened = opened.map_err(|error| ServeError::process("open an outbox")(error.into()))?;
             Ok(Arc::new(opened.map_err(ServeError::Queues)?))
         }
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => {
+            Ok(Arc::new(pikku_engines::PostgresOutbox::open(address).await.map_err(ServeError::Queues)?))
+        }
         _ => {
             let scheme = address.split(':').next().unwrap_or_default();
-            let reason = "it is not `sqlite:` and the file of the app's database";
+            let reason = "it is neither `sqlite:` and the file of the app's database nor, where the program was built with it, `postgres://…`";
             Err(ServeError::setting("PIKKU_OUTBOX", &format!("{scheme}:…"), reason))
         }
     }
