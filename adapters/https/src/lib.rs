@@ -13,6 +13,8 @@
 mod aws;
 mod client;
 mod error;
+#[cfg(any(not(feature = "tls12"), test))]
+mod p256;
 mod sending;
 mod tls;
 

@@ -2,10 +2,12 @@
 //! endpoints of AWS have, and with the feature `tls12` the version before it.
 //!
 //! Naming each part, rather than taking the default provider of rustls, keeps out of the bundle what is never used:
-//! private keys, ChaCha20 and Ed25519, and without the feature also TLS 1.2 and key exchange over P-384. The root
+//! private keys, ChaCha20 and Ed25519, and without the feature also TLS 1.2 and ring's P-256. The root
 //! certificates are the platform's, which are kept up to date and cost the bundle nothing; a variable names others.
 
 use crate::error::SetupError;
+#[cfg(not(feature = "tls12"))]
+use crate::p256;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::{
     ClientConfig, Error, RootCertStore, SignatureScheme,
@@ -18,6 +20,8 @@ use rustls::{
 };
 use std::{path::PathBuf, sync::Arc};
 use tokio_rustls::TlsConnector;
+#[cfg(feature = "tls12")]
+use webpki::ring as p256;
 use webpki::ring as verify;
 
 /// Where root certificates are: on Amazon Linux and Azure Linux, and on Debian.
@@ -51,8 +55,10 @@ pub fn client_config(root_file: Option<PathBuf>, variable: &'static str) -> Resu
         ],
         kx_groups: vec![
             kx_group::X25519,
-            kx_group::SECP256R1,
+            // For PostgreSQL before version 18, which offers no other.
             #[cfg(feature = "tls12")]
+            kx_group::SECP256R1,
+            // For the endpoints of AWS that keep to FIPS 140, which offer no X25519.
             kx_group::SECP384R1,
         ],
         signature_verification_algorithms: ALGORITHMS,
@@ -82,8 +88,8 @@ fn roots(named: Option<PathBuf>, variable: &'static str) -> Result<RootCertStore
 /// How certificates of the web are signed.
 const ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
-        verify::ECDSA_P256_SHA256,
-        verify::ECDSA_P256_SHA384,
+        p256::ECDSA_P256_SHA256,
+        p256::ECDSA_P256_SHA384,
         verify::ECDSA_P384_SHA256,
         verify::ECDSA_P384_SHA384,
         verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
@@ -95,7 +101,7 @@ const ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     ],
     mapping: &[
         (SignatureScheme::ECDSA_NISTP384_SHA384, &[verify::ECDSA_P384_SHA384]),
-        (SignatureScheme::ECDSA_NISTP256_SHA256, &[verify::ECDSA_P256_SHA256]),
+        (SignatureScheme::ECDSA_NISTP256_SHA256, &[p256::ECDSA_P256_SHA256]),
         (SignatureScheme::RSA_PSS_SHA512, &[verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY]),
         (SignatureScheme::RSA_PSS_SHA384, &[verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY]),
         (SignatureScheme::RSA_PSS_SHA256, &[verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY]),
