@@ -2,12 +2,14 @@
 
 use crate::failure::Failure;
 use nix::{
+    errno::Errno,
     sys::signal::{Signal, kill},
+    time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -72,7 +74,7 @@ impl Served {
         }
     }
 
-    /// The CPU time that it has had, in milliseconds (proc_pid_stat(5): fields 14 and 15, in hundredths of a second).
+    /// The CPU time that it has had, in milliseconds.
     pub(crate) fn spent(&self) -> Result<f64, Failure> {
         spent(self.child.id())
     }
@@ -112,15 +114,15 @@ impl Drop for Served {
     }
 }
 
-/// The CPU time that a process has had, in milliseconds.
+/// The CPU time that a process has had, in milliseconds, by its own clock (clock_getcpuclockid(3)): that counts nanoseconds,
+/// `/proc` hundredths of a second.
 pub(crate) fn spent(process: u32) -> Result<f64, Failure> {
-    let path = PathBuf::from(format!("/proc/{process}/stat"));
-    let mut stat = String::new();
-    let read = fs::File::open(&path).and_then(|mut file| file.read_to_string(&mut stat));
-    read.map_err(Failure::file(&path))?;
-    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
-    let ticks: f64 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks * 10.0)
+    let time = i32::try_from(process)
+        .map_err(|_| Errno::ESRCH)
+        .and_then(|process| clock_getcpuclockid(Pid::from_raw(process)))
+        .and_then(clock_gettime)
+        .map_err(Failure::system("read the clock of a process"))?;
+    Ok(Duration::from(time).as_secs_f64() * 1e3)
 }
 
 /// The address in a line.
