@@ -15,6 +15,7 @@ use crate::{
     run::{Counts, Invoked, cpu_of_start, instructions_of_start, instructions_per_call, instructions_per_event},
 };
 use Unit::{Bytes, Instructions, Milliseconds, Seconds};
+pub(crate) use hostile::attack_where_told;
 use std::{fs, path::PathBuf};
 
 /// What the benchmarks share.

@@ -292,6 +292,17 @@ async fn calls_end_in_time_and_release_their_services() {
             assert!(after.is_cancelled());
             assert_eq!(HELD.load(Ordering::SeqCst), 0, "{path}");
         }
+        // One of several calls that is late is not the others' affair; what all wait for is everybody's.
+        let context = Context::default();
+        let (late, other) = (context.of_one(), context.of_one());
+        let (late_after, other_after) = (late.after.clone(), other.after.clone());
+        assert_eq!(call("/slow-route", late).await.status, 504);
+        assert!(late_after.is_cancelled() && !other_after.is_cancelled() && !context.after.is_cancelled());
+        other.after.cancel();
+        assert!(other_after.is_cancelled() && !context.after.is_cancelled());
+        let third = context.of_one();
+        context.after.cancel();
+        assert!(third.after.is_cancelled());
         let context = Context { deadline_ms: Some(platform.now_ms() + 20), ..Context::default() };
         assert_eq!(call("/slow", context).await.status, 504);
         assert_eq!(HELD.load(Ordering::SeqCst), 0);

@@ -102,7 +102,7 @@ impl Invocation<'_> {
         let (mut failure, mut value) = (None, None);
         let several = deliveries.len() > 1;
         for Delivery { target, trigger, tried } in deliveries {
-            match engine.deliver(target, trigger, context.clone()).await {
+            match engine.deliver(target, trigger, context.of_one()).await {
                 Ok(Reply::Json(json)) if !several => value = Some(json),
                 Ok(_) => {}
                 Err(problem) => {

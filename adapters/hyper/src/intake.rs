@@ -11,10 +11,20 @@ use std::{
     task::Poll,
     time::Duration,
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::yield_now,
+    time::{sleep, timeout},
+};
 
 /// How long what is left of a refused body is read and thrown away before it is answered.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How much of a body is read before others have their turn: what comes as fast as it is taken would keep them waiting.
+const TURN: usize = 128 << 10;
+
+/// How long the rest of a refused body is left alone after a turn: nothing of it is wanted, so that it may take no more of the
+/// processor than this allows, which is 12 MiB a second.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What bodies may take.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +86,7 @@ impl Intake {
         }
         let mut taken = Taken::default();
         // Most bodies are one piece, which is not copied.
-        let mut several = Vec::new();
+        let (mut several, mut turn) = (Vec::new(), 0);
         while let Some(frame) = body.frame().await {
             // What broke is the connection's matter; no text of it concerns who sent the request.
             let frame = frame.map_err(|_| Problem::malformed("the body ended early or is not well-formed"))?;
@@ -95,6 +105,11 @@ impl Intake {
             }
             several.extend_from_slice(&std::mem::take(&mut taken.octets));
             several.extend_from_slice(&data.copy_to_bytes(length));
+            turn += length;
+            if turn > TURN {
+                turn = 0;
+                yield_now().await;
+            }
         }
         if !several.is_empty() {
             taken.octets = several.into();
@@ -115,9 +130,16 @@ async fn in_time<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     .await
 }
 
-/// Reads a body to its end and keeps nothing of it.
+/// Reads a body to its end, without haste, and keeps nothing of it.
 async fn discard<B: Body>(mut body: Pin<&mut B>) {
-    while let Some(Ok(_)) = body.frame().await {}
+    let mut turn = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        turn += frame.data_ref().map_or(0, Buf::remaining);
+        if turn > TURN {
+            turn = 0;
+            sleep(PAUSE).await;
+        }
+    }
 }
 
 fn too_large() -> Problem {
@@ -184,6 +206,31 @@ mod tests {
         let problem = intake(8, 8).take(pin!(Never), false).await.unwrap_err();
         assert_eq!((problem.status().as_u16(), problem.code()), (408, "request_timeout"));
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    }
+
+    /// A refused client that goes on for ever takes a bounded part of the processor.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_is_read_slowly_and_not_for_long() {
+        struct Endless(usize);
+        impl Body for Endless {
+            type Data = Bytes;
+            type Error = Infallible;
+
+            fn poll_frame(
+                mut self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+                self.0 += 1;
+                std::task::Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(&[0; 64 << 10])))))
+            }
+        }
+        let begun = tokio::time::Instant::now();
+        let mut body = pin!(Endless(0));
+        let problem = intake(1 << 20, 1 << 30).take(body.as_mut(), false).await.unwrap_err();
+        assert_eq!(problem.status().as_u16(), 413);
+        assert_eq!(begun.elapsed(), LINGER);
+        let most = (1 << 20) / (64 << 10) + 3 * LINGER.as_millis() / PAUSE.as_millis();
+        assert!((body.0 as u128) <= most + 8, "{} pieces", body.0);
     }
 
     #[tokio::test]

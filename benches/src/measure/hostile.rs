@@ -9,13 +9,20 @@ use crate::{
     figures::{Table, Unit},
     load::{Asked, load, percentile},
 };
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    env,
+    net::SocketAddr,
+    process::{Child, Command},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    runtime::{Builder, Runtime},
     time::{sleep, timeout},
 };
+
+/// Makes attackers of this program: the address, and the attacks.
+const ATTACK: &str = "PIKKU_BENCH_ATTACK";
 
 /// The connections of good clients.
 const GOOD: usize = 8;
@@ -33,6 +40,27 @@ enum Attack {
     LargeBodies,
 }
 
+impl Attack {
+    const ALL: [Self; 3] = [Self::SlowHeads, Self::HeaderFloods, Self::LargeBodies];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::SlowHeads => "slow-heads",
+            Self::HeaderFloods => "header-floods",
+            Self::LargeBodies => "large-bodies",
+        }
+    }
+
+    /// How many attack at a time.
+    fn connections(self) -> usize {
+        match self {
+            Self::SlowHeads => 1000,
+            Self::HeaderFloods => 16,
+            Self::LargeBodies => 8,
+        }
+    }
+}
+
 impl Bench {
     pub(crate) fn server_hostile(&self) -> Result<Table, Failure> {
         let mut table = Table::new(
@@ -40,14 +68,15 @@ impl Bench {
             "Good clients among hostile ones",
             "How long 99 of 100 answers took at most that 8 clients of the packaged shop got, and the most memory that the \
              server has had, with PIKKU_BODIES_LIMIT at 16 MiB: 1,000 connections whose heads come octet by octet, 16 that \
-             send heads over every limit, 8 that send bodies of 1 GB. All are on one machine, where attackers have the lowest \
-             priority: elsewhere they would have processors of their own. They send as fast as the server takes it.",
+             send heads over every limit, 8 that send bodies of 1 GB. All are on one machine, where attackers run when \
+             nobody else does (`SCHED_IDLE`): elsewhere they would have processors of their own. They send as fast as the \
+             server takes it.",
             &[("p99", Unit::Waited), ("peak", Unit::Bytes)],
         )
         .beside("nobody else");
         let program = self.shop()?;
         let folder = self.programs.work.join("shop-state");
-        let (turns, each) = if self.quick { (1, 50) } else { (5, 400) };
+        let (turns, each) = if self.quick { (1, 500) } else { (5, 2000) };
         let rows: [(&str, &[Attack]); 5] = [
             ("nobody else", &[]),
             ("slow heads", &[Attack::SlowHeads]),
@@ -63,12 +92,13 @@ impl Bench {
                     let server = start_shop(&program, &folder, &[("PIKKU_BODIES_LIMIT", &BODIES.to_string())])?;
                     let put = r#"{"sku":"TEA-42","name":"green tea","price_cents":450,"stock":1000}"#;
                     load(server.address, &Asked::put("/products/TEA-42", put, "green tea"), 1, 1).await?;
-                    let attackers = attack(server.address, attacks)?;
-                    sleep(Duration::from_secs(1)).await;
+                    let mut attackers = Attackers::begin(server.address, attacks)?;
+                    sleep(Duration::from_millis(1500)).await;
                     let mut times =
                         load(server.address, &Asked::get("/products/TEA-42", "green tea"), GOOD, each).await?;
                     let peak = server.peak()?;
-                    attackers.shutdown_background();
+                    attackers.go_on()?;
+                    drop(attackers);
                     server.end()?;
                     Ok::<_, Failure>((percentile(&mut times, 99), peak))
                 })?;
@@ -83,37 +113,70 @@ impl Bench {
     }
 }
 
-/// Begins attacks, on a thread of their own. They end when what is given is shut down.
-fn attack(address: SocketAddr, attacks: &[Attack]) -> Result<Runtime, Failure> {
-    // What is measured is what attacks cost the server, and not what it costs to make them.
-    let lowest = || {
-        if let Err(error) = rustix::process::nice(19) {
-            eprintln!("   the attackers keep their priority: {error}");
+/// Attackers, until they are dropped.
+struct Attackers(Option<Child>);
+
+impl Attackers {
+    /// Starts this program again as them. What is measured is what attacks cost the server, and not what it costs to make
+    /// them: they get the processors that nobody else wants, and are put off at once when somebody does.
+    fn begin(address: SocketAddr, attacks: &[Attack]) -> Result<Self, Failure> {
+        if attacks.is_empty() {
+            return Ok(Self(None));
         }
-    };
-    let attackers = Builder::new_multi_thread().worker_threads(1).on_thread_start(lowest).enable_all().build();
-    let attackers = attackers.map_err(Failure::system("start attackers"))?;
-    for &attack in attacks {
-        let connections = match attack {
-            Attack::SlowHeads => 1000,
-            Attack::HeaderFloods => 16,
-            Attack::LargeBodies => 8,
-        };
-        for number in 0..connections {
-            attackers.spawn(async move {
-                loop {
-                    // Whatever the server does to it, it begins again.
-                    let _ = match attack {
-                        Attack::SlowHeads => slow_head(address).await,
-                        Attack::HeaderFloods => header_flood(address, number % 2 == 0).await,
-                        Attack::LargeBodies => large_body(address, number % 2 == 0).await,
-                    };
-                    sleep(Duration::from_millis(20)).await;
-                }
-            });
+        let program = env::current_exe().map_err(Failure::system("find this program"))?;
+        let names: Vec<&str> = attacks.iter().map(|attack| attack.name()).collect();
+        let mut command = Command::new("chrt");
+        command.args(["--idle", "0"]).arg(program).env(ATTACK, format!("{address} {}", names.join(" ")));
+        command.spawn().map(|child| Self(Some(child))).map_err(Failure::start("chrt"))
+    }
+
+    /// Whether they still attack.
+    fn go_on(&mut self) -> Result<(), Failure> {
+        let Some(child) = &mut self.0 else { return Ok(()) };
+        match child.try_wait().map_err(Failure::start("chrt"))? {
+            None => Ok(()),
+            Some(status) => Err(Failure::answer("the attackers", format!("they have ended: {status}"))),
         }
     }
-    Ok(attackers)
+}
+
+impl Drop for Attackers {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // They may have ended by themselves.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Attacks until this program is killed, where it is told to.
+pub(crate) fn attack_where_told() -> Result<(), Failure> {
+    let Ok(told) = env::var(ATTACK) else { return Ok(()) };
+    let wrong = || Failure::answer(ATTACK, told.clone());
+    let mut words = told.split(' ');
+    let address: SocketAddr = words.next().and_then(|address| address.parse().ok()).ok_or_else(wrong)?;
+    executor()?.block_on(async {
+        for word in words {
+            let attack = Attack::ALL.into_iter().find(|attack| attack.name() == word).ok_or_else(wrong)?;
+            for number in 0..attack.connections() {
+                tokio::spawn(async move {
+                    // Not all at the same moment of a second.
+                    sleep(Duration::from_millis(number as u64 % 1000)).await;
+                    loop {
+                        // Whatever the server does to it, it begins again.
+                        let _ = match attack {
+                            Attack::SlowHeads => slow_head(address).await,
+                            Attack::HeaderFloods => header_flood(address, number % 2 == 0).await,
+                            Attack::LargeBodies => large_body(address, number % 2 == 0).await,
+                        };
+                        sleep(Duration::from_millis(20)).await;
+                    }
+                });
+            }
+        }
+        std::future::pending().await
+    })
 }
 
 async fn slow_head(address: SocketAddr) -> std::io::Result<()> {

@@ -17,7 +17,11 @@ use std::{
 ///
 /// An adapter gives one with the [`Context`](super::Context), keeps a clone, and runs it when the answer is out.
 #[derive(Clone, Default)]
-pub struct AfterAnswer(Arc<Shared>);
+pub struct AfterAnswer {
+    invocation: Arc<Shared>,
+    /// Whether the one call is cancelled that this is given to, where the invocation has several.
+    one: Option<Arc<AtomicBool>>,
+}
 
 #[derive(Default)]
 struct Shared {
@@ -32,27 +36,34 @@ impl fmt::Debug for AfterAnswer {
 }
 
 impl AfterAnswer {
+    /// The same for one of several calls of the invocation: what is late of it is not of the others.
+    #[must_use]
+    pub fn of_one(&self) -> Self {
+        Self { invocation: Arc::clone(&self.invocation), one: Some(Arc::default()) }
+    }
+
     pub(crate) fn add(&self, work: BoxFuture<'static, ()>) {
-        self.0.work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        self.invocation.work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
     }
 
     fn take(&self) -> Vec<BoxFuture<'static, ()>> {
-        std::mem::take(&mut *self.0.work.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.invocation.work.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says that nobody waits for an answer any more: it is out, or it is too late. Calls that go on see it.
     pub fn cancel(&self) {
-        self.0.cancelled.store(true, Ordering::Relaxed);
+        self.one.as_deref().unwrap_or(&self.invocation.cancelled).store(true, Ordering::Relaxed);
     }
 
     /// Whether nobody waits for an answer any more.
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.load(Ordering::Relaxed)
+        let is_cancelled = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        is_cancelled(&self.invocation.cancelled) || self.one.as_deref().is_some_and(is_cancelled)
     }
 
     /// Whether nothing was left.
     pub fn is_empty(&self) -> bool {
-        self.0.work.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.invocation.work.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Does the work, all of it at the same time. What is not done by the deadline, in milliseconds since the Unix epoch,

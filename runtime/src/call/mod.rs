@@ -158,6 +158,15 @@ pub struct Context {
     pub identity: Option<Box<PlatformIdentity>>,
 }
 
+impl Context {
+    /// The same for one of several calls of the invocation, such as that of a message of a batch: where it is too late for
+    /// one, the others go on.
+    #[must_use]
+    pub fn of_one(&self) -> Self {
+        Self { after: self.after.of_one(), ..self.clone() }
+    }
+}
+
 macro_rules! payloads {
     ($($(#[$doc:meta])* $name:ident $type:ident;)*) => {$(
         $(#[$doc])*

@@ -70,7 +70,7 @@ pub(super) async fn items(
     let mut stopped = false;
     for (record, target) in records.into_iter().zip(targets) {
         let late = context.deadline_ms.is_some_and(|deadline| engine.platform().now_ms() >= deadline);
-        if stopped || late || engine.deliver(target, record.trigger, context.clone()).await.is_err() {
+        if stopped || late || engine.deliver(target, record.trigger, context.of_one()).await.is_err() {
             stopped = stopped || ordered;
             failed.push(items.len());
         }
@@ -87,7 +87,7 @@ pub(super) async fn whole(engine: &Engine, records: Vec<Record>, context: Contex
     let targets = targets(engine, &records)?;
     let mut failure = None;
     for (record, target) in records.into_iter().zip(targets) {
-        if let Err(problem) = engine.deliver(target, record.trigger, context.clone()).await {
+        if let Err(problem) = engine.deliver(target, record.trigger, context.of_one()).await {
             failure.get_or_insert(problem);
         }
     }
