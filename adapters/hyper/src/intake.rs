@@ -87,7 +87,12 @@ impl Intake {
         let mut taken = Taken::default();
         // Most bodies are one piece, which is not copied.
         let (mut several, mut turn) = (Vec::new(), 0);
-        while let Some(frame) = body.frame().await {
+        #[allow(
+            clippy::while_let_loop,
+            reason = "that would hold the frame while others have their turn, and ask `Send` of it"
+        )]
+        loop {
+            let Some(frame) = body.frame().await else { break };
             // What broke is the connection's matter; no text of it concerns who sent the request.
             let frame = frame.map_err(|_| Problem::malformed("the body ended early or is not well-formed"))?;
             let Ok(mut data) = frame.into_data() else { continue };
@@ -133,8 +138,11 @@ async fn in_time<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
 /// Reads a body to its end, without haste, and keeps nothing of it.
 async fn discard<B: Body>(mut body: Pin<&mut B>) {
     let mut turn = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        turn += frame.data_ref().map_or(0, Buf::remaining);
+    loop {
+        turn += match body.frame().await {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Buf::remaining),
+            _ => return,
+        };
         if turn > TURN {
             turn = 0;
             sleep(PAUSE).await;
