@@ -54,6 +54,8 @@ impl Terminal {
             .envs(variables())
             .env("PATH", path)
             .env("BROWSER", browser(folder))
+            // What a run that was killed has left in the common target folder is none of this one's.
+            .env("PIKKU_QUEUES", format!("sqlite:{}", folder.join("queues.db").display()))
             .env("PIKKU_ADDRESS", format!("127.0.0.1:{port}"));
         assert!(command.status().expect("tmux, which `cargo xtask tools` installs").success());
         terminal
