@@ -27,6 +27,7 @@
 //! | [`concurrency_limit`] | lets so many calls go on at the same time |
 //! | [`idempotency`] | does calls with the same key once |
 //! | [`load_shed`] | refuses calls when those that go on take too long |
+//! | [`rate_limit`] | lets callers call so often |
 //!
 //! Two things need none. How long a call may take is said by its function (`timeout_ms`) or its route
 //! ([`timeout_ms`](pikku::http::Route::timeout_ms)); what is late is dropped, with its services. And the trace of a call goes on with
@@ -136,6 +137,7 @@ pub mod etag;
 pub mod idempotency;
 pub mod load_shed;
 mod origin;
+pub mod rate_limit;
 mod refusal;
 pub mod request_id;
 pub mod security_headers;
@@ -152,5 +154,6 @@ pub use etag::Etag;
 pub use idempotency::Idempotency;
 pub use load_shed::LoadShed;
 pub use origin::{Further, InvalidOrigin, KnownOrigins, OriginList, PolicyOnly};
+pub use rate_limit::RateLimit;
 pub use request_id::RequestId;
 pub use security_headers::SecurityHeaders;
