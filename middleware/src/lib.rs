@@ -24,10 +24,16 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`audit`] | tells who did what, and what came of it |
+//! | [`circuit_breaker`] | refuses calls of functions that fail |
 //! | [`concurrency_limit`] | lets so many calls go on at the same time |
 //! | [`idempotency`] | does calls with the same key once |
 //! | [`load_shed`] | refuses calls when those that go on take too long |
 //! | [`rate_limit`] | lets callers call so often |
+//! | [`retry`] | tries what failed again, within the call |
+//!
+//! Of these too the order is that of the places: [`Audit`] outermost tells of what the others refuse, [`Retry`] around
+//! [`CircuitBreaker`] tries what the circuit lets through, and each attempt takes its share of a [`ConcurrencyLimit`] inside it.
 //!
 //! Two things need none. How long a call may take is said by its function (`timeout_ms`) or its route
 //! ([`timeout_ms`](pikku::http::Route::timeout_ms)); what is late is dropped, with its services. And the trace of a call goes on with
@@ -125,7 +131,9 @@ macro_rules! service {
     };
 }
 
+pub mod audit;
 pub mod cache_control;
+pub mod circuit_breaker;
 #[cfg(feature = "compression")]
 pub mod compression;
 pub mod concurrency_limit;
@@ -140,11 +148,14 @@ mod origin;
 pub mod rate_limit;
 mod refusal;
 pub mod request_id;
+pub mod retry;
 pub mod security_headers;
 pub mod store;
 mod text;
 
+pub use audit::Audit;
 pub use cache_control::CacheControl;
+pub use circuit_breaker::CircuitBreaker;
 #[cfg(feature = "compression")]
 pub use compression::Compression;
 pub use concurrency_limit::ConcurrencyLimit;
@@ -156,4 +167,5 @@ pub use load_shed::LoadShed;
 pub use origin::{Further, InvalidOrigin, KnownOrigins, OriginList, PolicyOnly};
 pub use rate_limit::RateLimit;
 pub use request_id::RequestId;
+pub use retry::Retry;
 pub use security_headers::SecurityHeaders;
