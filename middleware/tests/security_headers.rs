@@ -125,3 +125,14 @@ fn policies_are_told_apart_by_name() {
     let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
     assert_eq!(names, ["security_headers", "security_headers(pages)"]);
 }
+
+/// As without middleware, the log is for calls.
+#[tokio::test]
+async fn what_no_route_takes_is_not_in_the_log() {
+    let app = TestApp::start(app()).await;
+    app.get("/nowhere").send().await;
+    app.delete("/shown").send().await;
+    assert!(app.logged().is_empty(), "{:?}", app.logged());
+    app.post("/fails").send().await;
+    assert_eq!(app.logged().len(), 1);
+}

@@ -55,7 +55,9 @@ pub(crate) fn chains(registry: &mut Registry) -> Result<Vec<Chain>, StartError> 
         chains.push(chain(registry, endpoint, &groups, None));
     }
     #[cfg(feature = "unrouted")]
-    if let Some(add) = registry.layers.iter().find_map(|layer| middleware(layer)?.unrouted) {
+    if let Some(add) =
+        registry.layers.iter().filter(|layer| layer.place == Place::App).find_map(|layer| middleware(layer)?.unrouted)
+    {
         add(registry, &mut chains);
     }
     Ok(chains)

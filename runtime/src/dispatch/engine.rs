@@ -297,6 +297,11 @@ impl Engine {
         };
         async move {
             let outcome = self.run_in_time(called, &call, parts).await;
+            // What no route takes is not told, whether or not something stands around it.
+            #[cfg(feature = "unrouted")]
+            if call.function.is_empty() && outcome.as_ref().is_err_and(|problem| !problem.status().is_server_error()) {
+                return outcome;
+            }
             if let Err(problem) = &outcome {
                 self.log_problem(problem, call.function, &call.id, call.trace.as_deref());
             }

@@ -1,6 +1,6 @@
 //! The app that the scenarios call: it gives back what it was given and fails in every way there is.
 //!
-//! It uses nothing but the runtime, so that every target can hold it. What a call without an answer did is in a journal,
+//! It uses nothing but the runtime and its middleware, so that every target can hold it. What a call without an answer did is in a journal,
 //! which a route of each group shows.
 //!
 //! | group | what reaches it |
@@ -14,6 +14,7 @@ pub mod given;
 pub mod journal;
 pub mod messages;
 pub mod octets;
+pub mod pages;
 pub mod request;
 pub mod session;
 pub mod stream;
@@ -24,10 +25,12 @@ use given::{created, greeting, merge, nothing, rest, search, segment, typed, typ
 use journal::{show_elsewhere, show_everywhere, write_after};
 use messages::{failing_run, hourly, job, nightly, note};
 use octets::{large, reversed, shaped};
+use pages::{Pages, page};
 use pikku::{
     App, Bucket, Cron, EventPattern, Queue, Selection, Stream, Table, Topic, WebSocket,
     http::{any, delete, get, post, put},
 };
+use pikku_middleware::{Compression, Cors, Csrf, Etag, SecurityHeaders};
 use request::seen;
 use session::{nobody, session_of_header, with_a_session, with_or_without};
 use stream::streamed;
@@ -48,6 +51,13 @@ pub fn app<S: Selection>() -> App<S> {
     App::new()
         .authenticate::<session_of_header>()
         .middleware::<nobody>()
+        .routes("/pages/{*rest}", |l| {
+            l.middleware::<SecurityHeaders>()
+                .middleware::<Cors<Pages>>()
+                .middleware::<Csrf>()
+                .middleware::<Etag>()
+                .middleware::<Compression>()
+        })
         .group::<Everywhere>(|g| {
             g.http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
                 .http::<typed>(post("/typed"))
@@ -68,6 +78,8 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<never>(get("/never"))
                 .http::<with_a_session>(get("/session"))
                 .http::<with_or_without>(get("/maybe-session"))
+                .http::<page>(get("/pages/{name}"))
+                .http::<with_a_session>(post("/pages/{name}"))
                 .http::<streamed>(get("/streamed/{kind}"))
                 .http::<write_after>(post("/after"))
                 .http::<show_everywhere>(get("/journal"))
