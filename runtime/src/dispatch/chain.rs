@@ -1,9 +1,8 @@
 //! What stands around the calls of each wiring, put together when the app starts.
 
-use super::StartError;
+use super::{StartError, preflight::Preflights};
 use crate::{
     app::{Around, Check, Handle, Layer, LayerKind, Place, Registry, SessionSource, SourceKind},
-    http::Method,
     session::SessionMode,
 };
 
@@ -12,10 +11,8 @@ use crate::{
 pub(crate) struct Chain {
     /// Middleware that does not look at the session, outermost first.
     pub(super) outer: Vec<Handle>,
-    /// Which of these answers the preflights of a route.
-    pub(super) preflight: Option<usize>,
-    /// Which of these answers the preflights of a path, by the method that they ask about.
-    pub(super) preflights: Vec<(Method, usize)>,
+    /// Which of these answers preflights.
+    pub(super) preflights: Preflights,
     /// The sources of the session.
     pub(super) sources: Vec<SessionSource>,
     /// Whether anything looks at the session.
@@ -81,10 +78,10 @@ fn chain(registry: &Registry, endpoint: usize, groups: &[usize], path: Option<&s
             LayerKind::Middleware(around) if around.session == SessionMode::None => {
                 if around.preflights.is_some() {
                     // What is nearer to the function goes before what is further out.
-                    if let Some(further_out) = chain.preflight {
+                    if let Some(further_out) = chain.preflights.of_route() {
                         chain.outer.remove(further_out);
                     }
-                    chain.preflight = Some(chain.outer.len());
+                    chain.preflights = Preflights::all(chain.outer.len());
                 }
                 chain.outer.push(around.handle);
             }

@@ -43,17 +43,19 @@ pub struct StaticHeader {
 }
 
 impl StaticHeader {
-    /// A header of that name, in lower case, and of that value.
+    /// A header of that name and value.
     ///
     /// # Panics
     ///
-    /// HTTP does not allow them, or the name has capitals; in a constant that is a compile error.
+    /// The name has other characters than small letters, digits, `-`, `_` and `.`, or HTTP does not allow the value; in a
+    /// constant that is a compile error.
     pub const fn new(name: &'static str, value: &'static str) -> Self {
         let (mut at, octets) = (0, name.as_bytes());
         assert!(!octets.is_empty(), "a header has a name");
         while at < octets.len() {
-            let is_own = is_token(octets[at]) && !octets[at].is_ascii_uppercase();
-            assert!(is_own, "the name of a header is a token of HTTP, in lower case");
+            // Of the tokens of HTTP those that headers have.
+            let is_taken = matches!(octets[at], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+            assert!(is_taken, "the name of a header has small letters, digits, `-`, `_` and `.`");
             at += 1;
         }
         let (mut at, octets) = (0, value.as_bytes());
@@ -318,12 +320,8 @@ const LISTS: [&str; 7] =
     ["link", "ratelimit", "ratelimit-policy", "server-timing", "set-cookie", "vary", "www-authenticate"];
 
 /// RFC 9110, section 5.6.2.
-const fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(
-            octet,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
+fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
 }
 
 /// RFC 9110, section 5.5: visible, a space, a tab, or beyond ASCII.
