@@ -71,6 +71,17 @@
 //! # }
 //! ```
 //!
+//! # OWASP ASVS
+//!
+//! What of the Application Security Verification Standard 5.0, chapter V3 up to level 2, is kept by these, and the tests that
+//! show it:
+//!
+//! | requirement | kept by | shown by |
+//! |---|---|---|
+//! | 3.4.1 `Strict-Transport-Security`, 3.4.3 `Content-Security-Policy`, 3.4.4 `nosniff`, 3.4.5 `Referrer-Policy`, 3.4.6 `frame-ancestors`, on every answer | [`SecurityHeaders`], attached to the app | `every_answer_has_them` |
+//! | 3.4.2 `Access-Control-Allow-Origin` of an allow-list | [`Cors`] | `cors_with_null_as_origin_is_refused`, `cors_with_look_alike_origins_is_refused`, `cors_with_two_origins_is_refused` |
+//! | 3.5.1, 3.5.2 requests that need no preflight come from the app itself | [`Csrf`] | `csrf_through_simple_requests_is_refused` |
+//!
 //! # Layers of tower
 //!
 //! On the plain server an app is a [`tower` service](https://docs.rs/tower-service), `pikku_server::AppService`, and any layer goes

@@ -54,8 +54,10 @@ pub trait Policy: Send + Sync + 'static {
     /// `Strict-Transport-Security` (RFC 6797): the host is reached over TLS alone, for a year. Browsers heed it only where it came
     /// over TLS. With `preload` it is for good, which is the domain owner's to say.
     const STRICT_TRANSPORT_SECURITY: Option<&'static str> = Some("max-age=31536000; includeSubDomains");
-    /// `Content-Security-Policy` (W3C CSP 3): an answer that is shown after all loads nothing and stands in no frame.
-    const CONTENT_SECURITY_POLICY: Option<&'static str> = Some("default-src 'none'; frame-ancestors 'none'");
+    /// `Content-Security-Policy` (W3C CSP 3): an answer that is shown after all loads nothing, sends nothing and stands in no frame.
+    /// `default-src` does not count for `base-uri`, `form-action` and `frame-ancestors`: they are said each.
+    const CONTENT_SECURITY_POLICY: Option<&'static str> =
+        Some("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'");
     /// `X-Frame-Options` (HTML, section 7.6), for browsers that do not know `frame-ancestors`.
     const FRAME_OPTIONS: Option<&'static str> = Some("DENY");
     /// `X-Content-Type-Options` (Fetch, section 3.6): the content is of the type that it says and no other.

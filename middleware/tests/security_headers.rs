@@ -82,7 +82,10 @@ async fn every_answer_has_them() {
         assert_eq!(answer.status(), status);
         for (name, value) in [
             ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            (
+                "content-security-policy",
+                "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+            ),
             ("x-frame-options", "DENY"),
             ("x-content-type-options", "nosniff"),
             ("referrer-policy", "no-referrer"),
