@@ -222,7 +222,7 @@ async fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let error = place.open().unwrap_err();
     assert_eq!(
         read(&error, &place),
-        "DIR/queues.db: the store is of version 99, and this program knows up to 2 (PK8105)\n\nhint: run the version that \
+        "DIR/queues.db: the store is of version 99, and this program knows up to 3 (PK8105)\n\nhint: run the version that \
          made the store, or a newer one, or give this one a store of its own"
     );
     let version: i64 = other.query_row("SELECT version FROM pikku_meta", (), |row| row.get(0)).unwrap();
