@@ -58,7 +58,21 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
         .run("documentation tests", || in_workspace(places).args(["test", "--workspace", "--doc"]).limit(1800).run())?;
     steps.run("lints on wasm32", || {
         in_workspace(places)
-            .args(["clippy", "-p", "pikku", "-p", "pikku-cloudflare", "-p", "pikku-middleware", "-p", "edge", "-p", "echo", "-p", "shop"])
+            .args([
+                "clippy",
+                "-p",
+                "pikku",
+                "-p",
+                "pikku-cloudflare",
+                "-p",
+                "pikku-middleware",
+                "-p",
+                "edge",
+                "-p",
+                "echo",
+                "-p",
+                "shop",
+            ])
             .args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"])
             .limit(900)
             .run()

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Fetches a document over HTTPS: on a server by an HTTP client, in a Worker by `fetch`.
+/// Fetches a document over HTTPS: `HttpsFetch` (feature `https`) on every target but Workers, in a Worker the app's own `fetch`.
 pub trait Fetch: Send + Sync + 'static {
     /// The body of a `200`; anything else is an error. It keeps a limit on its size and its time: a key set has at most
     /// 256 KiB, and what is longer is refused here too.

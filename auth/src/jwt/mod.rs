@@ -7,10 +7,14 @@
 //! - Issuer, audience and expiry are always demanded; `nbf` and `iat` are looked at where they are there.
 //! - A token of more than 8 KiB is refused before anything of it is read.
 
+#[cfg(feature = "https")]
+mod https;
 mod jwks;
 mod key;
 mod verify;
 
+#[cfg(feature = "https")]
+pub use https::HttpsFetch;
 pub use jsonwebtoken::Algorithm;
 pub use jwks::{Fetch, KeySet};
 pub use key::{Key, KeyError};
