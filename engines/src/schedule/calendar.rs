@@ -13,11 +13,13 @@
 //! on the last Sunday of October, when it goes from 04:00 to 03:00, it runs at the first 03:30 only.
 
 use crate::{EngineError, ErrorKind, Time};
-use chrono::{DateTime, TimeZone as _, Utc};
-use chrono_tz::Tz;
 use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
+};
+use jiff::{
+    Timestamp, Zoned,
+    tz::{TimeZone, TimeZoneDatabase},
 };
 use std::{fmt, time::Duration};
 
@@ -44,7 +46,7 @@ const AHEAD: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone)]
 pub struct Calendar {
     cron: Cron,
-    zone: Tz,
+    zone: TimeZone,
 }
 
 /// What is due.
@@ -68,7 +70,7 @@ impl Calendar {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron =
             parser.parse(expression).map_err(|error| wrong("it is no cron expression".to_owned()).caused_by(error))?;
-        let zone = zone.parse().map_err(|_| wrong(format!("`{zone}` is no IANA time zone")))?;
+        let zone = known(zone).ok_or_else(|| wrong(format!("`{zone}` is no IANA time zone")))?;
         let calendar = Self { cron, zone };
         if calendar.next_after(Time::from_millis(0)).is_none() {
             return Err(wrong("it names no day that there is".to_owned()));
@@ -121,21 +123,28 @@ impl Calendar {
         Due { runs, left_out, mark: now }
     }
 
-    fn local(&self, time: Time) -> Option<DateTime<Tz>> {
+    fn local(&self, time: Time) -> Option<Zoned> {
         // Cron knows whole seconds.
         let seconds = time.millis().div_euclid(1000);
-        self.zone.timestamp_opt(seconds, 0).single()
+        Some(Timestamp::from_second(seconds).ok()?.to_zoned(self.zone.clone()))
     }
 }
 
 impl fmt::Debug for Calendar {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Calendar({} {})", self.cron.pattern, self.zone)
+        write!(formatter, "Calendar({} {})", self.cron.pattern, self.zone.iana_name().unwrap_or_default())
     }
 }
 
-fn instant(time: &DateTime<Tz>) -> Time {
-    Time::from_millis(time.with_timezone(&Utc).timestamp_millis())
+/// A time zone of the database in the program, whatever the machine has. A name is spelt as it is there, as the platforms
+/// want it that are given the same name.
+fn known(name: &str) -> Option<TimeZone> {
+    let zone = TimeZoneDatabase::bundled().get(name).ok()?;
+    (zone.iana_name() == Some(name) && !zone.is_unknown()).then_some(zone)
+}
+
+fn instant(time: &Zoned) -> Time {
+    Time::from_millis(time.timestamp().as_millisecond())
 }
 
 #[cfg(test)]
@@ -143,7 +152,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Time {
-        Time::from_millis(DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
+        Time::from_millis(text.parse::<Timestamp>().unwrap().as_millisecond())
     }
 
     fn calendar(expression: &str, zone: &str) -> Calendar {
@@ -156,7 +165,7 @@ mod tests {
         let mut shown = Vec::new();
         for _ in 0..count {
             time = calendar.next_after(time).unwrap();
-            shown.push(calendar.local(time).unwrap().format("%m-%d %H:%M%:z").to_string());
+            shown.push(calendar.local(time).unwrap().strftime("%m-%d %H:%M%:z").to_string());
         }
         shown
     }
@@ -298,6 +307,9 @@ mod tests {
         assert!(
             refused("0 3 * * *", "Mars/Base").starts_with("schedule `0 3 * * *`: `Mars/Base` is no IANA time zone")
         );
+        for zone in ["europe/berlin", "utc", "Etc/Unknown", "EST5EDT,M3.2.0,M11.1.0", "+02:00", ""] {
+            assert!(refused("0 3 * * *", zone).contains("is no IANA time zone"), "{zone}");
+        }
         assert!(refused("0 0 31 2 *", "UTC").starts_with("schedule `0 0 31 2 *`: it names no day that there is"));
     }
 }

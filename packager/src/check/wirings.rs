@@ -1,5 +1,6 @@
 use crate::error::Finding;
 use croner::parser::{CronParser, Seconds, Year};
+use jiff::tz::TimeZoneDatabase;
 use pikku_manifest::{Cron, EventPattern, Group, Location, Manifest, Source, Wiring, WiringKind};
 
 /// SQS hands over at most 10 messages of a FIFO queue at once; other platforms take no more either.
@@ -72,7 +73,7 @@ fn schedule(cron: &Cron, wiring: &Wiring, findings: &mut Vec<Finding>) {
             "write minute, hour, day of month, month and day of week, such as `0 3 * * 1-5`",
         ));
     }
-    if cron.time_zone.parse::<chrono_tz::Tz>().is_err() {
+    if !is_time_zone(&cron.time_zone) {
         findings.push(Finding::new(
             "PK0206",
             Some(&wiring.location),
@@ -80,6 +81,12 @@ fn schedule(cron: &Cron, wiring: &Wiring, findings: &mut Vec<Finding>) {
             "use a name of the IANA database, such as `Europe/Berlin` or `UTC`",
         ));
     }
+}
+
+/// Whether this is a name of the IANA database, spelt as it is there.
+fn is_time_zone(name: &str) -> bool {
+    let zone = TimeZoneDatabase::bundled().get(name);
+    zone.is_ok_and(|zone| zone.iana_name() == Some(name) && !zone.is_unknown())
 }
 
 /// Two patterns of a group that take the same event would leave it open which function is called.
