@@ -4,16 +4,22 @@ use crate::{
     Answer, AppService, ClientAddress, Limits,
     health::{Health, Readiness},
     pulse::{Pulse, Seen},
+    version::Version,
 };
 use http::{HeaderValue, Request, Response};
-use hyper::{body::Incoming, rt::Executor, service::service_fn};
-use hyper_util::{rt::TokioIo, server::conn::auto};
+use hyper::{
+    body::Incoming,
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
 use pikku_hyper::forwarded;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn, ready},
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -36,7 +42,8 @@ pub(crate) struct Connections {
     pub(crate) service: AppService,
     pub(crate) health: Health,
     proxies: usize,
-    http: auto::Builder<Tracked>,
+    http1: http1::Builder,
+    http2: http2::Builder<Tracked>,
     /// Everything that runs for a connection.
     pub(crate) tasks: TaskTracker,
     stopping: CancellationToken,
@@ -47,9 +54,9 @@ pub(crate) struct Connections {
 impl Connections {
     pub(crate) fn new(service: AppService, health: Health, proxies: usize) -> Self {
         let tasks = TaskTracker::new();
-        let http = http(service.limits(), Tracked(tasks.clone()));
+        let (http1, http2) = http(service.limits(), Tracked(tasks.clone()));
         let (stopping, ended) = (CancellationToken::new(), CancellationToken::new());
-        Self { service, health, proxies, http, tasks, stopping, ended }
+        Self { service, health, proxies, http1, http2, tasks, stopping, ended }
     }
 
     fn readiness(&self) -> Readiness {
@@ -65,21 +72,39 @@ impl Connections {
     /// Answers what comes over a connection, until it ends.
     pub(crate) async fn attend(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {
         let pulse = Arc::new(Pulse::new());
-        let io = TokioIo::new(Seen { stream, pulse: Arc::clone(&pulse) });
-        let (shared, seen) = (Arc::clone(&self), ClientAddress(client).text());
-        let handler = Handler { shared, client: seen, pulse: Arc::clone(&pulse) };
-        let service = service_fn(move |request| handler.answer(request));
-        let mut connection = pin!(self.http.serve_connection(io, service));
+        let mut stream = Seen::new(stream, Arc::clone(&pulse));
         let Limits { head_time, idle_time, .. } = **self.service.limits();
         let mut stops = pin!(pulse.stops(head_time, idle_time));
         let mut asked = pin!(self.stopping.cancelled());
         let mut ended = pin!(self.ended.cancelled());
+        let version = {
+            let mut version = pin!(stream.version());
+            poll_fn(|context| match version.as_mut().poll(context) {
+                Poll::Ready(version) => Poll::Ready(version.ok()),
+                // It has no request that would be waited for.
+                Poll::Pending if asked.as_mut().poll(context).is_ready() => Poll::Ready(None),
+                Poll::Pending => stops.as_mut().poll(context).map(|()| None),
+            })
+            .await
+        };
+        let Some(version) = version else {
+            tracing::debug!(%client, "a connection ended before its first request");
+            return;
+        };
+        let (shared, seen) = (Arc::clone(&self), ClientAddress(client).text());
+        let handler = Handler { shared, client: seen, pulse: Arc::clone(&pulse) };
+        let (io, service) = (TokioIo::new(stream), service_fn(move |request| handler.answer(request)));
+        // Every connection has room for the kind that most are.
+        let mut connection = match version {
+            Version::One => Either::Left(self.http1.serve_connection(io, service)),
+            Version::Two => Either::Right(Box::pin(self.http2.serve_connection(io, service))),
+        };
         let (mut listening, mut stopping) = (false, false);
         loop {
             // A connection is polled for each request: what has been polled once wakes this task by itself, and is polled
             // again only where it may have happened.
             let next = poll_fn(|context| {
-                if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
                     return Poll::Ready(Next::Ended(ended));
                 }
                 if stopping {
@@ -94,7 +119,8 @@ impl Connections {
                 }
                 stops.as_mut().poll(context).map(|()| Next::Idle)
             });
-            match next.await {
+            let next = next.await;
+            match &next {
                 Next::Ended(ended) => {
                     if let Err(error) = ended {
                         // The client's doing: it broke off, or does not speak HTTP.
@@ -102,19 +128,19 @@ impl Connections {
                     }
                     return;
                 }
-                Next::Stop => {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                Next::Idle => {
-                    tracing::debug!(%client, "a connection did nothing for too long");
-                    connection.as_mut().graceful_shutdown();
-                    // Whether it has said farewell in time or not, it ends here.
-                    let _ = timeout(FAREWELL, connection).await;
-                    return;
-                }
                 Next::End => return,
+                Next::Stop | Next::Idle => match &mut connection {
+                    Either::Left(connection) => Pin::new(connection).graceful_shutdown(),
+                    Either::Right(connection) => connection.as_mut().graceful_shutdown(),
+                },
             }
+            if matches!(next, Next::Idle) {
+                tracing::debug!(%client, "a connection did nothing for too long");
+                // Whether it has said farewell in time or not, it ends here.
+                let _ = timeout(FAREWELL, &mut connection).await;
+                return;
+            }
+            stopping = true;
         }
     }
 
@@ -138,12 +164,12 @@ enum Next<E> {
     End,
 }
 
-fn http(limits: &Limits, tasks: Tracked) -> auto::Builder<Tracked> {
-    let mut http = auto::Builder::new(tasks);
-    http.http1().max_buf_size(limits.head.max(LEAST_HEAD)).max_headers(limits.headers);
+fn http(limits: &Limits, tasks: Tracked) -> (http1::Builder, http2::Builder<Tracked>) {
+    let (mut one, mut two) = (http1::Builder::new(), http2::Builder::new(tasks));
+    one.max_buf_size(limits.head.max(LEAST_HEAD)).max_headers(limits.headers);
     let head = u32::try_from(limits.head).unwrap_or(u32::MAX);
-    http.http2().max_header_list_size(head).max_concurrent_streams(limits.streams);
-    http
+    two.max_header_list_size(head).max_concurrent_streams(limits.streams);
+    (one, two)
 }
 
 /// Runs the requests of HTTP/2, so that an end waits for them.

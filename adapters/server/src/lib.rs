@@ -77,6 +77,7 @@ mod service;
 mod settings;
 mod span;
 mod stop;
+mod version;
 
 pub use answer::Answer;
 pub use error::ServeError;

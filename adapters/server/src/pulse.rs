@@ -1,6 +1,7 @@
 //! Whether a connection lives. hyper's own timeout is for heads of HTTP/1 alone, takes the time between two requests for part
 //! of a head, and does not count while the version is being found out.
 
+use crate::version::First;
 use std::{
     future::{Future as _, poll_fn},
     io,
@@ -161,8 +162,16 @@ impl Drop for Beat {
 /// A connection whose octets are seen.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    pub(crate) stream: TcpStream,
-    pub(crate) pulse: Arc<Pulse>,
+    stream: TcpStream,
+    pulse: Arc<Pulse>,
+    /// What was read to know the version of HTTP.
+    pub(crate) first: First,
+}
+
+impl Seen {
+    pub(crate) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
+        Self { stream, pulse, first: First::default() }
+    }
 }
 
 impl AsyncRead for Seen {
@@ -172,11 +181,19 @@ impl AsyncRead for Seen {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.pulse.read();
+        if !self.first.is_handed() {
+            self.first.hand(buffer);
+            if buffer.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        polled
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() == before {
+            return polled;
+        }
+        self.pulse.read();
+        // What is there is handed on, whether there is more yet or not.
+        if polled.is_pending() { Poll::Ready(Ok(())) } else { polled }
     }
 }
 

@@ -330,9 +330,10 @@ async fn accept(listener: &TcpListener, connections: &Arc<Connections>) -> Never
         };
         let failed = |error: &io::Error| tracing::error!("a connection could not be accepted: {error}");
         let (stream, client) = pikku_hyper::accept(listener, failed).await;
-        let attended = Arc::clone(connections).attend(stream, client);
+        let connection = Arc::clone(connections);
         connections.tasks.spawn(async move {
-            attended.await;
+            // Made in here: a future that is moved in has its place twice.
+            connection.attend(stream, client).await;
             drop(place);
         });
     }
