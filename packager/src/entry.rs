@@ -78,7 +78,7 @@ pub(crate) fn keeps(manifest: &Manifest, group: &Group) -> bool {
 }
 
 /// What of the adapter a bundle needs, so that it holds no more.
-fn features(project: &Project, adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
+pub(crate) fn features(project: &Project, adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
     match adapter {
         Adapter::Lambda => {
             let chosen = [(sends(manifest, group), "sqs"), (reads_secrets(manifest, group), "secrets")];

@@ -20,7 +20,10 @@ use crate::{
 };
 use pikku_manifest::{Group, Manifest};
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// What is to be done, once everything that was typed has been looked up.
 #[derive(Debug)]
@@ -129,12 +132,16 @@ impl Plan {
     ) -> Result<(Workspace, Vec<Built>), Error> {
         let mut workspace = Workspace::new(&self.project, self.platform.name())?;
         let mut notes = Vec::with_capacity(groups.len());
+        let mut features = BTreeSet::new();
         for group in groups {
-            notes.push(entry::add(&mut workspace, &self.project, manifest, group, adapter(group))?);
+            let adapter = adapter(group);
+            features.extend(entry::features(&self.project, &adapter, manifest, group));
+            notes.push(entry::add(&mut workspace, &self.project, manifest, group, adapter)?);
         }
         let mut functions = groups.iter().flat_map(|group| manifest.functions_of(group));
         let validates = functions.any(|function| function.input.is_some());
-        workspace.finish(&self.project, &self.profile.manifest(self.lto, self.platform, validates))?;
+        let profile = self.profile.manifest(self.lto, self.platform, validates, &features);
+        workspace.finish(&self.project, &profile)?;
 
         let what = match groups {
             [one] => format!("the bundle `{}`", one.name),

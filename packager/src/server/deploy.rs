@@ -14,6 +14,10 @@ const PORT: u16 = 8080;
 /// The folder that the images' user may write to.
 const HOME: &str = "/home/nonroot";
 
+/// How many heaps glibc keeps for its threads; by itself that is up to eight for each processor (mallopt(3): `M_ARENA_MAX`), and
+/// what one thread has freed in its own is of no use to the others. What is small comes from a cache of each thread before that.
+const HEAPS: &str = "MALLOC_ARENA_MAX=1";
+
 /// What the files say.
 #[derive(Debug)]
 pub(super) struct Deployment {
@@ -59,6 +63,7 @@ impl Deployment {
             true => (format!(" -v {app}:{HOME}"), format!("ENV PIKKU_QUEUES=sqlite:{HOME}/pikku.db\nVOLUME {HOME}\n")),
             false => (String::new(), String::new()),
         };
+        let heaps = self.heaps("ENV ");
         format!(
             "# Written by `cargo pikku package`. In this folder:
 #   docker build -t {app} .
@@ -68,7 +73,7 @@ impl Deployment {
 FROM --platform=linux/{processor} gcr.io/distroless/{base}:nonroot
 COPY {app} /app/{app}
 ENV PIKKU_ADDRESS=0.0.0.0:{port}
-{volume}EXPOSE {port}
+{heaps}{volume}EXPOSE {port}
 USER 65532:65532
 STOPSIGNAL SIGTERM
 ENTRYPOINT [\"/app/{app}\"]
@@ -87,6 +92,7 @@ ENTRYPOINT [\"/app/{app}\"]
             ),
             false => (String::new(), String::new()),
         };
+        let heaps = self.heaps("Environment=");
         format!(
             "# Written by `cargo pikku package`. As root, in this folder:
 #   install -Dm755 {app} /usr/local/bin/{app}
@@ -102,7 +108,7 @@ After=network-online.target
 Type=exec
 ExecStart=/usr/local/bin/{app}
 Environment=PIKKU_ADDRESS=127.0.0.1:{port}{store}
-EnvironmentFile=-/etc/{app}/environment
+{heaps}EnvironmentFile=-/etc/{app}/environment
 StateDirectory={app}
 StateDirectoryMode=0700
 WorkingDirectory=%S/{app}
@@ -148,6 +154,17 @@ WantedBy=multi-user.target
         )
     }
 
+    /// The lines that keep glibc's heaps few; another C library has heaps of its own.
+    fn heaps(&self, sets: &str) -> String {
+        match self.is_static {
+            true => String::new(),
+            false => format!(
+                "# One heap for all threads, where glibc has one for nearly each, with what the others could use.\n\
+                 # On many processors more may be faster; take this line out for as many as glibc likes.\n{sets}{HEAPS}\n"
+            ),
+        }
+    }
+
     fn environment(&self) -> String {
         let mut text = String::from(
             "# Variables of the server. Those of its own, such as PIKKU_REQUEST_TIME and RUST_LOG, are listed by\n\
@@ -178,7 +195,7 @@ mod tests {
 
     fn deployment() -> Deployment {
         let variables = [("API_KEY".to_owned(), "a secret that a service reads")].into();
-        Deployment { app: "shop".to_owned(), port: 9000, processor: "arm64", is_static: true, keeps: true, variables }
+        Deployment { app: "shop".to_owned(), port: 9000, processor: "arm64", is_static: false, keeps: true, variables }
     }
 
     #[test]
@@ -189,6 +206,9 @@ mod tests {
         // What keeps nothing has no place to keep it.
         let [dockerfile, unit, _] = text(Deployment { keeps: false, ..deployment() }.files());
         assert!(!(dockerfile + &unit).contains("PIKKU_QUEUES"));
+        // What needs no C library has none that would be told something.
+        let [dockerfile, unit, _] = text(Deployment { is_static: true, ..deployment() }.files());
+        assert!(dockerfile.contains("/static-debian12:") && !(dockerfile + &unit).contains("MALLOC"));
     }
 
     /// hadolint finds nothing wrong with either image.
