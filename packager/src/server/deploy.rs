@@ -16,7 +16,9 @@ const HOME: &str = "/home/nonroot";
 
 /// How many heaps glibc keeps for its threads; by itself that is up to eight for each processor (mallopt(3): `M_ARENA_MAX`), and
 /// what one thread has freed in its own is of no use to the others. What is small comes from a cache of each thread before that.
-const HEAPS: &str = "MALLOC_ARENA_MAX=1";
+/// And from which size on a block is none of a heap's but goes back to the system when it is freed (`M_MMAP_THRESHOLD`): left to
+/// itself glibc raises that to 32 MiB, so that a few large bodies stay in memory for good.
+const HEAPS: [&str; 2] = ["MALLOC_ARENA_MAX=1", "MALLOC_MMAP_THRESHOLD_=131072"];
 
 /// What the files say.
 #[derive(Debug)]
@@ -159,8 +161,9 @@ WantedBy=multi-user.target
         match self.is_static {
             true => String::new(),
             false => format!(
-                "# One heap for all threads, where glibc has one for nearly each, with what the others could use.\n\
-                 # On many processors more may be faster; take this line out for as many as glibc likes.\n{sets}{HEAPS}\n"
+                "# One heap for all threads, where glibc has one for nearly each, with what the others could use; and what is\n\
+                 # large goes back to the system at once. On many processors more heaps may be faster.\n{sets}{}\n{sets}{}\n",
+                HEAPS[0], HEAPS[1]
             ),
         }
     }
