@@ -2,7 +2,9 @@
 
 use std::{
     env, fs,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     io::Write as _,
+    iter,
     net::{TcpListener, TcpStream},
     os::unix::{
         fs::{PermissionsExt as _, chown},
@@ -25,10 +27,13 @@ pub(crate) fn is_missing(server: &str) -> bool {
     true
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that the system gives to nobody who asks for any before a server has it: those are from
+/// 32768 on (ip(7), `ip_local_port_range`).
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    let random = || RandomState::new().build_hasher().finish();
+    let ports = iter::repeat_with(|| 10_000 + u16::try_from(random() % 20_000).expect("a small number"));
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.take(100).find(is_free).expect("a free port")
 }
 
 /// Waits until something listens.
