@@ -32,13 +32,14 @@ impl Take {
     pub fn of(self, mark_us: i64, now_us: i64) -> (i64, Taken) {
         let mark_us = mark_us.min(now_us.saturating_add(self.most_us)).max(now_us);
         let moved_us = mark_us.saturating_add(self.step_us);
-        let is_taken = moved_us - now_us <= self.most_us;
+        let is_taken = moved_us.saturating_sub(now_us) <= self.most_us;
         let mark_us = if is_taken { moved_us } else { mark_us };
         (mark_us, Taken { is_taken, ahead_us: mark_us - now_us })
     }
 }
 
 /// The microseconds since 1970.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn micros(time: Time) -> i64 {
     time.millis().saturating_mul(1000)
 }

@@ -62,11 +62,8 @@ macro_rules! stores {
         #[$feature]
         impl RateStore for $store {
             fn take<'a>(&'a self, key: &'a StoreKey, take: Take, now_ms: u64) -> BoxFuture<'a, Result<Taken, BoxError>> {
-                let Take { step_us, most_us } = take;
                 Box::pin(async move {
-                    let take = pikku_engines::Take { step_us, most_us };
-                    let taken = pikku_engines::RateStore::take(&self.0, key.octets(), take, time(now_ms)).await?;
-                    Ok(Taken { is_taken: taken.is_taken, ahead_us: taken.ahead_us })
+                    Ok(pikku_engines::RateStore::take(&self.0, key.octets(), take, time(now_ms)).await?)
                 })
             }
         }
