@@ -86,7 +86,7 @@ impl Pass<'_> {
         match outcome {
             Ok(reply) => {
                 let mut response = engine::respond(reply, self.parts.status);
-                response.headers.take(headers);
+                response.headers.add(&headers);
                 Ok(response)
             }
             Err(problem) => Err(problem.with_headers(headers)),

@@ -140,17 +140,8 @@ impl Headers {
         self.push(name.as_str(), value.as_bytes());
     }
 
-    /// Adds these. Of those that are not lists, one that is there already stands.
+    /// Adds these. Of those that are not lists, one that is there already stands. What is the program's own is not copied.
     pub(crate) fn add(&mut self, others: &Self) {
-        for (name, value) in others.iter() {
-            if LISTS.contains(&name) || !self.contains(name) {
-                self.push(name, value);
-            }
-        }
-    }
-
-    /// Adds these as [`Headers::add`] does, without a copy of what is the program's own.
-    pub(crate) fn take(&mut self, others: Self) {
         for field in &others.fields {
             let name = field.name(&others.octets);
             if LISTS.contains(&name) || !self.contains(name) {
