@@ -20,7 +20,7 @@ mod tls;
 
 #[cfg(feature = "aws")]
 pub use aws::{AwsAction, AwsError};
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, is_here};
 pub use error::SetupError;
 pub use sending::{FailedAttempt, RESOURCES, SendError, address_of, random, send};
 pub use tls::client_config;

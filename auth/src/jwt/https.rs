@@ -1,6 +1,6 @@
 use super::Fetch;
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, uri::Authority};
+use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use pikku::{BoxError, BoxFuture};
 use pikku_https::Client;
@@ -41,7 +41,7 @@ impl HttpsFetch {
         let authority = url.authority().ok_or("the URL names no host")?;
         match url.scheme_str() {
             Some("https") => {}
-            Some("http") if is_here(authority) => {}
+            Some("http") if pikku_https::is_here(authority.host().trim_matches(['[', ']'])) => {}
             _ => return Err("keys are fetched over https".into()),
         }
         let scheme = url.scheme_str().unwrap_or_default();
@@ -66,12 +66,6 @@ impl Fetch for HttpsFetch {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Vec<u8>, BoxError>> {
         Box::pin(self.get(url))
     }
-}
-
-/// Whether that is this machine.
-fn is_here(authority: &Authority) -> bool {
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub(super) fn read_url(url: &str) -> Result<(Config, Place), EngineError> {
 /// Whether a database is on this machine.
 fn is_here(host: &Host) -> bool {
     match host {
-        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
+        Host::Tcp(name) => pikku_https::is_here(name),
         #[cfg(unix)]
         Host::Unix(_) => true,
     }
