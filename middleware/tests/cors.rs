@@ -275,16 +275,7 @@ async fn any_origin_may_read_what_anyone_may() {
 /// Of the app, of routes, of one function's route; on one path by method.
 #[tokio::test]
 async fn the_innermost_policy_stands_alone() {
-    let wired = App::new()
-        .middleware::<Cors<ShopCors>>()
-        .routes("/open/{*rest}", |l| l.middleware::<Cors<AnyCors>>())
-        .routes("/admin/{*rest}", |l| l.middleware::<Cors<AdminCors>>())
-        .group::<Shop>(|g| {
-            g.http::<catalogue>(get("/shop"))
-                .http::<catalogue>(get("/open/catalogue"))
-                .http::<catalogue>(get("/admin/catalogue"))
-        });
-    let manifest = pikku::introspect::manifest_of(wired_again());
+    let manifest = pikku::introspect::manifest_of(with_three_policies());
     let of = |wiring: usize| {
         let layers = &manifest.groups[0].wirings[wiring].layers;
         layers.iter().map(|layer| layer.name.clone()).collect::<Vec<_>>()
@@ -294,7 +285,7 @@ async fn the_innermost_policy_stands_alone() {
         (vec!["cors(shop)".into()], vec!["cors(any)".into()], vec!["cors(admin)".into()])
     );
 
-    let app = TestApp::start(wired).await;
+    let app = TestApp::start(with_three_policies()).await;
     for (path, origin, allowed) in [
         ("/shop", SHOP, Some(SHOP)),
         ("/shop", "https://admin.example", None),
@@ -314,7 +305,7 @@ async fn the_innermost_policy_stands_alone() {
     }
 }
 
-fn wired_again() -> App<pikku::All> {
+fn with_three_policies() -> App<pikku::All> {
     App::new()
         .middleware::<Cors<ShopCors>>()
         .routes("/open/{*rest}", |l| l.middleware::<Cors<AnyCors>>())

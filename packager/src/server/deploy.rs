@@ -160,11 +160,13 @@ WantedBy=multi-user.target
     fn heaps(&self, sets: &str) -> String {
         match self.is_static {
             true => String::new(),
-            false => format!(
-                "# One heap for all threads, where glibc has one for nearly each, with what the others could use; and what is\n\
-                 # large goes back to the system at once. On many processors more heaps may be faster.\n{sets}{}\n{sets}{}\n",
-                HEAPS[0], HEAPS[1]
-            ),
+            false => {
+                let lines: String = HEAPS.iter().map(|variable| format!("{sets}{variable}\n")).collect();
+                format!(
+                    "# One heap for all threads, where glibc has one for nearly each, with what the others could use; and what is\n\
+                     # large goes back to the system at once. On many processors more heaps may be faster.\n{lines}"
+                )
+            }
         }
     }
 
