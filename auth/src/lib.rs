@@ -26,6 +26,7 @@
 //! | `jwt` (a feature of the default ones) | whoever bears a JSON Web Token (RFC 7519, RFC 8725) that a key of the app, or of a key set at a URL, has signed |
 //! | [`api_key`] | whoever has an API key, of which the app keeps a hash |
 //! | `session` (feature `cookies`) | who has logged in with a browser: cookies, and stores of sessions |
+//! | `message` (feature `messages`) | who caused a message of a queue: signed by the app, bound to the queue and the message |
 //! | [`platform`] | whom the platform itself has let in |
 //!
 //! What a client says of itself without proof, such as `X-Forwarded-User`, makes no session.
@@ -34,6 +35,10 @@ pub mod api_key;
 pub mod bearer;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+#[cfg(feature = "messages")]
+pub mod message;
 pub mod platform;
+#[cfg(any(feature = "cookies", feature = "messages"))]
+mod secret;
 #[cfg(feature = "cookies")]
 pub mod session;

@@ -105,7 +105,7 @@ impl<S: Selection> App<S> {
         M::plan(&mut self.plan);
         self.registry.attach(Layer {
             place: Place::App,
-            kind: LayerKind::middleware::<M>(),
+            kind: LayerKind::middleware::<M>(self.plan.session()),
             #[cfg(feature = "introspect")]
             note: crate::introspect::LayerNote::middleware::<M>(),
         });

@@ -40,6 +40,12 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
         })
     }
 
+    /// Whether messages of the queue of that logical name have attributes. Where they have none, what is said of a message
+    /// that cannot do without stands in its body.
+    fn has_attributes(&self, _queue: &str) -> bool {
+        true
+    }
+
     /// Writes one line to the log. Private detail goes here and nowhere else.
     fn log(&self, line: &LogLine<'_>);
 

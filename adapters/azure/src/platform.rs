@@ -23,6 +23,9 @@ pub(crate) struct Azure {
 pub(crate) trait Sender: fmt::Debug + Send + Sync {
     /// Puts one message in a queue. It is there when the future completes.
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>>;
+
+    /// Whether messages of the queue of that logical name have attributes.
+    fn has_attributes(&self, queue: &str) -> bool;
 }
 
 pub(crate) fn now_ms() -> u64 {
@@ -47,6 +50,10 @@ impl Platform for Azure {
             Some(sender) => sender.send(message),
             None => Box::pin(ready(Err(NOT_DECLARED.into()))),
         }
+    }
+
+    fn has_attributes(&self, queue: &str) -> bool {
+        self.sender.as_ref().is_none_or(|sender| sender.has_attributes(queue))
     }
 
     fn log(&self, line: &LogLine<'_>) {

@@ -21,7 +21,7 @@
 //! - **Form.** A message of a storage queue is base64, as the host reads it (`messageEncoding`), and never expires.
 //! - **What they have not.** Storage queues have no groups and no deduplication ids, and keep a message back for seven days
 //!   at most: asking for more is an error. A priority is left out, and so is what is said of a message apart from its body,
-//!   which Service Bus carries as application properties.
+//!   which Service Bus carries as application properties; who caused a message, where that is signed, stands above its body.
 //! - **Secrets.** Keys and tokens are read for each message and kept in no error.
 
 mod address;
@@ -66,11 +66,18 @@ pub(crate) struct Queues {
 
 impl Sender for Queues {
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
-        Box::pin(async move {
-            let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-            Ok(self.deliver(&Address::of(message.queue, &env)?, &message, &env).await?)
-        })
+        Box::pin(async move { Ok(self.deliver(&Address::of(message.queue, &env)?, &message, &env).await?) })
     }
+
+    fn has_attributes(&self, queue: &str) -> bool {
+        // What is wrong with an address is told by who sends.
+        Address::of(queue, &env).is_ok_and(|address| address.service == Service::ServiceBus)
+    }
+}
+
+/// A variable that is set to something.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// How a request says who sends it.

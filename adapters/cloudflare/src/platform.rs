@@ -100,6 +100,10 @@ impl Platform for Workers {
         })
     }
 
+    fn has_attributes(&self, _: &str) -> bool {
+        false
+    }
+
     fn log(&self, line: &LogLine<'_>) {
         let Ok(text) = serde_json::to_string(line) else { return };
         // The line of a call is written while it is polled, and writing it is not part of the call.

@@ -1,18 +1,15 @@
 //! What cookies are sealed with.
 
+use crate::secret;
+pub use crate::secret::SealKeyError;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use hkdf::Hkdf;
 use pikku::BoxError;
-use sha2::Sha256;
 use std::fmt;
 
-/// The shortest secret, in octets, and the most secrets.
-const SHORTEST: usize = 32;
-const MOST: usize = 8;
 /// The octets of a nonce: so many that those made at random do not repeat.
 const NONCE: usize = 24;
 /// What the keys are for, so that a secret that is used for something else too gives other keys there.
@@ -25,32 +22,6 @@ const PURPOSE: &[u8] = b"pikku session cookies 1";
 /// once the sessions of its time have ended; where it has leaked, at once. They are not printed.
 #[derive(Clone)]
 pub struct SealKeys(Vec<XChaCha20Poly1305>);
-
-/// Why secrets cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SealKeyError {
-    /// There is none.
-    None,
-    /// There are more than 8.
-    TooMany,
-    /// One is shorter than 32 octets.
-    TooShort,
-}
-
-impl fmt::Display for SealKeyError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::None => "there is no secret to seal sessions with: make one by `openssl rand -base64 32`",
-            Self::TooMany => "there are more than 8 secrets: take away those whose sessions have ended",
-            Self::TooShort => {
-                "a secret that seals sessions has at least 32 octets: make one by `openssl rand -base64 32`"
-            }
-        })
-    }
-}
-
-impl std::error::Error for SealKeyError {}
 
 impl SealKeys {
     /// The keys of one secret of at least 32 octets that nobody can guess.
@@ -69,13 +40,7 @@ impl SealKeys {
     ///
     /// There is none, one is shorter than 32 octets, or there are more than 8.
     pub fn parse(text: &str) -> Result<Self, SealKeyError> {
-        let secrets = text.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|secret| !secret.is_empty());
-        let ciphers = secrets.map(|secret| cipher(secret.as_bytes())).collect::<Result<Vec<_>, _>>()?;
-        match ciphers.len() {
-            0 => Err(SealKeyError::None),
-            1..=MOST => Ok(Self(ciphers)),
-            _ => Err(SealKeyError::TooMany),
-        }
+        Ok(Self(secret::parse(PURPOSE, text)?.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect()))
     }
 
     /// Opens also what this secret has sealed.
@@ -84,11 +49,8 @@ impl SealKeys {
     ///
     /// It is shorter than 32 octets, or there are 8 already.
     pub fn or_opened_by(mut self, secret: &[u8]) -> Result<Self, SealKeyError> {
-        if self.0.len() == MOST {
-            return Err(SealKeyError::TooMany);
-        }
         self.0.push(cipher(secret)?);
-        Ok(self)
+        Ok(Self(secret::checked(self.0)?))
     }
 
     /// Seals octets for a place, which is not in the text: what is sealed for one opens nowhere else.
@@ -123,13 +85,7 @@ impl fmt::Debug for SealKeys {
 }
 
 fn cipher(secret: &[u8]) -> Result<XChaCha20Poly1305, SealKeyError> {
-    if secret.len() < SHORTEST {
-        return Err(SealKeyError::TooShort);
-    }
-    let mut key = [0; 32];
-    // It fails for keys of more than 8,160 octets alone.
-    Hkdf::<Sha256>::new(None, secret).expand(PURPOSE, &mut key).map_err(|_| SealKeyError::TooShort)?;
-    Ok(XChaCha20Poly1305::new(&key.into()))
+    Ok(XChaCha20Poly1305::new(&secret::derive(PURPOSE, secret)?.into()))
 }
 
 /// Octets that nobody can guess.

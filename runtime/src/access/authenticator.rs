@@ -15,7 +15,8 @@ pub trait Authenticator: Send + Sync + 'static {
     const NAME: &'static str;
     /// What the source says of it.
     const META: Meta;
-    /// What a `401` asks for (RFC 9110, section 11.6.1): a scheme, perhaps with parameters.
+    /// What a `401` asks for (RFC 9110, section 11.6.1): a scheme, perhaps with parameters. Empty where it is nothing that a
+    /// client could send.
     const CHALLENGE: &'static str = "Bearer";
     /// Whether it keeps sessions, so that a function can set and clear them.
     const KEEPS: bool = false;
@@ -82,7 +83,8 @@ impl AuthError {
             Kind::Other => return problem,
         };
         if !is_bearer(challenge) {
-            return if kind == Kind::Rejected { problem.with_header("www-authenticate", challenge) } else { problem };
+            let says = kind == Kind::Rejected && !challenge.is_empty();
+            return if says { problem.with_header("www-authenticate", challenge) } else { problem };
         }
         let separator = if challenge.len() > BEARER.len() { ", " } else { " " };
         problem.with_header("www-authenticate", format!("{challenge}{separator}error=\"{error}\""))

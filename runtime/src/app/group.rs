@@ -98,7 +98,8 @@ impl<'a, S: Selection> Groups<'a, S> {
                 self.app.registry.notes.wiring::<F>(&wired, _location);
             }
             F::plan(&mut self.app.plan);
-            if self.app.registry.add(Endpoint::of::<F, S>, F::NAME, wired) {
+            let session = self.app.plan.session();
+            if self.app.registry.add(Endpoint::of::<F, S>, session, F::NAME, wired) {
                 F::layers(&mut OwnLayers::new(&mut self.app.registry, &mut self.app.plan, F::NAME));
             }
         }

@@ -94,7 +94,8 @@ impl Kind {
         Self::Source(Source { challenge: A::CHALLENGE, authenticate: A::authenticate, settle })
     }
 
-    pub(crate) fn middleware<M: Middleware>() -> Self {
+    /// A middleware whose services look at the session as they say.
+    pub(crate) fn middleware<M: Middleware>(services: SessionMode) -> Self {
         let preflights = if const { M::PREFLIGHT } { Some(dispatch::add_preflights as Extend) } else { None };
         const {
             assert!(
@@ -103,7 +104,7 @@ impl Kind {
             )
         };
         Self::Middleware(Around {
-            session: M::SESSION,
+            session: M::SESSION.and(services),
             handle: M::handle,
             preflights,
             #[cfg(feature = "unrouted")]
@@ -111,8 +112,8 @@ impl Kind {
         })
     }
 
-    fn permission<P: Permission>() -> Self {
-        Self::Permission(Check { session: P::SESSION, describe: P::describe, decide: P::decide })
+    fn permission<P: Permission>(services: SessionMode) -> Self {
+        Self::Permission(Check { session: P::SESSION.and(services), describe: P::describe, decide: P::decide })
     }
 
     /// What stands for a middleware that a bundle was said not to reach: it lets nothing through.
@@ -164,7 +165,7 @@ impl<'a> OwnLayers<'a> {
         P::plan(self.plan);
         self.registry.attach(Layer {
             place: Place::Function(self.function),
-            kind: Kind::permission::<P>(),
+            kind: Kind::permission::<P>(self.plan.session()),
             #[cfg(feature = "introspect")]
             note: crate::introspect::LayerNote::permission::<P>(),
         });
@@ -182,7 +183,7 @@ impl<'a> OwnLayers<'a> {
         M::plan(self.plan);
         self.registry.attach(Layer {
             place: Place::Function(self.function),
-            kind: Kind::middleware::<M>(),
+            kind: Kind::middleware::<M>(self.plan.session()),
             #[cfg(feature = "introspect")]
             note: crate::introspect::LayerNote::middleware::<M>(),
         });
@@ -225,6 +226,7 @@ impl<S: Selection> App<S> {
         // Without it there is no session: nobody is let in by its absence.
         if const { selected(S::LAYERS, A::NAME) } {
             A::plan(&mut self.plan);
+            self.plan.source::<A>();
             self.registry.attach(Layer {
                 place,
                 kind: Kind::source::<A>(),
@@ -237,7 +239,7 @@ impl<S: Selection> App<S> {
     pub(super) fn attach_permission<P: Permission>(&mut self, place: Place) {
         let kind = if const { selected(S::LAYERS, P::NAME) } {
             P::plan(&mut self.plan);
-            Kind::permission::<P>()
+            Kind::permission::<P>(self.plan.session())
         } else {
             Kind::absent_permission()
         };
@@ -252,7 +254,7 @@ impl<S: Selection> App<S> {
     pub(super) fn attach_middleware<M: Middleware>(&mut self, place: Place) {
         let kind = if const { selected(S::LAYERS, M::NAME) } {
             M::plan(&mut self.plan);
-            Kind::middleware::<M>()
+            Kind::middleware::<M>(self.plan.session())
         } else {
             Kind::absent_middleware()
         };

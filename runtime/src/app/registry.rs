@@ -78,11 +78,18 @@ pub(crate) enum Wired {
 
 impl Registry {
     /// Adds a wiring of the current group; whether its function is new.
-    pub(super) fn add(&mut self, endpoint: fn() -> Endpoint, name: &'static str, wired: Wired) -> bool {
+    pub(super) fn add(
+        &mut self,
+        endpoint: fn() -> Endpoint,
+        session: SessionMode,
+        name: &'static str,
+        wired: Wired,
+    ) -> bool {
         let group = self.groups;
         let known = self.endpoints.iter().position(|known| known.name == name);
         let endpoint = known.unwrap_or_else(|| {
-            self.endpoints.push(endpoint());
+            let endpoint = endpoint();
+            self.endpoints.push(Endpoint { session: endpoint.session.and(session), ..endpoint });
             self.endpoints.len() - 1
         });
         match wired {

@@ -1,7 +1,12 @@
+#[cfg(feature = "callers")]
+use super::envelope;
 use super::{Payload, TRACEPARENT, from_json};
 use crate::{Bytes, Problem};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// The attribute of a message that says who caused it, signed (see `pikku_auth::message`).
+pub const CALLER: &str = "pikku-caller";
 
 /// A message of a queue. Its body is the function's input, as JSON.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +41,9 @@ pub struct QueueMessage {
     pub attributes: BTreeMap<String, String>,
     /// What the sender says of the message.
     pub message_attributes: BTreeMap<String, MessageAttribute>,
+    /// The logical name of the queue, as the wiring that takes the message has it; `None` where it takes any queue.
+    #[cfg(feature = "callers")]
+    pub logical_queue: Option<&'static str>,
 }
 
 /// Something that a sender says of a message, apart from its body.
@@ -73,6 +81,18 @@ impl Payload for QueueMessage {
 
     fn trace(&self) -> Option<&str> {
         self.message_attributes.get(TRACEPARENT).map(|attribute| attribute.value.as_str())
+    }
+
+    #[cfg(feature = "callers")]
+    fn arrive(&mut self, source: Option<&'static str>) {
+        self.logical_queue = source;
+        let Some((said, begin)) = envelope::unwrap(&self.body) else { return };
+        // What the queue itself says stands.
+        for (name, value) in said {
+            let attribute = MessageAttribute { data_type: "String".to_owned(), value: value.to_owned() };
+            self.message_attributes.entry(name.to_owned()).or_insert(attribute);
+        }
+        self.body.drain(..begin);
     }
 }
 

@@ -4,6 +4,8 @@
 //! the deadline take `&Call`. The forms here are the runtime's own; adapters translate the platforms' events to them.
 
 mod after;
+#[cfg(feature = "callers")]
+pub(crate) mod envelope;
 mod event;
 mod message;
 mod origin;
@@ -21,7 +23,7 @@ use crate::{
 };
 pub use after::AfterAnswer;
 pub use event::BusEvent;
-pub use message::{MessageAttribute, QueueMessage, TopicMessage};
+pub use message::{CALLER, MessageAttribute, QueueMessage, TopicMessage};
 pub use origin::Origin;
 pub use record::{AttributeValue, ObjectEvent, StreamRecord, TableChange};
 pub use schedule::ScheduledRun;
@@ -118,6 +120,11 @@ pub trait Payload: Any + fmt::Debug + Send + Sync {
     fn trace(&self) -> Option<&str> {
         None
     }
+
+    /// Takes in what is known when a wiring takes it: the logical name of its source, `None` where it takes any.
+    #[cfg(feature = "callers")]
+    #[doc(hidden)]
+    fn arrive(&mut self, _source: Option<&'static str>) {}
 }
 
 impl<P: Payload> From<P> for Trigger {

@@ -68,6 +68,12 @@ pub enum StartError {
     },
     /// A function changes sessions, and no source keeps them.
     NothingKeepsSessions,
+    /// A source of sessions sends messages that say who calls, which is not known before it has said so.
+    #[cfg(feature = "callers")]
+    SignsTooEarly {
+        /// The source.
+        source: &'static str,
+    },
     /// The constructor of a service failed.
     Service {
         /// The service.
@@ -89,6 +95,12 @@ impl fmt::Display for StartError {
             ),
             Self::NothingKeepsSessions => formatter
                 .write_str("a function takes `&SessionControl`, and no authenticator of the app keeps sessions"),
+            #[cfg(feature = "callers")]
+            Self::SignsTooEarly { source } => write!(
+                formatter,
+                "the authenticator `{source}` sends messages that say who calls, which it has yet to find out: send them from \
+                 the function, or as a type without `signed_by`"
+            ),
             Self::Service { name, error } => {
                 write!(formatter, "the service `{name}` could not be built: {}", chain(&**error))
             }
@@ -236,6 +248,14 @@ impl Engine {
 
     /// Calls the function of a wiring. The problem of a failed call is in the log already.
     pub async fn deliver(&self, target: Target, trigger: Trigger, context: Context) -> Result<Reply, Problem> {
+        #[cfg(feature = "callers")]
+        let trigger = {
+            let mut trigger = trigger;
+            if let Trigger::Event(payload) = &mut trigger {
+                payload.arrive(target.source);
+            }
+            trigger
+        };
         let Target { endpoint, wiring, .. } = target;
         let called = Called { endpoint, wiring: self.counts.0 + wiring, timeout_ms: None };
         self.run(called, trigger, context, Parts::default()).await

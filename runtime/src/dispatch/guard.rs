@@ -185,7 +185,7 @@ impl Pass<'_> {
     fn no_session(&self) -> Problem {
         let mut challenges: Vec<&'static str> = Vec::new();
         for source in &self.chain.sources {
-            if !challenges.contains(&source.challenge) {
+            if !source.challenge.is_empty() && !challenges.contains(&source.challenge) {
                 challenges.push(source.challenge);
             }
         }

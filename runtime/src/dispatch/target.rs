@@ -47,6 +47,9 @@ pub struct Target {
     /// The number of the wiring among the sources.
     pub(crate) wiring: usize,
     queue: Option<Queue>,
+    /// The logical name of the source; `None` where the wiring takes any.
+    #[cfg(feature = "callers")]
+    pub(super) source: Option<&'static str>,
 }
 
 impl Target {
@@ -130,7 +133,13 @@ impl Sources {
 impl Feed {
     fn target(&self) -> Target {
         let queue = if let SourceKind::Queue(_, queue) = &self.kind { Some(*queue) } else { None };
-        Target { endpoint: self.endpoint, wiring: self.wiring, queue }
+        Target {
+            endpoint: self.endpoint,
+            wiring: self.wiring,
+            queue,
+            #[cfg(feature = "callers")]
+            source: self.kind.source().name(),
+        }
     }
 
     fn takes(&self, arrival: &Arrival<'_>) -> bool {

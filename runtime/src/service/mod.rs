@@ -16,6 +16,7 @@ mod queue;
 mod queues;
 mod scope;
 mod secrets;
+mod signer;
 
 use crate::{BoxError, Problem, future::BoxFuture};
 pub use builtin::{Clock, Env};
@@ -25,6 +26,9 @@ pub use queue::{Draft, Message, Queue};
 pub use queues::{Queues, SendError};
 pub use scope::{Handle, Scope};
 pub use secrets::{SecretError, Secrets};
+#[cfg(feature = "callers")]
+pub use signer::CallerSigner;
+pub use signer::{MessageSigner, Unsigned};
 use std::future::Future;
 
 /// Something a function asks for by type, `&T`. Implemented by `#[pikku::service]`.

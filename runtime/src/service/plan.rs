@@ -2,7 +2,7 @@ use super::{
     Construct, Service, build, close,
     container::{Built, Value},
 };
-use crate::{BoxError, app::LayerKind, dispatch::StartError, future::BoxFuture};
+use crate::{BoxError, app::LayerKind, dispatch::StartError, future::BoxFuture, session::SessionMode};
 use std::any::TypeId;
 
 /// The singletons that the selected functions reach, each with those it needs.
@@ -17,6 +17,9 @@ pub struct Plan {
     per_call: Vec<Provided>,
     /// What must hold of the app before it starts.
     pub(crate) checks: Vec<Check>,
+    /// Whether what was planned last signs who calls.
+    #[cfg(feature = "callers")]
+    signs_callers: bool,
     #[cfg(feature = "introspect")]
     pub(crate) described: Vec<crate::introspect::ServiceNote>,
 }
@@ -80,6 +83,29 @@ impl Plan {
             }
         };
         self.checks.push(check);
+    }
+
+    /// Plans that who calls is signed, for which the call has to be asked who that is.
+    #[cfg(feature = "callers")]
+    pub(super) fn signs_callers(&mut self) {
+        self.signs_callers = true;
+    }
+
+    /// What a call has to be asked for what was planned since this was asked last.
+    pub(crate) fn session(&mut self) -> SessionMode {
+        #[cfg(feature = "callers")]
+        if std::mem::take(&mut self.signs_callers) {
+            return SessionMode::Optional;
+        }
+        SessionMode::None
+    }
+
+    /// A source of sessions was planned: it cannot sign who calls, for that is not known yet.
+    pub(crate) fn source<A: crate::Authenticator>(&mut self) {
+        #[cfg(feature = "callers")]
+        if self.session() != SessionMode::None {
+            self.checks.push(|_| Err(StartError::SignsTooEarly { source: A::NAME }));
+        }
     }
 
     /// Takes a value for a service instead of building it. What only its constructor would need is not built either.

@@ -1,4 +1,4 @@
-use super::{ConstructPerCall, Handle, Need, PerCall, Plan, Scope, SendError, Service};
+use super::{ConstructPerCall, Handle, MessageSigner, Need, PerCall, Plan, Scope, SendError, Service};
 use crate::{
     BoxError, Platform, Problem,
     call::{TRACEPARENT, traceparent},
@@ -7,13 +7,7 @@ use crate::{
 };
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
-use std::{
-    fmt,
-    future::{Future, ready},
-    marker::PhantomData,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 
 /// What a [`Queue<T>`] sends. Implemented by `#[derive(pikku::Message)]`.
 #[diagnostic::on_unimplemented(
@@ -27,6 +21,8 @@ pub trait Message: Serialize + JsonSchema + Send + Sync + 'static {
     /// The name of the service that sends it, `Queue<OrderPlaced>`.
     #[doc(hidden)]
     const SERVICE: &'static str;
+    /// What signs who calls, so that messages carry it; [`Unsigned`](super::Unsigned) where nothing does.
+    type Signer: MessageSigner;
 }
 
 /// Sends messages of one type to the queue that the type names, on whatever the app runs on.
@@ -67,9 +63,11 @@ pub trait Message: Serialize + JsonSchema + Send + Sync + 'static {
 /// | [`group`](Draft::group) | yes | on a FIFO queue | an error | an error | as the session |
 /// | [`deduplication_id`](Draft::deduplication_id) | yes | on a FIFO queue | an error | an error | as the message's id |
 /// | [`priority`](Draft::priority) | yes | left out | left out | left out | left out |
-/// | the trace | yes | yes | not carried | not carried | yes |
+/// | the [caller](Message::Signer) | yes | yes | above the body | above the body | yes |
+/// | the trace | yes | yes | beside the caller | beside the caller | yes |
 ///
-/// Messages of Cloudflare's queues and of storage queues have no attributes that could carry the trace.
+/// Messages of Cloudflare's queues and of storage queues have no attributes. One that carries a caller begins there with lines
+/// that say so, and the trace, which are gone when a function sees it; one without lies there as it is.
 ///
 /// What a queue cannot do is a [`SendError`] whose source says so, and the message is not sent; a priority, which is a wish
 /// and no promise anywhere, is left out.
@@ -222,10 +220,11 @@ impl<T: Message> Service for Queue<T> {
     type Lifetime = PerCall;
     const NAME: &'static str = T::SERVICE;
     const NEEDS: &'static [Need] = &[Need::SendToQueue(T::QUEUE)];
-    const DEPTH_OF_THE_SERVICES_BELOW: usize = 0;
+    const DEPENDS_ON: &'static [&'static str] = T::Signer::SERVICES;
+    const DEPTH_OF_THE_SERVICES_BELOW: usize = T::Signer::DEPTH;
 
     fn plan(plan: &mut Plan) {
-        plan.per_call::<Self>(|_| {});
+        plan.per_call::<Self>(T::Signer::plan);
     }
 
     fn message() -> Option<schemars::Schema> {
@@ -239,7 +238,9 @@ impl<T: Message> Service for Queue<T> {
 
 impl<T: Message> ConstructPerCall for Queue<T> {
     fn construct<'s>(scope: &'s Scope<'_>) -> BoxFuture<'s, Result<Self, BoxError>> {
-        let trace = scope.call().trace().and_then(traceparent);
-        Box::pin(ready(Ok(Self { platform: Arc::clone(scope.platform()), trace, message: PhantomData })))
+        T::Signer::queue(scope, |platform| {
+            let trace = scope.call().trace().and_then(traceparent);
+            Self { platform, trace, message: PhantomData }
+        })
     }
 }

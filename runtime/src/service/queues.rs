@@ -1,4 +1,8 @@
+#[cfg(feature = "callers")]
+use super::{CallerSigner, signer::SendsAs};
 use super::{Construct, Container, Handle, Plan, Scope, Service, Singleton};
+#[cfg(feature = "callers")]
+use crate::Claims;
 use crate::{BoxError, Platform, Problem, future::BoxFuture, platform::OutgoingMessage};
 use serde::Serialize;
 use std::{
@@ -56,6 +60,25 @@ impl Queues {
         let failed = SendError::of(queue);
         let body = serde_json::to_string(message).map_err(|error| failed(error.into()))?;
         self.0.send(OutgoingMessage::new(queue, &body)).await.map_err(failed)
+    }
+
+    /// Sends a message that carries who caused it, such as [`Call::claims`](crate::Call::claims) has it, signed by a service of
+    /// the app (feature `callers`). Without a caller it is as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// The message cannot be written as JSON or not be signed, or the queue did not take it.
+    #[cfg(feature = "callers")]
+    pub async fn send_as<T: Serialize + Sync, S: CallerSigner>(
+        &self,
+        signer: &S,
+        caller: Option<&Claims>,
+        queue: &str,
+        message: &T,
+    ) -> Result<(), SendError> {
+        let Some(caller) = caller else { return self.send(queue, message).await };
+        let sends = SendsAs { platform: Arc::clone(&self.0), signer: signer.clone(), caller: caller.clone() };
+        Self(Arc::new(sends)).send(queue, message).await
     }
 }
 

@@ -8,7 +8,7 @@ pub fn token(_call: &mut Call, _user: Session<User>) -> Result<Option<Claims>, A
     Ok(None)
 }
 
-#[pikku::authenticator(challenge = "")]
+#[pikku::authenticator(challenge = "a\"b c")]
 pub async fn key<T>(_service: &T) -> Result<Option<Claims>, AuthError> {
     Ok(None)
 }

@@ -5,7 +5,7 @@ pub struct Placed<T> {
 }
 
 #[derive(pikku::Message)]
-#[pikku(queue = "orders placed")]
+#[pikku(queue = "orders placed", signed_by = "keys")]
 pub union Either {
     one: u8,
     other: i8,

@@ -3,9 +3,9 @@
 use super::{Feeds, Store};
 use crate::{ServeError, run::program, settings::Settings};
 use lexopt::{Arg, Parser};
-use pikku::{App, Selection, platform::OutgoingMessage};
+use pikku::{App, Selection, call::CALLER, platform::OutgoingMessage};
 use pikku_engines::{DeadLetter, EngineError, ErrorKind, QueueStats, Which};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::Path, process::ExitCode};
 
 /// The most dead letters that are read at once.
@@ -241,10 +241,15 @@ fn problem(letter: &DeadLetter) -> Value {
 }
 
 fn letter_json(letter: &DeadLetter) -> Value {
+    // Who caused the message goes for it for days, and is nobody else's.
+    let attribute = |(name, value): (&String, &String)| {
+        let value = if name == CALLER { "signed" } else { value.as_str() };
+        (name.clone(), Value::from(value))
+    };
     json!({
         "id": letter.id,
         "body": String::from_utf8_lossy(letter.body.as_bytes()),
-        "attributes": letter.attributes,
+        "attributes": letter.attributes.iter().map(attribute).collect::<Map<_, _>>(),
         "group": letter.group,
         "receives": letter.receives,
         "sent_at_ms": letter.sent_at.millis(),

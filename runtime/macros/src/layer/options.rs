@@ -56,8 +56,11 @@ pub(super) fn parse(kind: Kind, arguments: TokenStream, mistakes: &mut Mistakes)
     options
 }
 
-/// Whether a text begins with a scheme and holds nothing that a header cannot.
+/// Whether a text begins with a scheme and holds nothing that a header cannot. An empty one asks for nothing.
 fn is_challenge(text: &str) -> bool {
+    if text.is_empty() {
+        return true;
+    }
     let scheme = text.split(' ').next().unwrap_or_default();
     !scheme.is_empty()
         && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter))

@@ -5,12 +5,12 @@ use crate::{
     options::{self, Known},
     text,
 };
-use syn::{Data, DeriveInput, Ident, LitStr, ext::IdentExt};
+use syn::{Data, DeriveInput, Expr, Ident, LitStr, Path, ext::IdentExt};
 
 /// The longest name of a queue, without what platforms put before and after it.
 const LONGEST_NAME: usize = 64;
 
-const KNOWN: Known = Known { owner: "a message", names: &["queue"] };
+const KNOWN: Known = Known { owner: "a message", names: &["queue", "signed_by"] };
 
 /// A message of a queue.
 pub(super) struct Message {
@@ -18,6 +18,8 @@ pub(super) struct Message {
     pub(super) queue: String,
     /// The name of the service that sends it.
     pub(super) service: String,
+    /// The service that signs who calls.
+    pub(super) signed_by: Option<Path>,
 }
 
 /// Reads a message, noting what is wrong with it; `None` where an implementation would only be a further mistake.
@@ -38,10 +40,19 @@ pub(super) fn check(item: &DeriveInput, mistakes: &mut Mistakes) -> Option<Messa
             ),
         );
     }
-    let (mut said, mut named) = (false, None);
-    for (_, given) in KNOWN.read(options::of_pikku(&item.attrs, mistakes), mistakes) {
-        said = true;
-        named = given.text("queue = \"orders-placed\"", mistakes);
+    let (mut said, mut named, mut signed_by) = (false, None, None);
+    for (name, given) in KNOWN.read(options::of_pikku(&item.attrs, mistakes), mistakes) {
+        if name == "queue" {
+            said = true;
+            named = given.text("queue = \"orders-placed\"", mistakes);
+        } else {
+            signed_by = match given.value {
+                Some(Expr::Path(service)) => Some(service.path),
+                _ => {
+                    given.wrong("this names the service that signs who calls: write `signed_by = AppCallers`", mistakes)
+                }
+            };
+        }
     }
     if !said {
         let queue = text::kebab_case(ident);
@@ -52,7 +63,7 @@ pub(super) fn check(item: &DeriveInput, mistakes: &mut Mistakes) -> Option<Messa
     }
     let queue = named.as_ref().map_or_else(String::new, LitStr::value);
     let service = format!("Queue<{}>", ident.unraw());
-    (!is_generic && !is_union).then(|| Message { ident: ident.clone(), queue, service })
+    (!is_generic && !is_union).then(|| Message { ident: ident.clone(), queue, service, signed_by })
 }
 
 /// The packager keeps the same rule for the queues that wirings name.

@@ -5,7 +5,7 @@ pub struct OrderPlaced {
 }
 
 #[derive(serde::Serialize, schemars::JsonSchema, pikku::Message)]
-#[pikku(queue = "ledger.fifo")]
+#[pikku(queue = "ledger.fifo", signed_by = keys::AppCallers)]
 pub enum r#Entry {
     Booked { amount: i64 },
     Cancelled,
