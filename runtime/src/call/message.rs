@@ -41,8 +41,8 @@ pub struct QueueMessage {
     pub attributes: BTreeMap<String, String>,
     /// What the sender says of the message.
     pub message_attributes: BTreeMap<String, MessageAttribute>,
-    /// The logical name of the queue, as the wiring that takes the message has it; `None` where it takes any queue.
-    #[cfg(feature = "callers")]
+    /// The logical name of the queue, as the wiring that takes the message has it. The runtime sets it, with the feature
+    /// `callers`; `None` without, and where the wiring takes any queue.
     pub logical_queue: Option<&'static str>,
 }
 

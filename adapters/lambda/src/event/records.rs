@@ -128,6 +128,7 @@ fn queue(json: &RawValue) -> Result<Record, InvocationError> {
     let name = after(&sqs.arn, ':').to_owned();
     let message = QueueMessage {
         octets: None,
+        logical_queue: None,
         content_type: None,
         queue_id: sqs.arn.0.clone().into_owned(),
         id: sqs.message_id.clone(),
