@@ -65,6 +65,13 @@ Examples:
   cargo pikku permissions
   cargo pikku permissions --json > permissions.json")]
     Permissions(AccessArgs),
+    /// Print which secrets each function reads, and through what
+    #[command(after_help = "\
+Examples:
+  cargo pikku secrets
+  cargo pikku secrets --variables
+  cargo pikku secrets --json > secrets.json")]
+    Secrets(SecretsArgs),
     /// Print how functions are reached
     #[command(after_help = "\
 Examples:
@@ -165,6 +172,21 @@ pub(crate) struct ManifestArgs {
 /// The arguments of `permissions`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AccessArgs {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) project: ProjectArgs,
+}
+
+/// The arguments of `secrets`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SecretsArgs {
+    /// Print parameters and environment variables too
+    #[arg(long)]
+    pub(crate) variables: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,

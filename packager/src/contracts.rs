@@ -172,6 +172,7 @@ mod tests {
             services: Vec::new(),
             session: SessionMode::None,
             access: pikku_manifest::Access::default(),
+            reads: pikku_manifest::Reads::default(),
         };
         let contracts = contracts([&function]);
         assert!(contracts.uses_patterns && contracts.uses_validators && contracts.notes.is_empty());

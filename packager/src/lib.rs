@@ -36,6 +36,7 @@ mod proof;
 mod reached;
 mod report;
 mod run;
+mod secrets;
 mod server;
 pub mod template;
 mod toolchain;

@@ -4,7 +4,7 @@ use crate::{
     output::{bytes, table},
     proof::Proof,
 };
-use pikku_manifest::{Group, Lifetime, Manifest};
+use pikku_manifest::{Group, Lifetime, Manifest, Reads};
 use serde::Serialize;
 
 /// How many of the largest crates stand in the report.
@@ -47,6 +47,9 @@ pub(crate) struct GroupReport {
     pub(crate) functions: Vec<String>,
     /// The services in it.
     pub(crate) services: Vec<String>,
+    /// The names of the secrets, parameters and variables that it reads.
+    #[serde(skip_serializing_if = "Reads::is_nothing")]
+    pub(crate) reads: Reads,
     /// What happens before the first event.
     pub(crate) init: Init,
     /// The crates with the most bytes, largest first.
@@ -216,6 +219,7 @@ impl GroupReport {
             budget_bytes,
             functions: proof.functions.found.clone(),
             services: proof.services.found.clone(),
+            reads: manifest.reads_of(group),
             init: Init::of(manifest, group),
             unnamed_bytes: bytes.saturating_sub(crates.iter().map(|(_, bytes)| bytes).sum()),
             crates: shares(crates, bytes),
@@ -257,6 +261,7 @@ mod tests {
             budget_bytes: Some(90_000),
             functions: vec!["place_order".to_owned()],
             services: vec![],
+            reads: Reads { secrets: vec!["session-keys".to_owned()], ..Reads::default() },
             init: Init { services: vec![], budget_ms: Some(500) },
             crates: shares(&[("shop".to_owned(), 500)], 1_000),
             unnamed_bytes: 500,
@@ -302,5 +307,6 @@ mod tests {
         assert_eq!(json["groups"][0]["wasm_opt"]["ran"], "version 132");
         assert_eq!(json["groups"][0]["gzip"]["total_bytes"], 32_000);
         assert_eq!(json["groups"][0]["crates"][0]["percent"], 50.0);
+        assert_eq!(json["groups"][0]["reads"]["secrets"][0], "session-keys");
     }
 }

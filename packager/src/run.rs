@@ -9,7 +9,7 @@ use crate::{
     output::Talk,
     package,
     project::Project,
-    reached,
+    reached, secrets,
 };
 use clap::{CommandFactory as _, Parser as _};
 use serde_json::json;
@@ -70,6 +70,11 @@ fn run(command: Command, talk: &Talk) -> Result<ExitCode, Error> {
             let manifest = introspect::manifest(&Project::read(&args.project)?, talk)?;
             let access = reached::access(&manifest);
             print(&if args.json { to_json(&access)? } else { reached::access_table(&access) })?;
+        }
+        Command::Secrets(args) => {
+            let manifest = introspect::manifest(&Project::read(&args.project)?, talk)?;
+            let reads = secrets::reads(&manifest, args.variables);
+            print(&if args.json { to_json(&reads)? } else { secrets::reads_table(&reads) })?;
         }
         Command::Routes(args) => {
             let manifest = introspect::manifest(&Project::read(&args.project)?, talk)?;

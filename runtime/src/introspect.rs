@@ -45,12 +45,30 @@ pub fn manifest_of<S: Selection>(app: App<S>) -> manifest::Manifest {
             format!("two services are named `{}`: `{}` and `{}`", pair[0].name, pair[0].type_name, pair[1].type_name);
         faults.push(manifest::Fault { message, location });
     }
-    manifest::Manifest {
+    let functions = registry.notes.functions.into_values().map(|(_, function)| function);
+    let mut manifest = manifest::Manifest {
         manifest_version: manifest::MANIFEST_VERSION,
         groups: registry.notes.groups,
-        functions: registry.notes.functions.into_values().map(|(_, function)| function).collect(),
+        functions: functions.collect(),
         services,
         faults,
+    };
+    note_reads(&mut manifest);
+    manifest
+}
+
+/// Notes what each function, and what stands around its calls, reads through services.
+fn note_reads(manifest: &mut manifest::Manifest) {
+    let reads = |services: &[String]| manifest.reads_through(services.iter().map(String::as_str));
+    let of_functions: Vec<_> = manifest.functions.iter().map(|function| reads(&function.services)).collect();
+    let layers = manifest.groups.iter().flat_map(|group| &group.wirings).flat_map(|wiring| &wiring.layers);
+    let of_layers: Vec<_> = layers.map(|layer| reads(&layer.services)).collect();
+    for (function, reads) in manifest.functions.iter_mut().zip(of_functions) {
+        function.reads = reads;
+    }
+    let wirings = manifest.groups.iter_mut().flat_map(|group| &mut group.wirings);
+    for (layer, reads) in wirings.flat_map(|wiring| &mut wiring.layers).zip(of_layers) {
+        layer.reads = reads;
     }
 }
 
@@ -139,6 +157,8 @@ fn describe<F: Function>() -> manifest::Function {
             tags: F::TAGS.iter().map(|&tag| tag.to_owned()).collect(),
             timeout_ms: F::TIMEOUT_MS,
         },
+        // Noted once all services are.
+        reads: manifest::Reads::default(),
     }
 }
 

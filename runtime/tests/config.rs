@@ -1,7 +1,7 @@
 //! Settings: read and checked before the first call, and everything that is wrong told at once.
 
 use pikku::{
-    App, Group, Need, Secret, Service,
+    App, AuthError, Claims, Group, Need, Secret, Service,
     http::get,
     testing::{TestApp, TestAppBuilder},
 };
@@ -147,4 +147,41 @@ async fn a_test_gives_settings_by_value() {
     };
     let app = prepared(&[]).with(settings).with(Others { region: "test".into() }).start().await;
     assert_eq!(app.get("/").send().await.json::<String>(), "1 me Level(1) None None 1 None test");
+}
+
+/// What asks for settings in turn.
+struct Report(String);
+
+#[pikku::service(needs = [Need::ReadParameter("shop/region")])]
+fn report(others: &Others) -> Report {
+    Report(others.region.clone())
+}
+
+#[pikku::function(session)]
+async fn told(report: &Report) -> Result<String, Infallible> {
+    Ok(report.0.clone())
+}
+
+#[pikku::authenticator]
+async fn caller(settings: &Settings, _: &pikku::Call) -> Result<Option<Claims>, AuthError> {
+    Ok((!settings.session_keys.expose().is_empty()).then(|| Claims::new("ada".into())))
+}
+
+#[test]
+fn the_manifest_says_what_each_function_reads_through_its_services() {
+    let app = App::<pikku::All>::new().authenticate::<caller>();
+    let app = app.group::<Shown>(|g| g.http::<show>(get("/")).http::<told>(get("/told")));
+    let manifest = pikku::introspect::manifest_of(app);
+    let shown = &manifest.function("show").unwrap().reads;
+    assert_eq!(shown.secrets, ["session-keys", "shop/pin"]);
+    assert_eq!(shown.variables, ["BANNER", "LEVEL", "LIMIT", "PAGE_SIZE", "REGION", "TOKEN_ISSUER"]);
+    let told = &manifest.function("told").unwrap().reads;
+    assert_eq!(
+        (&told.secrets[..], &told.parameters[..], &told.variables[..]),
+        (&[][..], &["shop/region".to_owned()][..], &["REGION".to_owned()][..])
+    );
+    // What reads the session is no part of the function; it reads for itself.
+    let wiring = manifest.groups[0].wirings.iter().find(|wiring| wiring.function == "told").unwrap();
+    assert_eq!(wiring.layers[0].reads.secrets, ["session-keys", "shop/pin"]);
+    assert_eq!(manifest.reads_of(&manifest.groups[0]).secrets, ["session-keys", "shop/pin"]);
 }

@@ -119,6 +119,7 @@ fn manifest(groups: Vec<Group>) -> Manifest {
             services: vec![],
             session: SessionMode::None,
             access: pikku_manifest::Access::default(),
+            reads: pikku_manifest::Reads::default(),
         })
         .collect();
     Manifest { manifest_version: MANIFEST_VERSION, groups, functions, services: vec![], faults: vec![] }
@@ -323,6 +324,7 @@ fn with_cors(mut wiring: Wiring) -> Wiring {
         at: "app".to_owned(),
         session: SessionMode::None,
         services: vec![],
+        reads: pikku_manifest::Reads::default(),
         preflight: true,
     });
     wiring

@@ -1,4 +1,4 @@
-use crate::{Location, SessionMode};
+use crate::{Location, Reads, SessionMode};
 use serde::{Deserialize, Serialize};
 
 /// What a function says of who may call it, apart from the session that its parameters ask for.
@@ -54,6 +54,9 @@ pub struct Layer {
     pub session: SessionMode,
     /// The names of the services that it reaches.
     pub services: Vec<String>,
+    /// What it reads through them.
+    #[serde(default, skip_serializing_if = "Reads::is_nothing")]
+    pub reads: Reads,
     /// Whether it answers the preflights of a route, whose path then takes `OPTIONS`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub preflight: bool,

@@ -10,13 +10,16 @@
 mod access;
 mod fields;
 mod need;
+mod reads;
 mod wiring;
 
 pub use access::{Access, Layer, LayerKind};
 pub use fields::{FieldShape, Shape, fields};
 pub use need::Need;
+pub use reads::Reads;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 pub use wiring::{
     Binding, Bucket, Cron, EventPattern, Http, HttpField, Misfire, Overlap, Queue, Source, Stream, Table, Topic,
     WebSocket, Wiring, WiringKind,
@@ -90,6 +93,9 @@ pub struct Function {
     /// What it says of who may call it.
     #[serde(default, skip_serializing_if = "Access::is_nothing")]
     pub access: Access,
+    /// What it reads through its services, directly or through other services.
+    #[serde(default, skip_serializing_if = "Reads::is_nothing")]
+    pub reads: Reads,
 }
 
 /// What a function demands of its caller.
@@ -199,16 +205,20 @@ impl Manifest {
     /// The services that a group's functions reach, and what stands around their calls, directly or through other services,
     /// sorted by name.
     pub fn services_of(&self, group: &Group) -> Vec<&Service> {
-        let mut open: Vec<&str> =
-            self.functions_of(group).into_iter().flat_map(|f| f.services.iter().map(String::as_str)).collect();
-        open.extend(group.wirings.iter().flat_map(|w| &w.layers).flat_map(|l| l.services.iter().map(String::as_str)));
-        let mut reached: Vec<&str> = Vec::new();
+        let functions = self.functions_of(group).into_iter().flat_map(|f| &f.services);
+        let around = group.wirings.iter().flat_map(|w| &w.layers).flat_map(|l| &l.services);
+        self.reached(functions.chain(around).map(String::as_str))
+    }
+
+    /// The services of those names, and those that they reach through other services, sorted by name.
+    pub fn reached<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Vec<&Service> {
+        let mut open: Vec<&str> = names.into_iter().collect();
+        let mut reached = BTreeSet::new();
         while let Some(name) = open.pop() {
-            if !reached.contains(&name) {
-                reached.push(name);
-                open.extend(self.service(name).into_iter().flat_map(|s| s.depends_on.iter().map(String::as_str)));
+            if reached.insert(name) {
+                open.extend(self.service(name).into_iter().flat_map(|s| &s.depends_on).map(String::as_str));
             }
         }
-        self.services.iter().filter(|s| reached.contains(&s.name.as_str())).collect()
+        self.services.iter().filter(|s| reached.contains(s.name.as_str())).collect()
     }
 }

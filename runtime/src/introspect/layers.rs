@@ -61,6 +61,8 @@ impl LayerNote {
             at,
             session: describe_session(self.session),
             services,
+            // Noted once all services are.
+            reads: manifest::Reads::default(),
             preflight: self.preflight,
         }
     }
