@@ -8,9 +8,9 @@ use crate::{
     error::{Error, Finding},
     output::Talk,
     package::{Built, File, Packaged, Plan, json, sha256},
-    project::Settings,
+    project::{SecretStore, Settings},
     report::{self, Artefact, GroupReport, Report},
-    template::{self, Architecture, FunctionSettings, TemplateOptions},
+    template::{self, Architecture, FunctionSettings, SecretSettings, TemplateOptions},
     toolchain::Machine,
 };
 use pikku_manifest::Group;
@@ -57,7 +57,20 @@ fn template_settings(settings: &Settings) -> TemplateOptions {
         };
         (name.clone(), settings)
     });
-    TemplateOptions { app: String::new(), architecture: Architecture::X86_64, defaults, groups: groups.collect() }
+    let secrets = lambda.secrets.iter().map(|(name, secret)| {
+        let store = match secret.store {
+            SecretStore::SecretsManager => template::SecretStore::SecretsManager,
+            SecretStore::ParameterStore => template::SecretStore::ParameterStore,
+        };
+        (name.clone(), SecretSettings { store, kms_key: secret.kms_key })
+    });
+    TemplateOptions {
+        app: String::new(),
+        architecture: Architecture::X86_64,
+        defaults,
+        groups: groups.collect(),
+        secrets: secrets.collect(),
+    }
 }
 
 /// How long Lambda lets a function start (AWS Lambda Developer Guide, "Understanding the Lambda execution environment

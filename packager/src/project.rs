@@ -81,6 +81,29 @@ pub(crate) struct LambdaSettings {
     pub(crate) budget: BTreeMap<String, Bytes>,
     /// The settings of single groups.
     pub(crate) groups: BTreeMap<String, GroupSettings>,
+    /// How secrets are kept, by name.
+    pub(crate) secrets: BTreeMap<String, LambdaSecret>,
+}
+
+/// `[package.metadata.pikku.lambda.secrets.<secret>]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LambdaSecret {
+    /// What keeps it.
+    pub(crate) store: SecretStore,
+    /// Whether it is encrypted under a KMS key of the user's.
+    pub(crate) kms_key: bool,
+}
+
+/// What keeps secrets on AWS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SecretStore {
+    /// AWS Secrets Manager.
+    #[default]
+    SecretsManager,
+    /// A SecureString of Parameter Store.
+    ParameterStore,
 }
 
 /// `[package.metadata.pikku.lambda.groups.<group>]`.

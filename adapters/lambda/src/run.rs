@@ -137,7 +137,7 @@ fn sender<S: Selection>() -> Result<Option<Box<dyn Sender>>, &'static str> {
 fn vault<S: Selection>() -> Result<Option<Box<dyn Vault>>, &'static str> {
     if const { S::READS_SECRETS } {
         #[cfg(feature = "secrets")]
-        return Ok(Some(Box::new(crate::secrets::SecretsManager::new())));
+        return Ok(Some(Box::new(crate::secrets::Secrets::new())));
         #[cfg(not(feature = "secrets"))]
         return Err(
             "the bundle reads secrets, and `pikku-lambda` was built without its feature `secrets`; add the feature, or set \

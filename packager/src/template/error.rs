@@ -145,6 +145,13 @@ pub enum Problem {
         /// What AWS takes.
         rule: &'static str,
     },
+    /// Settings of a secret that no service reads.
+    UnknownSecret {
+        /// The name in the settings.
+        name: String,
+        /// The secrets that services read.
+        known: Vec<String>,
+    },
     /// The template could not be written as YAML. This is a bug of the packager.
     Yaml {
         /// What the YAML library said.
@@ -167,6 +174,7 @@ impl TemplateError {
             Problem::LogicalId { .. } => "PK0309",
             Problem::Name { .. } => "PK0310",
             Problem::Yaml { .. } => "PK0311",
+            Problem::UnknownSecret { .. } => "PK0312",
         }
     }
 
@@ -204,6 +212,10 @@ impl TemplateError {
                 "rename one of them; only letters and digits tell logical ids apart".to_owned()
             }
             Problem::Name { rule, .. } => format!("use {rule}"),
+            Problem::UnknownSecret { known, .. } if known.is_empty() => {
+                "remove it from `[package.metadata.pikku.lambda.secrets]`: the app reads no secret".to_owned()
+            }
+            Problem::UnknownSecret { known, .. } => format!("the app reads: {}", known.join(", ")),
             Problem::Yaml { .. } => "report it, with the manifest that `cargo pikku manifest` prints".to_owned(),
         }
     }
@@ -241,6 +253,9 @@ impl fmt::Display for TemplateError {
                 write!(f, "{first} and {second} would both have the logical id `{id}`")
             }
             Problem::Name { kind, name, .. } => write!(f, "the {kind} `{name}` cannot have that name on AWS"),
+            Problem::UnknownSecret { name, .. } => {
+                write!(f, "the settings say where the secret `{name}` is kept, and no service reads it")
+            }
             Problem::Yaml { reason } => write!(f, "the template could not be written as YAML: {reason}"),
         }
     }

@@ -89,7 +89,7 @@ pub(super) fn add(
         let arn = Text::name(format!("{failures}.Arn"));
         function.grants.push(Grant::new("KeepFailures", &["sqs:SendMessage"], arn));
     }
-    let environment = environment(stack, manifest, created, &mut function);
+    let environment = environment(stack, manifest, created, options, &mut function);
 
     let mut properties = vec![
         ("Description", describe(group).into()),
@@ -179,6 +179,7 @@ fn environment(
     stack: &mut Stack,
     manifest: &Manifest,
     created: &Created,
+    options: &TemplateOptions,
     function: &mut Function<'_>,
 ) -> Vec<(String, Node)> {
     let place = Place::group(&function.group.name);
@@ -192,8 +193,9 @@ fn environment(
     let mut resources: Vec<(String, Text)> = Vec::new();
     let mut variables: Vec<(String, Text)> = Vec::new();
     for (need, service) in needs {
-        if let Some(granted) = policy::grant(stack, created, &place, need) {
+        if let Some(granted) = policy::grant(stack, created, &place, options, need) {
             function.grants.push(granted.grant);
+            function.grants.extend(granted.key_grant);
             if resources.iter().all(|(key, _)| *key != granted.key) {
                 resources.push((granted.key, granted.address));
             }

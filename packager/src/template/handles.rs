@@ -2,6 +2,7 @@
 
 use super::error::{Place, Problem};
 use super::node::{Node, Text, map, piece, reference};
+use super::options::SecretStore;
 use super::stack::{Stack, pascal};
 use pikku_manifest::{Manifest, WiringKind};
 
@@ -164,10 +165,22 @@ pub(super) fn event_bus(stack: &mut Stack, place: &Place, name: &str) -> Handle 
     Handle { name: bus.clone(), arn, address: bus }
 }
 
-/// A secret, whose ARN ends in letters that only Secrets Manager knows.
-pub(super) fn secret(stack: &mut Stack, place: &Place, name: &str) -> Handle {
-    let arn = arn_parameter(stack, place, "secret", name, "SecretArn", "secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+");
+/// A secret: of Secrets Manager, where its ARN ends in letters that only that service knows, or a SecureString, which may be
+/// another account's.
+pub(super) fn secret(stack: &mut Stack, place: &Place, name: &str, store: SecretStore) -> Handle {
+    let rest = match store {
+        SecretStore::SecretsManager => "secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+",
+        SecretStore::ParameterStore => "ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+",
+    };
+    let arn = arn_parameter(stack, place, "secret", name, "SecretArn", rest);
     Handle { name: Text::name(arn.clone()), arn: Text::name(arn.clone()), address: Text::name(arn) }
+}
+
+/// The parameter that holds the ARN of the key that a secret is encrypted under.
+pub(super) fn secret_key(stack: &mut Stack, place: &Place, name: &str) -> String {
+    let id = logical_id(stack, place, "secret", name, "SecretKeyArn");
+    let what = format!("the KMS key of the secret `{name}`");
+    parameter(stack, place, id, &what, &format!("The ARN of {what}"), "kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 }
 
 /// A parameter of Systems Manager, whose name is the same everywhere.

@@ -25,11 +25,11 @@ mod tests;
 mod websocket;
 
 pub use error::{Notice, Place, Problem, TemplateError, TemplateWarning};
-pub use options::{Architecture, FunctionSettings, TemplateOptions};
+pub use options::{Architecture, FunctionSettings, SecretSettings, SecretStore, TemplateOptions};
 pub use schedule::ScheduleProblem;
 
 use node::Node;
-use pikku_manifest::{Manifest, Source, WiringKind};
+use pikku_manifest::{Manifest, Reads, Source, WiringKind};
 use stack::Stack;
 
 /// A template, and what is worth knowing about it.
@@ -64,6 +64,7 @@ fn build(manifest: &Manifest, options: &TemplateOptions) -> Result<(Node, Vec<Te
     let mut stack = Stack::default();
     check_shared_sources(&mut stack, manifest);
     check_notifications(&mut stack, manifest);
+    check_secrets(&mut stack, manifest, options);
     let created = handles::Created::of(manifest);
     let mut routes = routes::plan(&mut stack, manifest);
     if function::has_routes(manifest) {
@@ -99,6 +100,14 @@ fn check_shared_sources(stack: &mut Stack, manifest: &Manifest) {
                 None => seen.push((kind, name, &group.name)),
             }
         }
+    }
+}
+
+/// Refuses settings of a secret that no service reads: it may be misspelt, and the template would look elsewhere for it.
+fn check_secrets(stack: &mut Stack, manifest: &Manifest, options: &TemplateOptions) {
+    let known = Reads::of(manifest.services.iter().flat_map(|service| &service.needs)).secrets;
+    for name in options.secrets.keys().filter(|name| !known.contains(name)) {
+        stack.error(&Place::default(), Problem::UnknownSecret { name: name.clone(), known: known.clone() });
     }
 }
 

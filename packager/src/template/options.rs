@@ -19,6 +19,27 @@ pub struct TemplateOptions {
     pub defaults: FunctionSettings,
     /// The settings of a group, by its name.
     pub groups: BTreeMap<String, FunctionSettings>,
+    /// Where secrets are kept, by name; those that are not named are in Secrets Manager, under the account's own key.
+    pub secrets: BTreeMap<String, SecretSettings>,
+}
+
+/// How a secret is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SecretSettings {
+    /// What keeps it.
+    pub store: SecretStore,
+    /// Whether it is encrypted under a KMS key of the user's, which is then a parameter of the template.
+    pub kms_key: bool,
+}
+
+/// What keeps secrets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecretStore {
+    /// AWS Secrets Manager.
+    #[default]
+    SecretsManager,
+    /// Parameter Store of AWS Systems Manager, as a SecureString.
+    ParameterStore,
 }
 
 /// A processor that Lambda runs functions on.

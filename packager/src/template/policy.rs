@@ -6,6 +6,7 @@
 use super::error::Place;
 use super::handles::{self, Created};
 use super::node::{Node, Text, list, map};
+use super::options::{SecretSettings, SecretStore, TemplateOptions};
 use super::stack::{Stack, pascal};
 use pikku_manifest::Need;
 
@@ -15,21 +16,31 @@ pub(super) struct Grant {
     sid: String,
     actions: &'static [&'static str],
     resource: Node,
+    condition: Option<Node>,
 }
 
 impl Grant {
     /// Allows `actions` on the resource of that ARN.
     pub(super) fn new(sid: impl Into<String>, actions: &'static [&'static str], resource: Text) -> Self {
-        Self { sid: sid.into(), actions, resource: resource.into_node() }
+        Self { sid: sid.into(), actions, resource: resource.into_node(), condition: None }
+    }
+
+    /// Allows what a key of KMS has encrypted for `context` to be decrypted: a value of that one resource.
+    fn decrypt(sid: String, key: &str, context: &str, resource: &Text) -> Self {
+        let bound = map([(context, resource.clone().into_node())]);
+        let condition = Some(map([("StringEquals", bound)]));
+        Self { condition, ..Self::new(sid, &["kms:Decrypt"], Text::name(key)) }
     }
 
     fn into_node(self) -> Node {
-        map([
+        let mut entries = vec![
             ("Sid", self.sid.into()),
             ("Effect", "Allow".into()),
             ("Action", list(self.actions.iter().copied())),
             ("Resource", self.resource),
-        ])
+        ];
+        entries.extend(self.condition.map(|condition| ("Condition", condition)));
+        Node::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 }
 
@@ -76,6 +87,8 @@ pub(super) fn document(statements: Vec<Node>) -> Node {
 pub(super) struct Granted {
     /// The grant.
     pub(super) grant: Grant,
+    /// The grant for the key that it is encrypted under.
+    pub(super) key_grant: Option<Grant>,
     /// The resource's key in `PIKKU_RESOURCES`: its kind and its logical name.
     pub(super) key: String,
     /// What the AWS SDK takes for it.
@@ -83,7 +96,16 @@ pub(super) struct Granted {
 }
 
 /// What a need comes to; nothing for a variable, which is no permission.
-pub(super) fn grant(stack: &mut Stack, created: &Created, place: &Place, need: &Need) -> Option<Granted> {
+pub(super) fn grant(
+    stack: &mut Stack,
+    created: &Created,
+    place: &Place,
+    options: &TemplateOptions,
+    need: &Need,
+) -> Option<Granted> {
+    if let Need::ReadSecret(name) = need {
+        return Some(secret(stack, place, name, options.secrets.get(name).copied().unwrap_or_default()));
+    }
     let (verb, kind, name, handle, actions): (_, _, _, _, &'static [&'static str]) = match need {
         Need::SendToQueue(name) => {
             ("SendTo", "queue", name, handles::queue(stack, created, place, name), &["sqs:SendMessage"])
@@ -123,22 +145,38 @@ pub(super) fn grant(stack: &mut Stack, created: &Created, place: &Place, need: &
             handles::stream(stack, created, place, name),
             &["kinesis:PutRecord", "kinesis:PutRecords"],
         ),
-        Need::ReadSecret(name) => {
-            ("Read", "secret", name, handles::secret(stack, place, name), &["secretsmanager:GetSecretValue"])
-        }
         Need::ReadParameter(name) => {
             ("Read", "parameter", name, handles::system_parameter(name), &["ssm:GetParameter"])
         }
         Need::CallGroup(name) => ("Call", "group", name, handles::group(name), &["lambda:InvokeFunction"]),
         // A variable is no permission, and what Lambda does not bind it does not grant.
-        Need::Variable(_) | Need::OptionalVariable(_) | Need::Database(_) | Need::KeyValue(_) => return None,
+        Need::ReadSecret(_) | Need::Variable(_) | Need::OptionalVariable(_) | Need::Database(_) | Need::KeyValue(_) => {
+            return None;
+        }
     };
     let sid = format!("{verb}{}{}", pascal(name), pascal(kind));
     Some(Granted {
         grant: Grant::new(sid, actions, handle.arn),
+        key_grant: None,
         key: format!("{kind}:{name}"),
         address: handle.address,
     })
+}
+
+/// A secret, where it is kept, and the key that it is encrypted under where that is the user's own: it may decrypt this secret
+/// alone, which both services name in the encryption context.
+fn secret(stack: &mut Stack, place: &Place, name: &str, settings: SecretSettings) -> Granted {
+    let handle = handles::secret(stack, place, name, settings.store);
+    let (actions, context): (&'static [&'static str], _) = match settings.store {
+        SecretStore::SecretsManager => (&["secretsmanager:GetSecretValue"], "kms:EncryptionContext:SecretARN"),
+        SecretStore::ParameterStore => (&["ssm:GetParameter"], "kms:EncryptionContext:PARAMETER_ARN"),
+    };
+    let key_grant = settings.kms_key.then(|| {
+        let key = handles::secret_key(stack, place, name);
+        Grant::decrypt(format!("Decrypt{}Secret", pascal(name)), &key, context, &handle.arn)
+    });
+    let grant = Grant::new(format!("Read{}Secret", pascal(name)), actions, handle.arn);
+    Granted { grant, key_grant, key: format!("secret:{name}"), address: handle.address }
 }
 
 /// The objects of a bucket.

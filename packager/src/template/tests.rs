@@ -139,6 +139,7 @@ fn options() -> TemplateOptions {
         architecture: Architecture::Arm64,
         defaults: FunctionSettings::default(),
         groups: BTreeMap::new(),
+        secrets: BTreeMap::new(),
     }
 }
 
@@ -263,6 +264,70 @@ fn a_service_that_a_group_does_not_reach_grants_it_nothing() {
         role.lines().filter_map(|line| line.trim().strip_prefix("- ")).filter(|l| l.contains(':')).collect();
     let actions: Vec<&str> = actions.into_iter().filter(|line| !line.contains(' ')).collect();
     assert_eq!(actions, ["logs:CreateLogStream", "logs:PutLogEvents"]);
+}
+
+/// The statements of a role that name a secret, as YAML has them.
+fn secret_statements(settings: SecretSettings) -> (String, String) {
+    let secrets = BTreeMap::from([("shop/db".to_owned(), settings)]);
+    let yaml = render(&everything(), &TemplateOptions { secrets, ..options() }).expect("the app has a template").yaml;
+    let role =
+        yaml.split("  OrdersRole:").nth(1).and_then(|rest| rest.split("  OrdersLogGroup:").next()).expect("a role");
+    let statements = role.split("          - Sid: ").filter(|statement| statement.contains("ShopDbSecret"));
+    let parameters = yaml.split("Resources:").next().expect("parameters").split("\n  ShopDb").skip(1);
+    let parameters = parameters.map(|parameter| parameter.split("\n  S").next().unwrap_or_default());
+    (parameters.collect::<Vec<_>>().join("\n"), statements.collect())
+}
+
+#[test]
+fn a_secret_is_granted_where_it_is_kept_and_its_key_for_it_alone() {
+    let parameter_store = SecretSettings { store: SecretStore::ParameterStore, kms_key: true };
+    let (parameters, statements) = secret_statements(parameter_store);
+    insta::assert_snapshot!(parameters + "\n" + &statements, @r#"
+    SecretArn:
+        Type: String
+        Description: The ARN of the secret `shop/db`
+        AllowedPattern: arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+
+    SecretKeyArn:
+        Type: String
+        Description: The ARN of the KMS key of the secret `shop/db`
+        AllowedPattern: arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+
+    ReadShopDbSecret
+                Effect: Allow
+                Action:
+                - ssm:GetParameter
+                Resource:
+                  Ref: ShopDbSecretArn
+    DecryptShopDbSecret
+                Effect: Allow
+                Action:
+                - kms:Decrypt
+                Resource:
+                  Ref: ShopDbSecretKeyArn
+                Condition:
+                  StringEquals:
+                    "kms:EncryptionContext:PARAMETER_ARN":
+                      Ref: ShopDbSecretArn
+    "#);
+    let (parameters, statements) = secret_statements(SecretSettings { kms_key: true, ..SecretSettings::default() });
+    assert!(parameters.contains("SecretKeyArn:"), "{parameters}");
+    assert!(
+        statements.contains("kms:EncryptionContext:SecretARN:\n                  Ref: ShopDbSecretArn"),
+        "{statements}"
+    );
+    let account_key = SecretSettings { kms_key: false, ..parameter_store };
+    let (parameters, statements) = secret_statements(account_key);
+    assert!(!statements.contains("kms:") && !parameters.contains("kms:"), "{parameters}{statements}");
+}
+
+#[test]
+fn settings_of_a_secret_that_nothing_reads_are_refused() {
+    let secrets = BTreeMap::from([("shop-db".to_owned(), SecretSettings::default())]);
+    assert_eq!(
+        problems(&everything(), &TemplateOptions { secrets, ..options() }),
+        [
+            "PK0312 the app: the settings say where the secret `shop-db` is kept, and no service reads it; the app reads: shop/db"
+        ]
+    );
 }
 
 #[test]
@@ -436,7 +501,7 @@ fn notifications_that_do_not_overlap_are_taken() {
 
 #[test]
 fn each_code_has_a_page() {
-    for number in 301..=311 {
+    for number in 301..=312 {
         let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/explain/PK{number:04}.md"));
         assert!(page.is_file(), "{}", page.display());
     }

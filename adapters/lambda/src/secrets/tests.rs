@@ -6,10 +6,11 @@ use std::{
 };
 
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/keys-AbCdEf";
+const PARAMETER: &str = "arn:aws:ssm:eu-west-2:123456789012:parameter/shop/pin";
 
 fn target(name: &str, more: &[(&str, &str)]) -> Result<Option<Target>, String> {
     let resources = format!(
-        r#"{{"secret:shop/keys":{ARN:?},"secret:odd":"arn:aws:ssm:eu-west-1:1:x","secret:far":"arn:aws:secretsmanager:e.vil:1:x"}}"#
+        r#"{{"secret:shop/keys":{ARN:?},"secret:shop/pin":{PARAMETER:?},"secret:odd":"arn:aws:ssm:eu-west-1:1:x","secret:far":"arn:aws:secretsmanager:e.vil:1:x"}}"#
     );
     let base = [
         (RESOURCES, resources.as_str()),
@@ -44,9 +45,16 @@ fn server(answers: Vec<(&'static str, &'static str)>) -> (String, thread::JoinHa
 }
 
 async fn read(answers: Vec<(&'static str, &'static str)>) -> (Result<Secret<String>, String>, Vec<String>) {
+    read_of("shop/keys", answers).await
+}
+
+async fn read_of(
+    name: &str,
+    answers: Vec<(&'static str, &'static str)>,
+) -> (Result<Secret<String>, String>, Vec<String>) {
     let (address, served) = server(answers);
-    let target = target("shop/keys", &[("AWS_ENDPOINT_URL", &address)]).unwrap().unwrap();
-    let read = SecretsManager::new().read(&target).await.map_err(|error| error.to_string());
+    let target = target(name, &[("AWS_ENDPOINT_URL", &address)]).unwrap().unwrap();
+    let read = Secrets::new().read(&target).await.map_err(|error| error.to_string());
     (read, served.join().unwrap())
 }
 
@@ -97,6 +105,39 @@ async fn an_answer_without_a_text_is_an_error_that_does_not_repeat_it() {
     }
 }
 
+#[tokio::test]
+async fn a_parameter_is_asked_for_by_its_arn_decrypted() {
+    let answer = r#"{"Parameter":{"Name":"/shop/pin","Type":"SecureString","Value":"hunter2","Version":3}}"#;
+    let (secret, requests) = read_of("shop/pin", vec![("503 Busy", ""), ("200 OK", answer)]).await;
+    assert_eq!(secret.unwrap().expose(), "hunter2");
+    let [_, request] = &requests[..] else { panic!("{requests:?}") };
+    for header in [
+        "x-amz-target: AmazonSSM.GetParameter\r\n",
+        "content-type: application/x-amz-json-1.1\r\n",
+        "x-amz-security-token: token-token\r\n",
+        "/eu-west-2/ssm/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
+    ] {
+        assert!(request.contains(header), "{header}: {request}");
+    }
+    assert!(request.ends_with(&format!(r#"{{"Name":"{PARAMETER}","WithDecryption":true}}"#)), "{request}");
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_kept_in_the_clear_is_no_secret() {
+    for (body, told) in [
+        (r#"{"Parameter":{"Type":"String","Value":"hunter2"}}"#, "the parameter is no SecureString"),
+        (r#"{"Parameter":{"Type":"StringList","Value":"hunter2,"}}"#, "the parameter is no SecureString"),
+        (r#"{"Parameter":{"Type":"SecureString"}}"#, "the secret is not kept as a text"),
+        (r#"{"Parameter":"hunter2"#, "Parameter Store answered what is no JSON"),
+    ] {
+        let error = read_of("shop/pin", vec![("200 OK", body)]).await.0.unwrap_err();
+        assert!(error.starts_with(told) && !error.contains("hunter2"), "{error}");
+    }
+    let absent = r#"{"__type":"ParameterNotFound"}"#;
+    let (secret, requests) = read_of("shop/pin", vec![("400 Bad Request", absent)]).await;
+    assert_eq!((secret.unwrap_err().as_str(), requests.len()), ("Parameter Store answered 400 ParameterNotFound", 1));
+}
+
 #[test]
 fn a_secret_is_where_its_arn_says() {
     let found = target("shop/keys", &[]).unwrap().unwrap();
@@ -106,7 +147,15 @@ fn a_secret_is_where_its_arn_says() {
     );
     assert!(!format!("{found:?}").contains("hush-hush"));
     assert!(target("another", &[]).unwrap().is_none(), "a variable may stand for it");
-    assert!(target("odd", &[]).unwrap_err().contains("none of Secrets Manager"));
+    assert!(target("odd", &[]).unwrap_err().contains("neither one of Secrets Manager nor a parameter's"));
+    let parameter = target("shop/pin", &[]).unwrap().unwrap();
+    assert_eq!(
+        (parameter.endpoint.to_string().as_str(), parameter.arn.as_str()),
+        ("https://ssm.eu-west-2.amazonaws.com/", PARAMETER)
+    );
+    let elsewhere = [("AWS_ENDPOINT_URL", "http://a/"), ("AWS_ENDPOINT_URL_SSM", "http://b/")];
+    let endpoint = |name| target(name, &elsewhere).unwrap().unwrap().endpoint.to_string();
+    assert_eq!((endpoint("shop/keys"), endpoint("shop/pin")), ("http://a/".to_owned(), "http://b/".to_owned()));
     assert!(target("far", &[]).unwrap_err().contains("names no region"));
     assert!(target("shop/keys", &[("AWS_SECRET_ACCESS_KEY", "")]).unwrap_err().contains("AWS_SECRET_ACCESS_KEY"));
     assert!(target("shop/keys", &[(RESOURCES, "[]")]).unwrap_err().contains(RESOURCES));
