@@ -311,7 +311,7 @@ fn a_secret_is_granted_where_it_is_kept_and_its_key_for_it_alone() {
     let (parameters, statements) = secret_statements(SecretSettings { kms_key: true, ..SecretSettings::default() });
     assert!(parameters.contains("SecretKeyArn:"), "{parameters}");
     assert!(
-        statements.contains("kms:EncryptionContext:SecretARN:\n                  Ref: ShopDbSecretArn"),
+        statements.contains("\"kms:EncryptionContext:SecretARN\":\n                  Ref: ShopDbSecretArn"),
         "{statements}"
     );
     let account_key = SecretSettings { kms_key: false, ..parameter_store };
