@@ -6,7 +6,7 @@ use crate::{
     project::{Project, QueueStore},
     workspace::{RuntimeCrate, Workspace, app_dependency, package_table, runtime_dependency},
 };
-use pikku_manifest::{Group, Manifest, Need, Wiring, WiringKind};
+use pikku_manifest::{Group, Manifest, Need, Service, Wiring, WiringKind};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// The version of `jsonschema` whose macro the contracts are written for; the runtime reports its errors.
@@ -65,10 +65,26 @@ fn sends(manifest: &Manifest, group: &Group) -> bool {
     needs.any(|need| matches!(need, Need::SendToQueue(_)))
 }
 
-/// Whether a service that the group reaches reads secrets.
-fn reads_secrets(manifest: &Manifest, group: &Group) -> bool {
-    let mut needs = manifest.services_of(group).into_iter().flat_map(|service| &service.needs);
-    needs.any(|need| matches!(need, Need::ReadSecret(_)))
+/// Whether a service that the group reaches reads secrets from a service of the platform.
+fn reads_secrets(adapter: &Adapter, manifest: &Manifest, group: &Group) -> bool {
+    match adapter {
+        Adapter::Azure => !asked_secrets(manifest, group).is_empty(),
+        _ => !manifest.reads_of(group).secrets.is_empty(),
+    }
+}
+
+/// The type by which services ask for secrets while they run.
+const SECRETS: &str = "pikku::service::secrets::Secrets";
+
+/// The secrets that a group's services ask for while they run: those of services that reach `Secrets`. The others are read once,
+/// at the start.
+pub(crate) fn asked_secrets<'m>(manifest: &'m Manifest, group: &Group) -> BTreeSet<&'m str> {
+    let asks = |service: &&Service| {
+        let below = manifest.reached(service.depends_on.iter().map(String::as_str));
+        below.iter().any(|below| below.type_name == SECRETS)
+    };
+    let needs = manifest.services_of(group).into_iter().filter(asks).flat_map(|service| &service.needs);
+    needs.filter_map(|need| if let Need::ReadSecret(name) = need { Some(name.as_str()) } else { None }).collect()
 }
 
 /// Whether a plain server needs a store for the group's queues and schedules.
@@ -80,11 +96,11 @@ pub(crate) fn keeps(manifest: &Manifest, group: &Group) -> bool {
 /// What of the adapter a bundle needs, so that it holds no more.
 pub(crate) fn features(project: &Project, adapter: &Adapter, manifest: &Manifest, group: &Group) -> Vec<&'static str> {
     match adapter {
-        Adapter::Lambda => {
-            let chosen = [(sends(manifest, group), "sqs"), (reads_secrets(manifest, group), "secrets")];
+        Adapter::Lambda | Adapter::Azure => {
+            let queues = if matches!(adapter, Adapter::Azure) { "queues" } else { "sqs" };
+            let chosen = [(sends(manifest, group), queues), (reads_secrets(adapter, manifest, group), "secrets")];
             chosen.into_iter().filter_map(|(is_wanted, feature)| is_wanted.then_some(feature)).collect()
         }
-        Adapter::Azure if sends(manifest, group) => vec!["queues"],
         Adapter::Server { .. } => {
             let settings = &project.settings.server;
             let runs = group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Cron(_)));
@@ -129,7 +145,7 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapt
     let kinds: BTreeSet<&str> = group.wirings.iter().map(|wiring| wiring.kind.name()).collect();
     let kinds: String = kinds.iter().map(|kind| format!(".with(pikku::Kinds::{})", kind.to_uppercase())).collect();
     let sends = sends(manifest, group);
-    let reads_secrets = reads_secrets(manifest, group);
+    let reads_secrets = reads_secrets(adapter, manifest, group);
     let closes = manifest.services_of(group).iter().any(|service| service.closes);
     let functions = manifest.functions_of(group);
     let mut contracts = String::new();

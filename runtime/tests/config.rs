@@ -185,3 +185,9 @@ fn the_manifest_says_what_each_function_reads_through_its_services() {
     assert_eq!(wiring.layers[0].reads.secrets, ["session-keys", "shop/pin"]);
     assert_eq!(manifest.reads_of(&manifest.groups[0]).secrets, ["session-keys", "shop/pin"]);
 }
+
+#[test]
+fn the_packager_knows_who_asks_for_secrets_while_it_runs() {
+    let name = std::any::type_name::<pikku::service::Secrets>();
+    assert_eq!(name, "pikku::service::secrets::Secrets", "the packager tells them by this name");
+}

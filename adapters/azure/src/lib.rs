@@ -29,13 +29,16 @@
 //! answer to every call, with the reason in the log. At SIGTERM what was begun is finished and the services are closed;
 //! the exit code is 200, after which a host that lives on starts the bundle again.
 //!
-//! A bundle whose services send to queues is built with the feature `queues`, which brings TLS and signatures.
+//! A bundle whose services send to queues is built with the feature `queues`, which brings TLS and signatures; one whose services
+//! ask for secrets while they run with the feature `secrets`, which brings TLS too.
 //!
 //! A bundle's `main` is `pikku_azure::run(app::<Bundle>())`; the packager writes it.
 //!
 //! [custom handler]: https://learn.microsoft.com/azure/azure-functions/functions-custom-handlers
 
 mod answer;
+#[cfg(any(feature = "queues", feature = "secrets"))]
+mod cloud;
 mod connection;
 mod handler;
 mod host;
@@ -48,5 +51,7 @@ mod run;
 mod stop;
 mod time;
 mod trigger;
+#[cfg(feature = "secrets")]
+mod vault;
 
 pub use run::run;

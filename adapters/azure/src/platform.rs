@@ -1,6 +1,6 @@
 use pikku::{
-    BoxError, BoxFuture, Platform,
-    platform::{Level, LogLine, OutgoingMessage},
+    BoxError, BoxFuture, Platform, Secret,
+    platform::{Level, LogLine, OutgoingMessage, variable_of_secret},
 };
 use std::{
     fmt,
@@ -17,6 +17,25 @@ pub(crate) struct Azure {
     /// It is behind a pointer that only [`crate::run`] makes, and only where the selection sends: elsewhere nothing
     /// names its type, and neither it nor TLS is linked.
     pub(crate) sender: Option<Box<dyn Sender>>,
+    /// What asks the key vault, in a bundle that does; it is kept out of others in the same way.
+    pub(crate) vault: Option<Box<dyn Vault>>,
+}
+
+/// Reads secrets.
+pub(crate) trait Vault: fmt::Debug + Send + Sync {
+    /// What is known of the secret of that name.
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Known, BoxError>>;
+}
+
+/// What a vault says of a secret.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// The secret; `None` where the vault has none of that name.
+    #[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "only a vault says so"))]
+    Here(Option<Secret<String>>),
+    /// The bundle was handed no address for it: a variable stands for it.
+    #[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "only a vault says so"))]
+    Elsewhere,
 }
 
 /// Puts messages in queues.
@@ -45,6 +64,17 @@ impl Platform for Azure {
         std::env::var(name).ok()
     }
 
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
+        Box::pin(async move {
+            if let Some(vault) = &self.vault
+                && let Known::Here(secret) = vault.secret(name).await?
+            {
+                return Ok(secret);
+            }
+            handed(self.env(&variable_of_secret(name)))
+        })
+    }
+
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         match &self.sender {
             Some(sender) => sender.send(message),
@@ -60,6 +90,18 @@ impl Platform for Azure {
         write(line);
     }
 }
+
+/// A secret that the platform has resolved for an app setting. One that it could not resolve reaches the app as the reference
+/// ("Use Key Vault references", troubleshooting), which is no secret: everybody who reads the deployment knows it.
+fn handed(setting: Option<String>) -> Result<Option<Secret<String>>, BoxError> {
+    match setting {
+        Some(text) if text.starts_with("@Microsoft.KeyVault(") => Err(UNRESOLVED.into()),
+        setting => Ok(setting.map(Secret::new)),
+    }
+}
+
+const UNRESOLVED: &str = "the platform could not resolve the app setting's reference to Key Vault; see the status of the \
+    setting in the portal: the secret is not there, or the app's identity may not read it";
 
 const NOT_DECLARED: &str = "no service of this bundle declares that it sends to a queue; add \
     `needs = [Need::SendToQueue(\"…\")]` to the `#[pikku::service]` that does, and package again";
@@ -84,4 +126,17 @@ pub(crate) fn log(level: Level, message: &str, detail: Option<&str>) {
 /// A line about an invocation.
 pub(crate) fn log_of(level: Level, id: &str, function: &str, message: &str, detail: Option<&str>) {
     write(&LogLine { detail, call_id: Some(id), function: Some(function), ..LogLine::new(level, message) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_was_not_resolved_is_no_secret() {
+        assert_eq!(handed(Some("hunter2".to_owned())).unwrap().unwrap().expose(), "hunter2");
+        assert!(handed(None).unwrap().is_none());
+        let reference = "@Microsoft.KeyVault(SecretUri=https://shop.vault.azure.net/secrets/pin)";
+        assert!(handed(Some(reference.to_owned())).unwrap_err().to_string().contains("could not resolve"));
+    }
 }

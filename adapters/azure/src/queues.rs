@@ -26,43 +26,29 @@
 
 mod address;
 mod connection;
-mod identity;
 mod service_bus;
 mod storage;
 #[cfg(test)]
 mod tests;
 
-use crate::platform::Sender;
+use crate::{
+    cloud::{Cloud, Env, answered, env, may_pass},
+    platform::Sender,
+};
 use address::{Address, Service};
 use http_body_util::Full;
-use hyper::{Request, StatusCode, Uri, body::Bytes};
-use identity::Identity;
+use hyper::{Request, StatusCode, body::Bytes};
 use pikku::{BoxError, BoxFuture, platform::OutgoingMessage};
 use pikku_https::{Answer, Client, FailedAttempt, SendError, random, send};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::time::SystemTime;
 
-/// How long an attempt may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The variable that names a file of root certificates, as it does for OpenSSL.
-const ROOTS: &str = "SSL_CERT_FILE";
-
-/// The most clients that are kept: one for each account and namespace that an app sends to.
-const CLIENTS: usize = 8;
-
-/// Reads a variable of the environment.
-pub(crate) type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+/// What might say who sends, where the app has no identity.
+const OR_A_KEY: &str = ", and neither AzureWebJobsStorage nor AzureWebJobsServiceBus is a connection string of the queue's \
+    address";
 
 /// The sender of a bundle that sends.
 #[derive(Debug)]
-pub(crate) struct Queues {
-    clients: Mutex<Vec<Arc<Client>>>,
-    identity: Identity,
-    patience: Duration,
-}
+pub(crate) struct Queues(Cloud);
 
 impl Sender for Queues {
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
@@ -73,11 +59,6 @@ impl Sender for Queues {
         // What is wrong with an address is told by who sends.
         Address::of(queue, &env).is_ok_and(|address| address.service == Service::ServiceBus)
     }
-}
-
-/// A variable that is set to something.
-fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// How a request says who sends it.
@@ -91,11 +72,11 @@ pub(crate) enum Authorisation<'a> {
 impl Queues {
     /// A sender that has done nothing yet.
     pub(crate) fn new() -> Self {
-        Self { clients: Mutex::default(), identity: Identity::default(), patience: PATIENCE }
+        Self(Cloud::new())
     }
 
     async fn deliver(&self, address: &Address, message: &OutgoingMessage<'_>, env: Env<'_>) -> Result<(), SendError> {
-        let client = self.client(&address.endpoint)?;
+        let client = self.0.client(&address.endpoint)?;
         let draft = match address.service {
             Service::Storage => Draft::Storage(storage::Draft::new(message)?),
             Service::ServiceBus => Draft::ServiceBus(service_bus::Draft::new(message, random()?)?),
@@ -115,7 +96,7 @@ impl Queues {
         let service = address.service.name();
         let authorisation = match &address.key {
             Some(key) => Authorisation::Key(key),
-            None => match self.token(address, env).await? {
+            None => match self.0.token(service, address.service.resource(), OR_A_KEY, env).await? {
                 Ok(token) => Authorisation::Token(token),
                 Err(failed) => return Ok(Err(failed)),
             },
@@ -127,7 +108,7 @@ impl Queues {
                 // Another token may be taken.
                 let refused = answer.status == StatusCode::UNAUTHORIZED && address.key.is_none();
                 if refused {
-                    self.identity.forget(address.service.resource());
+                    self.0.forget(address.service.resource());
                 }
                 Err(FailedAttempt {
                     may_pass: refused || may_pass(answer.status),
@@ -136,36 +117,6 @@ impl Queues {
             }
             Err(reason) => Err(FailedAttempt::silent(service, reason)),
         })
-    }
-
-    /// A token of the app's identity for a service.
-    async fn token(&self, address: &Address, env: Env<'_>) -> Result<Result<String, FailedAttempt>, SendError> {
-        let resource = address.service.resource();
-        if let Some(token) = self.identity.kept(resource, SystemTime::now()) {
-            return Ok(Ok(token));
-        }
-        let (endpoint, request) = identity::request(resource, env)?;
-        Ok(match self.client(&endpoint)?.exchange(request).await {
-            Ok(answer) if answer.status.is_success() => Ok(self.identity.keep(resource, &answer.body)?),
-            Ok(answer) => Err(answered("the managed identity", answer.status, &identity::code(&answer))),
-            Err(reason) => {
-                Err(FailedAttempt::silent(address.service.name(), format!("the endpoint of the identity: {reason}")))
-            }
-        })
-    }
-
-    /// The client of an endpoint: the one that is kept, or a new one in the place of the oldest.
-    fn client(&self, endpoint: &Uri) -> Result<Arc<Client>, SendError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.iter().find(|client| client.reaches(endpoint)) {
-            return Ok(Arc::clone(client));
-        }
-        let client = Arc::new(Client::new(endpoint, self.patience, ROOTS)?);
-        if clients.len() == CLIENTS {
-            clients.remove(0);
-        }
-        clients.push(Arc::clone(&client));
-        Ok(client)
     }
 }
 
@@ -194,15 +145,4 @@ impl Draft<'_> {
             Self::ServiceBus(_) => service_bus::code(answer),
         }
     }
-}
-
-/// An answer that is an error: with the service's own name of it, such as `QueueNotFound`, where it has one.
-fn answered(service: &'static str, status: StatusCode, code: &str) -> FailedAttempt {
-    let answer = format!("{} {code}", status.as_u16()).trim_end().to_owned();
-    FailedAttempt { service, outcome: Ok(answer), may_pass: may_pass(status) }
-}
-
-/// Whether the same message may be taken a moment later.
-fn may_pass(status: StatusCode) -> bool {
-    status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
 }

@@ -2,7 +2,7 @@ use crate::{
     connection::serve,
     handler::{Handler, Started},
     host::Host,
-    platform::{Azure, Sender, log},
+    platform::{Azure, Sender, Vault, log},
     stop::Signals,
 };
 use pikku::{App, Engine, Selection, platform::Level};
@@ -101,8 +101,8 @@ async fn listen<S: Selection>(app: App<S>, port: u16) -> ExitCode {
 /// Starts the app, and says what came of it.
 async fn start<S: Selection>(app: App<S>, started: Arc<Started>) {
     let engine = async {
-        let sender = sender::<S>()?;
-        Engine::start(app, Arc::new(Azure { sender })).await.map_err(|error| error.to_string())
+        let (sender, vault) = (sender::<S>()?, vault::<S>()?);
+        Engine::start(app, Arc::new(Azure { sender, vault })).await.map_err(|error| error.to_string())
     };
     // Apart, so that a constructor that panics is a failed start too.
     let outcome =
@@ -121,6 +121,19 @@ fn sender<S: Selection>() -> Result<Option<Box<dyn Sender>>, String> {
         #[cfg(not(feature = "queues"))]
         return Err("the bundle sends to queues, and `pikku-azure` was built without its feature `queues`; add the feature, or \
                     set `SENDS` to false in the bundle's `Selection` where no service sends"
+            .to_owned());
+    }
+    Ok(None)
+}
+
+/// What asks for secrets, in a bundle that does. In any other, the constant keeps it from being compiled.
+fn vault<S: Selection>() -> Result<Option<Box<dyn Vault>>, String> {
+    if const { S::READS_SECRETS } {
+        #[cfg(feature = "secrets")]
+        return Ok(Some(Box::new(crate::vault::KeyVault::new())));
+        #[cfg(not(feature = "secrets"))]
+        return Err("the bundle asks for secrets, and `pikku-azure` was built without its feature `secrets`; add the feature, or \
+                    set `READS_SECRETS` to false in the bundle's `Selection` where no service asks for one while it runs"
             .to_owned());
     }
     Ok(None)

@@ -6,6 +6,7 @@ use super::{
     grant::{self, Grant},
     names,
 };
+use crate::entry::asked_secrets;
 use pikku_manifest::Need;
 
 /// Binds all that the services of the group declare.
@@ -17,6 +18,7 @@ pub(crate) fn bind(render: &mut Render<'_, '_>) {
     }
     needs.sort_unstable();
     needs.dedup_by_key(|(need, _)| *need);
+    let asked = asked_secrets(manifest, render.group);
     let mut addresses: Vec<(String, String)> = Vec::new();
     let mut local = serde_json::Map::new();
     for (need, service) in needs {
@@ -56,6 +58,9 @@ pub(crate) fn bind(render: &mut Render<'_, '_>) {
                 render.grant(Grant::built_in("putsTo", name, grant::EVENT_HUBS_SENDER, scope));
                 let address = format!("'sb://${{eventHubs.name}}.servicebus.windows.net/{}'", names::physical(name));
                 addresses.push((format!("stream:{name}"), address));
+            }
+            Need::ReadSecret(name) if asked.contains(name.as_str()) => {
+                addresses.push((format!("secret:{name}"), asked_secret(render, name)));
             }
             Need::ReadSecret(name) => secret(render, name),
             Need::ReadParameter(name) => variable(render, names::variable(name), format!("the parameter `{name}`")),
@@ -109,6 +114,23 @@ fn secret(render: &mut Render<'_, '_>, name: &str) {
          the variable {variable}",
         names::physical(name)
     ));
+}
+
+/// A secret of the vault that the bundle asks for while it runs: where it is.
+fn asked_secret(render: &mut Render<'_, '_>, name: &str) -> String {
+    let symbol = format!("secret{}", names::pascal(name));
+    // On a developer's machine a variable stands for it.
+    let variable = names::variable(name);
+    if render.claim(&variable, format!("the secret `{name}`")) {
+        render.local.insert(variable, String::new());
+    }
+    render.grant(Grant::built_in("readsSecret", name, grant::SECRETS_USER, symbol.clone()));
+    render.note(format!(
+        "the secret `{name}` is to be in the key vault that the parameter keyVaultName names, as `{}`; the bundle asks for it \
+         there",
+        names::physical(name)
+    ));
+    format!("{symbol}.properties.secretUri")
 }
 
 /// A variable is set by the settings; otherwise it is a parameter of the deployment.

@@ -272,3 +272,41 @@ fn everything_wrong_is_reported_at_once() {
         &none,
     ));
 }
+
+/// An app that reads one secret at its start and asks for another while it runs.
+fn secrets_of_both_kinds() -> Manifest {
+    let mut manifest = app(&[("hello", vec![http("GET", "/")])], &[("read_secret", "payments/key")]);
+    let mut settings = manifest.services[0].clone();
+    settings.name = "Settings".to_owned();
+    settings.needs = vec![pikku_manifest::Need::ReadSecret("session-keys".to_owned())];
+    let mut secrets = settings.clone();
+    (secrets.name, secrets.needs) = ("Secrets".to_owned(), vec![]);
+    secrets.type_name = "pikku::service::secrets::Secrets".to_owned();
+    manifest.services[0].depends_on.push("Secrets".to_owned());
+    manifest.functions[0].services.push("Settings".to_owned());
+    manifest.services.extend([settings, secrets]);
+    manifest
+}
+
+#[test]
+fn a_secret_that_is_asked_for_has_its_address_and_the_others_are_handed_over() {
+    let manifest = secrets_of_both_kinds();
+    let rendered = render(&manifest, &AzureSettings::default()).expect("files");
+    let lines = |what: &str| -> Vec<String> {
+        let lines = rendered.bicep.lines().filter(|line| line.contains(what));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    assert_eq!(
+        lines("@Microsoft.KeyVault"),
+        ["value: '@Microsoft.KeyVault(SecretUri=${secretSessionKeys.properties.secretUri})'"]
+    );
+    assert_eq!(lines("'secret:payments/key'"), ["'secret:payments/key': secretPaymentsKey.properties.secretUri"]);
+    assert_eq!(lines("PAYMENTS_KEY"), [""; 0]);
+    // Both are granted, each for itself.
+    assert_eq!(lines("scope: secret"), ["scope: secretPaymentsKey", "scope: secretSessionKeys"]);
+    assert_eq!(lines("// Key Vault Secrets User").len(), 2);
+    assert_eq!(
+        crate::entry::asked_secrets(&manifest, &manifest.groups[0]).into_iter().collect::<Vec<_>>(),
+        ["payments/key"]
+    );
+}

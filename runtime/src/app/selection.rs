@@ -16,7 +16,8 @@ pub trait Selection: Send + Sync + 'static {
     const CLOSES: bool = true;
     /// Whether a selected service sends to queues ([`crate::Need::SendToQueue`]).
     const SENDS: bool = true;
-    /// Whether a selected service reads secrets ([`crate::Need::ReadSecret`]).
+    /// Whether a selected service reads secrets ([`crate::Need::ReadSecret`]) from a service of the platform: the bundle then holds
+    /// what asks it. On Azure that is one that asks for [`Secrets`](crate::service::Secrets); the platform hands over the others.
     const READS_SECRETS: bool = true;
     /// The authenticators, permissions and middleware that stand around the selected wirings, besides the functions' own;
     /// `None` for all.

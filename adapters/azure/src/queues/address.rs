@@ -1,7 +1,5 @@
-use super::{
-    Env,
-    connection::{self, Key},
-};
+use super::connection::{self, Key};
+use crate::cloud::Env;
 use hyper::Uri;
 use pikku_https::{RESOURCES, SendError, address_of};
 

@@ -4,7 +4,7 @@
 mod azurite;
 mod server;
 
-use super::{Address, Queues, SendError, connection};
+use super::{Address, Cloud, Queues, SendError, connection};
 use azurite::Azurite;
 use pikku::platform::OutgoingMessage;
 use serde_json::json;
@@ -55,7 +55,7 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 fn impatient() -> Queues {
-    Queues { patience: Duration::from_millis(500), ..Queues::new() }
+    Queues(Cloud::impatient())
 }
 
 #[test]

@@ -14,15 +14,14 @@ use std::{
 /// A token is asked for anew so long before it ends.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-const NO_IDENTITY: &str = "the app has no managed identity (IDENTITY_ENDPOINT and IDENTITY_HEADER are not set), and neither \
-    AzureWebJobsStorage nor AzureWebJobsServiceBus is a connection string of the queue's address";
+const NO_IDENTITY: &str = "the app has no managed identity (IDENTITY_ENDPOINT and IDENTITY_HEADER are not set)";
 
 /// The tokens that are kept, one for each service.
 #[derive(Default)]
 pub(super) struct Identity(Mutex<Vec<Token>>);
 
 struct Token {
-    resource: &'static str,
+    resource: String,
     text: String,
     ends: SystemTime,
 }
@@ -48,7 +47,7 @@ impl Identity {
     }
 
     /// Keeps the token that an answer holds, and gives it.
-    pub(super) fn keep(&self, resource: &'static str, body: &[u8]) -> Result<String, SendError> {
+    pub(super) fn keep(&self, resource: &str, body: &[u8]) -> Result<String, SendError> {
         let answer: Value = serde_json::from_slice(body).map_err(|_| no_token("its answer is no JSON"))?;
         let text = answer.get("access_token").and_then(Value::as_str);
         let text = text.ok_or_else(|| no_token("its answer has no `access_token`"))?.to_owned();
@@ -57,7 +56,7 @@ impl Identity {
         if let Some(ends) = ends {
             let ends = UNIX_EPOCH + Duration::from_secs(ends.min(u64::from(u32::MAX)));
             self.forget(resource);
-            let token = Token { resource, text: text.clone(), ends };
+            let token = Token { resource: resource.to_owned(), text: text.clone(), ends };
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(token);
         }
         Ok(text)
@@ -68,10 +67,11 @@ fn no_token(reason: &str) -> SendError {
     SendError::NoSender(format!("the endpoint of the managed identity gave no token: {reason}").into())
 }
 
-/// The request for a token of a service, and where it goes: an address of the app's own sandbox.
-pub(super) fn request(resource: &str, env: Env<'_>) -> Result<(Uri, Request<Full<Bytes>>), SendError> {
+/// The request for a token of a service, and where it goes: an address of the app's own sandbox. Where the app has no identity,
+/// the error says what else there might have been.
+pub(super) fn request(resource: &str, instead: &str, env: Env<'_>) -> Result<(Uri, Request<Full<Bytes>>), SendError> {
     let (Some(endpoint), Some(secret)) = (env("IDENTITY_ENDPOINT"), env("IDENTITY_HEADER")) else {
-        return Err(SendError::NoSender(NO_IDENTITY.into()));
+        return Err(SendError::NoSender(format!("{NO_IDENTITY}{instead}").into()));
     };
     let url: Uri = endpoint.parse().map_err(|_| SendError::address("IDENTITY_ENDPOINT", "is no URL"))?;
     let host = url.authority().map(Authority::as_str);
