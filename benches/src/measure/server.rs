@@ -79,6 +79,9 @@ impl Bench {
         .beside("axum");
         let (turns, each) = if self.quick { (1, 50) } else { (5, 500) };
         let mut greeters = self.greeters()?;
+        let hello =
+            self.programs.package_static_server("bench-hello", &self.programs.root.join("benches/programs/hello"))?;
+        greeters.push(Greeter::new("pikku, validated, static", hello, Asked::greeting()));
         greeters.extend(node::servers(&self.programs)?.into_iter().map(|(name, script)| Greeter {
             arguments: vec![script],
             ..Greeter::new(name, PathBuf::from("node"), Asked::greeting())
@@ -106,14 +109,25 @@ impl Bench {
             "Memory of the shop under load",
             "The most memory that the packaged example shop has had (`VmHWM`), with as many threads as this machine has \
              processors and what `shop.service` sets: after its start, and after 64 connections have each put, shown and listed \
-             products.",
+             products. Static is with `--libc musl`; otherwise libraries of the system are mapped with it, about 2 MB.",
             &[("peak", Unit::Bytes), ("after the start", Unit::Bytes)],
         );
-        let program = self.shop()?;
+        let app = self.programs.root.join("examples/shop");
+        for (name, program) in
+            [("pikku, shop", self.shop()?), ("pikku, shop, static", self.programs.package_static_server("shop", &app)?)]
+        {
+            let [peak, started] = self.memory_of(&program)?;
+            table.add(name, vec![peak, started]);
+        }
+        Ok(table)
+    }
+
+    /// The most memory that a shop has had under load, and after its start.
+    fn memory_of(&self, program: &Path) -> Result<[f64; 2], Failure> {
         let each: usize = if self.quick { 20 } else { 1000 };
         let folder = self.programs.work.join("shop-state");
-        let (started, peak) = executor()?.block_on(async {
-            let server = start_shop(&program, &folder, &[])?;
+        executor()?.block_on(async {
+            let server = start_shop(program, &folder, &[])?;
             load(server.address, &Asked::get("/healthz", "alive"), 1, 1).await?;
             let started = server.peak()?;
             for asked in shop_requests() {
@@ -123,10 +137,8 @@ impl Bench {
             }
             let peak = server.peak()?;
             server.end()?;
-            Ok::<_, Failure>((started, peak))
-        })?;
-        table.add("pikku, shop", vec![peak, started]);
-        Ok(table)
+            Ok([peak, started])
+        })
     }
 
     /// The program of the packaged shop.
