@@ -7,12 +7,11 @@ use crate::{
     invocation::{self, Failure, Outcome},
     platform::{log_of, now_ms},
 };
-use ::http::request::Parts;
 use hyper::{Request, body::Incoming};
 use pikku::{
     Engine, Kinds, Problem, Response, Selection, StatusCode,
     call::Context,
-    http::{HeaderMap, HeaderValue, Method},
+    http::{HeaderValue, HttpRequest, Method},
     platform::Level,
 };
 use pikku_hyper::{Intake, Limits};
@@ -43,22 +42,18 @@ struct Told {
 }
 
 impl Told {
-    /// In one pass, which costs less than a look for each.
-    fn of(headers: &HeaderMap) -> Self {
-        let mut told = Self::default();
+    /// Notes what a header tells, whose name is in lower case.
+    fn note(&mut self, name: &str, value: &HeaderValue) {
         fn text<'a, T: From<&'a str>>(value: &'a HeaderValue) -> Option<T> {
             value.to_str().ok().filter(|text| !text.is_empty()).map(T::from)
         }
-        for (name, value) in headers {
-            match name.as_str() {
-                "x-azure-functions-invocationid" if told.id.is_none() => told.id = text(value),
-                "x-ms-invocation-id" => told.proxied = true,
-                "traceparent" if told.trace.is_none() => told.trace = text(value),
-                "expect" => told.waits = true,
-                _ => {}
-            }
+        match name {
+            "x-azure-functions-invocationid" if self.id.is_none() => self.id = text(value),
+            "x-ms-invocation-id" => self.proxied = true,
+            "traceparent" if self.trace.is_none() => self.trace = text(value),
+            "expect" => self.waits = true,
+            _ => {}
         }
-        told
     }
 }
 
@@ -120,21 +115,24 @@ impl<S: Selection> Handler<S> {
     /// Answers a request.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> hyper::Response<Answer> {
         let (parts, body) = request.into_parts();
-        let Told { id, proxied, trace, waits } = Told::of(&parts.headers);
-        let Some(id) = id else { return sent(without_id(&parts), Answering::none()) };
+        // Its headers are passed through once, which costs less than a look for each that is wanted.
+        let mut told = Told::default();
+        let request = http::request(&self.host, parts, |name, value| told.note(name, value));
+        let Told { id, proxied, trace, waits } = told;
+        let Some(id) = id else { return sent(without_id(&request), Answering::none()) };
         let deadline_ms = Some(self.host.deadline_ms(now_ms(), proxied));
         let context = Context { id, deadline_ms, trace, ..Context::default() };
         let engine = match self.started.wait().await {
             Ok(engine) => engine,
-            Err(reason) => return sent(not_started(&parts, &context.id, reason), Answering::none()),
+            Err(reason) => return sent(not_started(&request, &context.id, reason), Answering::none()),
         };
         let answering = Answering::new(engine, &context, self.stopping.clone());
         let response = if !proxied {
-            self.invoked(engine, &parts, body, context).await
+            self.invoked(engine, &request, body, context).await
         } else if const { S::KINDS.has(Kinds::HTTP) } {
-            self.proxied(engine, parts, body, waits, context).await
+            self.proxied(engine, request, body, waits, context).await
         } else {
-            Response::refusal(&no_http(), parts.method == Method::HEAD)
+            Response::refusal(&no_http(), request.method == Method::HEAD)
         };
         sent(response, answering)
     }
@@ -143,15 +141,15 @@ impl<S: Selection> Handler<S> {
     async fn proxied(
         &self,
         engine: &Engine,
-        parts: Parts,
+        mut request: Box<HttpRequest>,
         body: Incoming,
         waits: bool,
         mut context: Context,
     ) -> Response {
-        let mut request = Box::new(http::proxied(&self.host, parts, &context.id));
         match self.intake.take(pin!(body), waits).await {
             Ok(mut taken) => {
                 request.body = std::mem::take(&mut taken.octets);
+                http::place(&self.host, &mut request, &context.id);
                 context.identity = http::identity(&self.host, &request);
                 // Until it is answered the body may be held.
                 engine.answer(request, context).await
@@ -162,9 +160,9 @@ impl<S: Selection> Handler<S> {
     }
 
     /// Answers an invocation, which the host itself sends.
-    async fn invoked(&self, engine: &Engine, parts: &Parts, body: Incoming, context: Context) -> Response {
-        let (id, function) = (context.id.clone(), parts.uri.path().trim_start_matches('/'));
-        let outcome = match invocation_of(parts) {
+    async fn invoked(&self, engine: &Engine, request: &HttpRequest, body: Incoming, context: Context) -> Response {
+        let (id, function) = (context.id.clone(), function_of(request));
+        let outcome = match invocation_of(request) {
             Ok(()) => match self.intake.take(pin!(body), false).await {
                 Ok(taken) => {
                     let invocation = invocation::Invocation { host: &self.host, function, payload: &taken.octets };
@@ -178,21 +176,26 @@ impl<S: Selection> Handler<S> {
     }
 }
 
+/// The function that an invocation is for.
+fn function_of(request: &HttpRequest) -> &str {
+    request.path.raw().trim_start_matches('/')
+}
+
 /// The answer to every call of an app that could not start.
-fn not_started(parts: &Parts, id: &str, reason: &str) -> Response {
-    let function = parts.uri.path().trim_start_matches('/');
+fn not_started(request: &HttpRequest, id: &str, reason: &str) -> Response {
+    let function = function_of(request);
     log_of(Level::Error, id, function, "not called, for the app could not start", Some(reason));
     let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "start_failed", "the app could not start");
-    Response::refusal(&problem, parts.method == Method::HEAD)
+    Response::refusal(&problem, request.method == Method::HEAD)
 }
 
 /// A request that is for no invocation: the host asks whether something listens, at `/`, before it sends anything.
-fn without_id(parts: &Parts) -> Response {
-    if parts.uri.path() == "/" {
+fn without_id(request: &HttpRequest) -> Response {
+    if request.path.raw() == "/" {
         return Response::new(pikku::http::StatusCode::OK);
     }
     let detail = "this is a custom handler of Azure Functions: requests reach it through the Functions host";
-    Response::refusal(&Problem::malformed(detail), parts.method == Method::HEAD)
+    Response::refusal(&Problem::malformed(detail), request.method == Method::HEAD)
 }
 
 fn no_http() -> Problem {
@@ -200,14 +203,14 @@ fn no_http() -> Problem {
 }
 
 /// Whether a request can be an invocation.
-fn invocation_of(parts: &Parts) -> Result<(), Failure> {
-    if parts.method == Method::POST {
+fn invocation_of(request: &HttpRequest) -> Result<(), Failure> {
+    if request.method == Method::POST {
         return Ok(());
     }
     Err(Failure::Malformed(format!(
         "an invocation is a POST, and this is a {}; requests of clients are to be proxied: set \
          `customHandler.enableProxyingHttpRequest` in host.json, and not `enableForwardingHttpRequest`",
-        parts.method
+        request.method
     )))
 }
 

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pikku::{
     Bytes, Problem,
     call::PlatformIdentity,
-    http::{Headers, HttpRequest, Method},
+    http::{HeaderValue, Headers, HttpRequest, Method},
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -20,10 +20,12 @@ const OF_THE_HOST: [&str; 2] = ["x-azure-functions-invocationid", "x-azure-funct
 /// How the headers begin that the platform's authentication sets.
 const IDENTITY: [&str; 2] = ["x-ms-client-principal", "x-ms-token-"];
 
-/// The request that the host proxies: the client's own. Its body comes later.
-pub(crate) fn proxied(host: &Host, parts: Parts, id: &Arc<str>) -> HttpRequest {
-    let request = pikku_hyper::request(parts, |name, _| is_of_client(host, name));
-    placed(host, HttpRequest { request_id: Some(Arc::clone(id)), ..request })
+/// A request as it came, without what is the host's own. `see` is shown every header. Its body comes later.
+pub(crate) fn request(host: &Host, parts: Parts, mut see: impl FnMut(&str, &HeaderValue)) -> Box<HttpRequest> {
+    Box::new(pikku_hyper::request(parts, |name, value| {
+        see(name, value);
+        is_of_client(host, name)
+    }))
 }
 
 /// Whether a header, whose name is in lower case, is neither the host's own nor one that only the platform may set.
@@ -36,12 +38,14 @@ fn is_of_client(host: &Host, name: &str) -> bool {
     !OF_THE_HOST.contains(&name) && !guarded()
 }
 
-/// With what the host's settings say about it.
-fn placed(host: &Host, request: HttpRequest) -> HttpRequest {
-    HttpRequest {
-        route_path: host.route_prefix.as_deref().and_then(|prefix| request.path.below(prefix)),
-        client_ip: if host.fronted { client_ip(&request.headers) } else { None },
-        ..request
+/// Makes a request one of an invocation, with what the host's settings say about it.
+pub(crate) fn place(host: &Host, request: &mut HttpRequest, id: &Arc<str>) {
+    request.request_id = Some(Arc::clone(id));
+    if let Some(prefix) = host.route_prefix.as_deref() {
+        request.route_path = request.path.below(prefix);
+    }
+    if host.fronted {
+        request.client_ip = client_ip(&request.headers);
     }
 }
 
@@ -91,7 +95,7 @@ impl<'a> Request<'a> {
     /// # Errors
     ///
     /// The client's fault.
-    pub(crate) fn read(&self, host: &Host, id: &str) -> Result<HttpRequest, Problem> {
+    pub(crate) fn read(&self, host: &Host, id: &Arc<str>) -> Result<HttpRequest, Problem> {
         let method = Method::from_bytes(self.method.as_bytes())
             .map_err(|_| Problem::malformed("the method is not one of HTTP"))?;
         let headers = self.headers(host)?;
@@ -101,8 +105,9 @@ impl<'a> Request<'a> {
         let target = rest.find('/').map_or("/", |at| &rest[at..]);
         let target = target.split('#').next().unwrap_or_default();
         let cookies = headers.cookies();
-        let request = HttpRequest { request_id: Some(id.into()), ..HttpRequest::new(method, target) };
-        Ok(placed(host, HttpRequest { headers, cookies, body, ..request }))
+        let mut request = HttpRequest { headers, cookies, body, ..HttpRequest::new(method, target) };
+        place(host, &mut request, id);
+        Ok(request)
     }
 
     /// An object of lists of values, or of values.

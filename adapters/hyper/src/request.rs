@@ -78,6 +78,21 @@ mod tests {
     }
 
     #[test]
+    fn of_several_values_of_a_name_each_is_kept_or_not() {
+        let asked = ["1", "hidden", "2", "3", "hidden"]
+            .into_iter()
+            .fold(http::Request::get("/"), |asked, value| asked.header("x-mine", value).header("accept", value));
+        let mut seen = 0;
+        let read = request(asked.header("x-other", "4").body(()).unwrap().into_parts().0, |_, value| {
+            seen += 1;
+            value != "hidden"
+        });
+        let values = |name| read.headers.get_all(name).map(|value| str::from_utf8(value).unwrap()).collect::<String>();
+        assert_eq!([values("x-mine"), values("accept"), values("x-other")], ["123", "123", "4"]);
+        assert_eq!((seen, read.headers.iter().count()), (11, 7));
+    }
+
+    #[test]
     fn a_target_may_have_no_path() {
         let path = |target: &str| {
             let asked = http::Request::options(target).body(()).unwrap();

@@ -89,17 +89,25 @@ impl Headers {
     #[cfg(feature = "hyper")]
     pub fn of(map: HeaderMap, mut keep: impl FnMut(&str, &HeaderValue) -> bool) -> Self {
         let mut headers = Self::with_capacity(map.len());
-        let mut name = None;
+        let mut waiting = None;
         for (next, value) in map {
-            // The further values of a name come without it.
-            name = next.or(name);
-            if let Some(name) = &name
-                && keep(name.as_str(), &value)
-            {
-                headers.fields.push(Field::Typed(name.clone(), value));
+            // The further values of a name come without it, and it is where the one before them went. To copy it for each would
+            // be an allocation for every name that HTTP does not know.
+            let name = next.or_else(|| waiting.take()).or_else(|| headers.last_name());
+            match name {
+                Some(name) if keep(name.as_str(), &value) => headers.fields.push(Field::Typed(name, value)),
+                name => waiting = name,
             }
         }
         headers
+    }
+
+    #[cfg(feature = "hyper")]
+    fn last_name(&self) -> Option<HeaderName> {
+        match self.fields.last() {
+            Some(Field::Typed(name, _)) => Some(name.clone()),
+            _ => None,
+        }
     }
 
     /// Adds one, beside those of the same name.
