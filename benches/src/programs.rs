@@ -224,27 +224,30 @@ impl Programs {
 
     /// Packages an app as a server; its program. All apps share what is compiled.
     pub(crate) fn package_server(&self, name: &str, app: &Path) -> Result<PathBuf, Failure> {
-        self.package_server_as(name, app, &[])
+        self.package_server_as(name, app, false)
     }
 
     /// The same as a static program, which zig links.
     pub(crate) fn package_static_server(&self, name: &str, app: &Path) -> Result<PathBuf, Failure> {
-        self.package_server_as(name, app, &["--libc", "musl"])
+        self.package_server_as(name, app, true)
     }
 
-    fn package_server_as(&self, name: &str, app: &Path, options: &[&str]) -> Result<PathBuf, Failure> {
-        let (target, out) = (self.work.join("server"), self.work.join("server").join(options.concat()).join(name));
+    fn package_server_as(&self, name: &str, app: &Path, is_static: bool) -> Result<PathBuf, Failure> {
+        let target = self.work.join("server");
+        let out = target.join(if is_static { "static" } else { "" }).join(name);
         if let Some(programs) = app.parent().filter(|dir| dir.ends_with("programs")) {
             self.lend_lock(programs)?;
         }
         let mut command = Command::new(&self.packager);
         command.args(["pikku", "package", "--target", "server", "--manifest-path"]).arg(app.join("Cargo.toml"));
         command.arg("--out-dir").arg(&out).env("CARGO_TARGET_DIR", &target).env("CARGO_INCREMENTAL", "0");
-        if !options.is_empty() {
+        if is_static {
             let tools = env::var_os("PIKKU_TOOLS").map(PathBuf::from).unwrap_or_default();
             let others = env::var_os("PATH").unwrap_or_default();
             let path = env::join_paths(iter::once(tools.join("venv-zig/bin")).chain(env::split_paths(&others)));
-            command.args(options).env("PATH", path.map_err(|error| Failure::answer("PATH", error.to_string()))?);
+            command
+                .args(["--libc", "musl"])
+                .env("PATH", path.map_err(|error| Failure::answer("PATH", error.to_string()))?);
         }
         self.stay_offline(&mut command);
         eprintln!("   packaging {}", out.display());

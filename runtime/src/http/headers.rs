@@ -93,7 +93,8 @@ impl Headers {
         for (next, value) in map {
             // The further values of a name come without it, and it is where the one before them went. To copy it for each would
             // be an allocation for every name that HTTP does not know.
-            let name = next.or_else(|| waiting.take()).or_else(|| headers.last_name());
+            let before = waiting.take();
+            let name = next.or(before).or_else(|| headers.last_name());
             match name {
                 Some(name) if keep(name.as_str(), &value) => headers.fields.push(Field::Typed(name, value)),
                 name => waiting = name,
