@@ -38,9 +38,14 @@ impl Asked {
     }
 
     /// The same, bearing this token.
-    pub(crate) fn bearing(mut self, token: &str) -> Self {
+    pub(crate) fn bearing(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// The same with a header before its others.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         let head = self.request.windows(2).position(|octets| octets == b"\r\n").map_or(0, |end| end + 2);
-        self.request.splice(head..head, format!("Authorization: Bearer {token}\r\n").into_bytes());
+        self.request.splice(head..head, format!("{name}: {value}\r\n").into_bytes());
         self
     }
 

@@ -188,7 +188,15 @@ impl Programs {
         if let Some(dir) = self.peers.get() {
             return Ok(dir.join(name));
         }
-        let dir = self.build_peers(&["--workspace", "--exclude", "peer-lambda-sqs", "--exclude", "bench-guarded"])?;
+        let dir = self.build_peers(&[
+            "--workspace",
+            "--exclude",
+            "peer-lambda-sqs",
+            "--exclude",
+            "bench-guarded",
+            "--exclude",
+            "bench-layered",
+        ])?;
         Ok(self.peers.get_or_init(|| dir).join(name))
     }
 

@@ -202,6 +202,12 @@ impl<'p> Cargo<'p> {
                 command.args(["-Z", "build-std=std,panic_abort"]).env("RUSTC_BOOTSTRAP", "1");
             }
             self.flags(toolchain, &mut command);
+            if zig {
+                // Left to itself zig's C compiler writes debug information, which names folders of this machine.
+                let name = format!("CFLAGS_{}", toolchain.triple.replace('-', "_"));
+                let theirs = std::env::var(&name).unwrap_or_default();
+                command.env(name, format!("{theirs} -g0").trim_start());
+            }
         }
         command
     }

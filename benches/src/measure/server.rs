@@ -150,17 +150,21 @@ impl Bench {
     fn greeters(&self) -> Result<Vec<Greeter>, Failure> {
         let apps = self.programs.root.join("benches/programs");
         let packaged = |app| self.programs.package_server(&format!("bench-{app}"), &apps.join(app));
-        let (hello, guarded) = (packaged("hello")?, packaged("guarded")?);
+        let (hello, guarded, layered) = (packaged("hello")?, packaged("guarded")?, packaged("layered")?);
         let token = self.programs.event("member.jwt")?;
         let token = String::from_utf8_lossy(&token).trim().to_owned();
         let peer = |program| self.programs.server_peer(program);
         let bearing = || Asked::greeting().bearing(&token);
+        let from_page =
+            || bearing().header("Origin", "https://greetings.example").header("Accept-Encoding", "gzip, deflate, br");
         Ok(vec![
             Greeter::new("pikku, bare", peer("server-pikku")?, Asked::greeting()),
             Greeter::new("pikku, validated", hello, Asked::greeting()),
             Greeter::new("pikku, guarded", guarded, bearing()),
             Greeter::new("axum", peer("server-axum")?, Asked::greeting()),
+            Greeter::new("pikku, guarded, six middleware", layered, from_page()),
             Greeter::new("axum, guarded", peer("server-axum-guarded")?, bearing()),
+            Greeter::new("axum, guarded, six layers", peer("server-axum-layered")?, from_page()),
         ])
     }
 }
