@@ -29,9 +29,14 @@
 //! | `message` (feature `messages`) | who caused a message of a queue: signed by the app, bound to the queue and the message |
 //! | [`platform`] | whom the platform itself has let in |
 //!
+//! What of OWASP's verification standard they keep, and which tests show it, is in a table (`asvs`).
+//!
 //! What a client says of itself without proof, such as `X-Forwarded-User`, makes no session.
 
 pub mod api_key;
+#[cfg(all(feature = "cookies", feature = "jwt"))]
+#[doc = include_str!("docs/asvs.md")]
+pub mod asvs {}
 pub mod bearer;
 #[cfg(feature = "jwt")]
 pub mod jwt;
