@@ -14,7 +14,7 @@ use pikku::{
     http::{HeaderValue, HttpRequest, Method},
     platform::Level,
 };
-use pikku_hyper::{Intake, Limits};
+use pikku_hyper::{Intake, Limits, Room};
 use std::{
     marker::PhantomData,
     pin::pin,
@@ -117,14 +117,14 @@ impl<S: Selection> Handler<S> {
         let (parts, body) = request.into_parts();
         // Its headers are passed through once, which costs less than a look for each that is wanted.
         let mut told = Told::default();
-        let request = http::request(&self.host, parts, |name, value| told.note(name, value));
+        let (request, room) = http::request(&self.host, parts, |name, value| told.note(name, value));
         let Told { id, proxied, trace, waits } = told;
-        let Some(id) = id else { return sent(without_id(&request), Answering::none()) };
+        let Some(id) = id else { return sent(without_id(&request), room, Answering::none()) };
         let deadline_ms = Some(self.host.deadline_ms(now_ms(), proxied));
         let context = Context { id, deadline_ms, trace, ..Context::default() };
         let engine = match self.started.wait().await {
             Ok(engine) => engine,
-            Err(reason) => return sent(not_started(&request, &context.id, reason), Answering::none()),
+            Err(reason) => return sent(not_started(&request, &context.id, reason), room, Answering::none()),
         };
         let answering = Answering::new(engine, &context, self.stopping.clone());
         let response = if !proxied {
@@ -134,7 +134,7 @@ impl<S: Selection> Handler<S> {
         } else {
             Response::refusal(&no_http(), request.method == Method::HEAD)
         };
-        sent(response, answering)
+        sent(response, room, answering)
     }
 
     /// Answers a request of a client.
@@ -243,6 +243,6 @@ fn written(outcome: Outcome, id: &str, function: &str) -> Response {
     Response::from(&problem)
 }
 
-fn sent(response: Response, answering: Answering) -> hyper::Response<Answer> {
-    pikku_hyper::response(response, |body| Answer::new(body, answering))
+fn sent(response: Response, room: Room, answering: Answering) -> hyper::Response<Answer> {
+    pikku_hyper::response(response, room, |body| Answer::new(body, answering))
 }

@@ -11,6 +11,7 @@ use pikku::{
     call::PlatformIdentity,
     http::{HeaderValue, Headers, HttpRequest, Method},
 };
+use pikku_hyper::Room;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -20,12 +21,14 @@ const OF_THE_HOST: [&str; 2] = ["x-azure-functions-invocationid", "x-azure-funct
 /// How the headers begin that the platform's authentication sets.
 const IDENTITY: [&str; 2] = ["x-ms-client-principal", "x-ms-token-"];
 
-/// A request as it came, without what is the host's own. `see` is shown every header. Its body comes later.
-pub(crate) fn request(host: &Host, parts: Parts, mut see: impl FnMut(&str, &HeaderValue)) -> Box<HttpRequest> {
-    Box::new(pikku_hyper::request(parts, |name, value| {
+/// A request as it came, without what is the host's own, and room for the headers of its answer. `see` is shown every header.
+/// Its body comes later.
+pub(crate) fn request(host: &Host, parts: Parts, mut see: impl FnMut(&str, &HeaderValue)) -> (Box<HttpRequest>, Room) {
+    let (request, room) = pikku_hyper::request(parts, |name, value| {
         see(name, value);
         is_of_client(host, name)
-    }))
+    });
+    (Box::new(request), room)
 }
 
 /// Whether a header, whose name is in lower case, is neither the host's own nor one that only the platform may set.

@@ -13,7 +13,7 @@ mod request;
 mod share;
 
 pub use accept::accept;
-pub use answer::{Answer, Around, response};
+pub use answer::{Answer, Around, Room, response};
 pub use intake::{Intake, Limits, Taken};
 pub use request::{forwarded, request};
 pub use share::{Part, Share};

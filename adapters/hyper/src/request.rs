@@ -1,5 +1,6 @@
 //! From a request of the `http` crate to that of the runtime.
 
+use crate::Room;
 use http::{
     HeaderMap, HeaderValue, header,
     request::Parts,
@@ -11,9 +12,10 @@ use pikku::{
 };
 use std::net::{IpAddr, SocketAddr};
 
-/// A request for the runtime, with those headers that `keep` lets through. Routes are matched on the path as it is, so on what a
-/// router has left of it. The body comes later, and so does what is known apart from the request: its id, its client's address.
-pub fn request(parts: Parts, keep: impl FnMut(&str, &HeaderValue) -> bool) -> HttpRequest {
+/// A request for the runtime, with those headers that `keep` lets through, and room for the headers of its answer. Routes are
+/// matched on the path as it is, so on what a router has left of it. The body comes later, and so does what is known apart from
+/// the request: its id, its client's address.
+pub fn request(parts: Parts, keep: impl FnMut(&str, &HeaderValue) -> bool) -> (HttpRequest, Room) {
     let Parts { method, uri, mut headers, .. } = parts;
     let uri = uri.into_parts();
     if let Some(authority) = &uri.authority {
@@ -22,8 +24,9 @@ pub fn request(parts: Parts, keep: impl FnMut(&str, &HeaderValue) -> bool) -> Ht
     let target = uri.path_and_query;
     let query = target.as_ref().and_then(PathAndQuery::query);
     let query = query.map(|query| parse_query(query.as_bytes())).unwrap_or_default();
-    let headers = Headers::of(headers, keep);
-    HttpRequest {
+    let mut room = headers;
+    let headers = Headers::of(&mut room, keep);
+    let request = HttpRequest {
         method,
         path: target.map_or_else(|| RequestPath::encoded(""), RequestPath::of),
         route_path: None,
@@ -35,7 +38,8 @@ pub fn request(parts: Parts, keep: impl FnMut(&str, &HeaderValue) -> bool) -> Ht
         stage: None,
         resource: None,
         headers,
-    }
+    };
+    (request, Room::of(room))
 }
 
 /// The authority of the request's target goes before `Host` (RFC 9112, section 3.2.2), and is all that HTTP/2 has (RFC
@@ -70,7 +74,7 @@ mod tests {
             .header("cookie", "a=1; b=2")
             .header("x-hidden", "1")
             .header("cookie", "c=3");
-        let read = request(asked.body(()).unwrap().into_parts().0, |name, _| name != "x-hidden");
+        let (read, _) = request(asked.body(()).unwrap().into_parts().0, |name, _| name != "x-hidden");
         assert_eq!((read.method.as_str(), read.header("host")), ("PUT", Some("shop.example:81")));
         assert_eq!(read.path.segments().collect::<Vec<_>>(), ["a/b", "c"]);
         assert_eq!(read.query, [("q", "x y"), ("q", "é"), ("flag", "")].map(|(n, v)| (n.to_owned(), v.to_owned())));
@@ -83,7 +87,7 @@ mod tests {
             .into_iter()
             .fold(http::Request::get("/"), |asked, value| asked.header("x-mine", value).header("accept", value));
         let mut seen = 0;
-        let read = request(asked.header("x-other", "4").body(()).unwrap().into_parts().0, |_, value| {
+        let (read, _) = request(asked.header("x-other", "4").body(()).unwrap().into_parts().0, |_, value| {
             seen += 1;
             value != "hidden"
         });
@@ -96,7 +100,7 @@ mod tests {
     fn a_target_may_have_no_path() {
         let path = |target: &str| {
             let asked = http::Request::options(target).body(()).unwrap();
-            request(asked.into_parts().0, |_, _| true).path.raw().to_owned()
+            request(asked.into_parts().0, |_, _| true).0.path.raw().to_owned()
         };
         assert_eq!([path("*"), path("shop.example:81"), path("/a?b")], ["*", "", "/a"]);
     }

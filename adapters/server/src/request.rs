@@ -2,6 +2,7 @@
 
 use http::{HeaderValue, request::Parts};
 use pikku::http::HttpRequest;
+use pikku_hyper::Room;
 use std::{net::SocketAddr, sync::Arc};
 
 /// The header of the id of a request.
@@ -22,14 +23,14 @@ impl ClientAddress {
     }
 }
 
-/// A request for the runtime, and what its headers tell the server itself. Its body comes later.
-pub(crate) fn read(parts: Parts) -> (HttpRequest, Told) {
+/// A request for the runtime, what its headers tell the server itself, and room for those of its answer. Its body comes later.
+pub(crate) fn read(parts: Parts) -> (HttpRequest, Told, Room) {
     let mut told = Told::default();
-    let request = pikku_hyper::request(parts, |name, value| {
+    let (request, room) = pikku_hyper::request(parts, |name, value| {
         told.look_at(name, value);
         true
     });
-    (request, told)
+    (request, told, room)
 }
 
 /// What the headers tell the server itself.
@@ -84,7 +85,7 @@ mod tests {
     fn the_server_is_told_in_the_headers() {
         let asked = http::Request::get("/").header("x-request-id", "no id").header("x-request-id", "req-1");
         let asked = asked.header("traceparent", "00-1").header("expect", "100-continue").header("tracestate", "a=1");
-        let (read, told) = read(asked.body(()).unwrap().into_parts().0);
+        let (read, told, _) = read(asked.body(()).unwrap().into_parts().0);
         assert_eq!((told.id.as_deref(), told.waits, read.headers.iter().count()), (Some("req-1"), true, 5));
         assert!(told.trace.is_some_and(|trace| trace == "00-1") && told.state.is_some_and(|state| state == "a=1"));
     }

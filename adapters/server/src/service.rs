@@ -138,7 +138,7 @@ impl AppService {
         beat: Option<Beat>,
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<B> {
         let (parts, body) = request.into_parts();
-        let (mut request, Told { id, trace, state, waits }) = request::read(parts);
+        let (mut request, Told { id, trace, state, waits }, room) = request::read(parts);
         let id = id.unwrap_or_else(made_id);
         request.request_id = Some(Arc::clone(&id));
         request.client_ip = client.cloned();
@@ -177,7 +177,7 @@ impl AppService {
                 // Whoever has made it, it is visible text.
                 HeaderValue::from_str(&answering.known.id).ok()
             };
-            let mut response = pikku_hyper::response(response, |body| Answer::new(body, Some(answering), beat));
+            let mut response = pikku_hyper::response(response, room, |body| Answer::new(body, Some(answering), beat));
             if let Some(id) = id {
                 response.headers_mut().append(REQUEST_ID, id);
             }

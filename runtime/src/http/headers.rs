@@ -85,12 +85,13 @@ impl Headers {
         Self { octets: Vec::new(), fields: Vec::with_capacity(capacity) }
     }
 
-    /// Those of a map that `keep` lets through, as they are: their octets are not copied.
+    /// Those of a map that `keep` lets through, as they are: their octets are not copied. The map is empty afterwards, and has its
+    /// room for others.
     #[cfg(feature = "hyper")]
-    pub fn of(map: HeaderMap, mut keep: impl FnMut(&str, &HeaderValue) -> bool) -> Self {
+    pub fn of(map: &mut HeaderMap, mut keep: impl FnMut(&str, &HeaderValue) -> bool) -> Self {
         let mut headers = Self::with_capacity(map.len());
         let mut waiting = None;
-        for (next, value) in map {
+        for (next, value) in map.drain() {
             // The further values of a name come without it, and it is where the one before them went. To copy it for each would
             // be an allocation for every name that HTTP does not know.
             let before = waiting.take();
@@ -212,7 +213,7 @@ impl Headers {
     }
 
     /// Every header, in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> + ExactSizeIterator {
         self.fields.iter().map(|field| (field.name(&self.octets), field.value(&self.octets)))
     }
 
@@ -234,6 +235,12 @@ impl Headers {
     /// The same as the map of the `http` crate, with room for one more.
     pub fn to_map(&self) -> HeaderMap {
         let mut map = HeaderMap::with_capacity(self.fields.len() + 1);
+        self.add_to(&mut map);
+        map
+    }
+
+    /// Adds them to a map.
+    pub fn add_to(&self, map: &mut HeaderMap) {
         for field in &self.fields {
             let name = match field {
                 // What every answer has is not looked up.
@@ -254,7 +261,6 @@ impl Headers {
                 map.append(name, value);
             }
         }
-        map
     }
 }
 
