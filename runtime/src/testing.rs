@@ -30,6 +30,8 @@ mod sent;
 pub use app::{Failure, TestApp, TestAppBuilder};
 pub use platform::LoggedLine;
 pub use request::{TestRequest, TestResponse};
+#[cfg(feature = "callers")]
+pub use sent::above_the_body;
 pub use sent::{Sent, TestQueue};
 use std::{
     future::Future,

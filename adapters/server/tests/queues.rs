@@ -2,10 +2,13 @@
 #![cfg(all(feature = "sqlite", feature = "schedules"))]
 
 use pikku::{
-    All, App, Call, Cron, Group, Problem, Queue as Wiring,
+    All, App, AuthError, BoxError, Call, Claims, Cron, Group, Problem, Queue as Wiring, Scopes,
+    call::CALLER,
     http::post,
-    service::{Queue, SendError},
+    platform::OutgoingMessage,
+    service::{CallerSigner, Queue, SendError},
 };
+use pikku_auth::message::{CallerKeys, Callers};
 use pikku_engines::{QueueEngine, SqliteEngine, SqliteSettings, Which};
 use pikku_server::{ServeError, Server};
 use schemars::JsonSchema;
@@ -121,12 +124,60 @@ async fn each_minute(call: &Call) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Who signs a call's messages, and verifies them.
+#[derive(Clone)]
+struct AppCallers(Callers);
+
+#[pikku::service]
+fn app_callers() -> Result<AppCallers, BoxError> {
+    Ok(AppCallers(Callers::new(CallerKeys::new(b"the secret of an app that sends to itself")?)))
+}
+
+impl CallerSigner for AppCallers {
+    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
+        self.0.sign(caller, message, now_ms)
+    }
+}
+
+#[pikku::authenticator(challenge = "")]
+async fn caller(callers: &AppCallers, call: &Call) -> Result<Option<Claims>, AuthError> {
+    callers.0.authenticate(call)
+}
+
+#[pikku::authenticator]
+async fn scopes_of_header(call: &Call) -> Result<Option<Claims>, AuthError> {
+    let scopes = call.headers().and_then(|headers| headers.get("x-scopes"));
+    Ok(scopes.map(|scopes| Claims::new(json!({ "scopes": scopes })).with_scopes(Scopes::parse(scopes))))
+}
+
+/// A message that carries who caused it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "signed", signed_by = AppCallers)]
+struct Signed {
+    word: String,
+    number: u32,
+}
+
+#[pikku::function(session)]
+async fn hand_on(queue: &Queue<Signed>, input: Signed) -> Result<(), SendFailed> {
+    queue.send_all([&input, &Signed { number: input.number + 1, ..input.clone() }]).await.map_err(SendFailed::NotTaken)
+}
+
+#[pikku::function(scopes = ["orders:write"])]
+async fn take_signed(call: &Call, input: Signed) -> Result<(), Problem> {
+    let message = call.queue().expect("a message");
+    SEEN.lock().unwrap().push((input.word, input.number, message.receive_count));
+    Ok(())
+}
+
 #[derive(Group)]
 struct Jobs;
 
 fn app() -> App<All> {
-    App::new().group::<Jobs>(|g| {
+    App::new().authenticate::<scopes_of_header>().authenticate::<caller>().group::<Jobs>(|g| {
         g.http::<send>(post("/jobs"))
+            .http::<hand_on>(post("/signed"))
+            .queue::<take_signed>("signed", Wiring::batch(10).retries(1).retry_delay_s(0))
             .queue::<work>("jobs", Wiring::batch(10).retries(2).retry_delay_s(0).visibility_timeout_s(1))
             .queue::<work_in_order>("in-order", Wiring::batch(10).retries(1).retry_delay_s(0).fifo())
             .cron::<each_minute>(Cron::new("* * * * *"))
@@ -215,6 +266,41 @@ async fn what_a_request_sends_comes_back_as_a_call() {
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     until("it is delivered", async || seen("sent") == [(1, 1)]).await;
     assert!(TRACES.lock().unwrap().iter().any(|trace| trace == TRACE));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_caused_a_message_calls_what_is_behind_the_queue() {
+    let (_folder, file) = file();
+    let server = Running::start(&file, |server| server).await;
+    let engine = SqliteEngine::open(&file).unwrap();
+    let hand_on = |scopes: &str, number: u32| {
+        let body = json!({"word": "signed", "number": number}).to_string();
+        let length = body.len();
+        server.request(format!(
+            "POST /signed HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             x-scopes: {scopes}\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+    };
+    assert!(hand_on("orders", 1).await.starts_with("HTTP/1.1 204"));
+    assert!(hand_on("reports", 11).await.starts_with("HTTP/1.1 204"));
+    // As somebody would who can write to the store, and has no key.
+    enqueue(&engine, "signed", &[json!({"word": "signed", "number": 21})]).await;
+    until("those that may not are dead", async || engine.stats("signed").await.unwrap().dead == 3).await;
+    until("those that may are done", async || seen("signed").len() == 2).await;
+    let mut done = seen("signed");
+    done.sort_unstable();
+    assert_eq!(done, [(1, 1), (2, 1)]);
+    let letters = engine.dead_letters("signed", None, 10).await.unwrap();
+    let mut codes: Vec<Value> =
+        letters.iter().map(|letter| serde_json::from_str::<Value>(&letter.reason).unwrap()["code"].take()).collect();
+    codes.sort_by_key(Value::to_string);
+    assert_eq!(codes, ["insufficient_scope", "insufficient_scope", "unauthenticated"]);
+    let stolen = letters.iter().find_map(|letter| letter.attributes.get(CALLER)).unwrap().clone();
+    let forged = json!({"word": "signed", "number": 31}).to_string();
+    engine.enqueue(&[pikku_engines::NewMessage::new("signed", forged).attribute(CALLER, stolen)]).await.unwrap();
+    until("a forged one is dead too", async || engine.stats("signed").await.unwrap().dead == 4).await;
+    assert_eq!(seen("signed").len(), 2);
     server.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! The engines for many machines, against real servers that the tests start and stop.
 
+mod callers;
 mod crash;
 mod nats;
 mod outbox;

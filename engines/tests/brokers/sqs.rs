@@ -9,7 +9,7 @@ use pikku_engines::{
 use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
-fn settings(server: &Moto) -> SqsSettings {
+pub(crate) fn settings(server: &Moto) -> SqsSettings {
     let [id, secret, token] = &server.credentials;
     let settings = SqsSettings::from_env(&|name| {
         Some(match name {

@@ -66,6 +66,16 @@ impl Sent<String> {
     }
 }
 
+/// A message with a signed caller as it lies in a queue whose messages have no attributes, for what feeds one by hand.
+///
+/// # Panics
+///
+/// If the caller has a control character or is too long.
+#[cfg(feature = "callers")]
+pub fn above_the_body(caller: &str, body: &str) -> String {
+    crate::call::envelope::wrap(caller, None, body).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// A [`Queue<T>`] for the unit test of one function: what is sent is kept for the test to look at.
 ///
 /// ```

@@ -41,9 +41,9 @@ impl Target for Azure {
 
     async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
         let mut settled = Vec::with_capacity(messages.len());
-        for Message { body, attempt } in messages {
-            let mut message = QueueMessage::text(body);
-            message.dequeue_count = *attempt;
+        for sent in messages {
+            let mut message = QueueMessage::text(&sent.without_attributes(queue)?);
+            message.dequeue_count = sent.attempt;
             let handled = self.0.queue(&format!("queue-{queue}"), message).await.map_err(|why| why.to_string())?;
             settled.push(match handled.end {
                 End::Deleted => Settled::Done,

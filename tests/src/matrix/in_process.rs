@@ -4,7 +4,7 @@ use super::{
     target::{Answer, Settled, Target},
 };
 use pikku::{
-    call::{AttributeValue, Context, QueueMessage, SocketEvent, SocketPhase, TableChange},
+    call::{AttributeValue, CALLER, Context, MessageAttribute, QueueMessage, SocketEvent, SocketPhase, TableChange},
     dispatch::Arrival,
     function::Reply,
     http::{Headers, HttpRequest, Method},
@@ -47,8 +47,13 @@ impl Target for InProcess {
 
     async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
         let mut settled = Vec::with_capacity(messages.len());
-        for Message { body, attempt } in messages {
-            let message = QueueMessage { body: body.clone(), receive_count: *attempt, ..QueueMessage::default() };
+        for Message { body, attempt, caller } in messages {
+            let mut message = QueueMessage { body: body.clone(), receive_count: *attempt, ..QueueMessage::default() };
+            if let Some(caller) = caller {
+                let value = caller.signed(queue, body, self.0.engine().platform().now_ms())?;
+                let attribute = MessageAttribute { data_type: "String".to_owned(), value };
+                message.message_attributes.insert(CALLER.to_owned(), attribute);
+            }
             settled.push(Settled::of(self.0.queue_message(queue, message).await));
         }
         Ok(settled)

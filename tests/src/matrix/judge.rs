@@ -47,7 +47,9 @@ pub(super) fn differences(scenario: &Scenario, records: &[Record]) -> Vec<String
             let place = format!("step {} on {}, {}", index + 1, record.target, step.call);
             match (&steps[index], &step.expected) {
                 (Err(why), _) => found.push(format!("{place}: {why}")),
-                (Ok(Seen::Answer(answer)), Expected::Answer { status, headers, body }) => {
+                (Ok(Seen::Answer(answer)), Expected::Answer { status, headers, timed, body }) => {
+                    let missing = timed.iter().filter(|name| !answer.headers.contains_key(*name));
+                    found.extend(missing.map(|name| format!("{place}: it has no header `{name}`")));
                     let expected = Wanted { from: "the scenario", status: *status, headers, body: body.as_deref() };
                     let before = found.len();
                     expected.compare(answer, &place, &mut found);
@@ -55,7 +57,8 @@ pub(super) fn differences(scenario: &Scenario, records: &[Record]) -> Vec<String
                         None => first = Some((record.target, answer)),
                         // What the scenario has said of is not said again.
                         Some((from, first)) if before == found.len() => {
-                            Wanted::all_of(from, first).compare_all(answer, &place, &mut found)
+                            let (first, answer) = (first.without(timed), answer.without(timed));
+                            Wanted::all_of(from, &first).compare_all(&answer, &place, &mut found)
                         }
                         Some(_) => {}
                     }

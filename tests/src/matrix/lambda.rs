@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{event, function, send};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use pikku::call::CALLER;
 use pikku_local_lambda::{LocalLambda, Outcome};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
@@ -52,7 +53,13 @@ impl Target for Lambda {
         let bodies: Vec<_> = ids.iter().zip(messages).map(|(id, message)| (id.as_str(), &*message.body)).collect();
         let mut event = event::batch(queue, &bodies);
         for (index, message) in messages.iter().enumerate() {
-            event["Records"][index]["attributes"]["ApproximateReceiveCount"] = message.attempt.to_string().into();
+            let record = &mut event["Records"][index];
+            record["attributes"]["ApproximateReceiveCount"] = message.attempt.to_string().into();
+            if let Some(caller) = message.caller(queue)? {
+                record["messageAttributes"][CALLER] = json!({
+                    "stringValue": caller, "stringListValues": [], "binaryListValues": [], "dataType": "String"
+                });
+            }
         }
         let answer = self.result(&event).await?;
         let failures =

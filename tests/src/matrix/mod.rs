@@ -4,6 +4,7 @@
 //! answer is what the first target answers, so that all agree on all of it.
 
 mod azure;
+mod caller;
 mod in_process;
 mod judge;
 mod lambda;
@@ -15,6 +16,7 @@ mod server;
 mod target;
 mod workers;
 
+pub use caller::Caller;
 pub use load::{Malformed, load};
 pub use octets::Octets;
 pub use scenario::{Call, Ending, Event, Expected, Message, Request, Scenario, Source, Step, Time};

@@ -1,6 +1,7 @@
 //! What a file of scenarios says, before it is known to make sense. Keys that nobody knows are refused.
 
 use super::{
+    caller::Caller,
     octets::Octets,
     scenario::{self, Call, Ending, Event, Expected, Message, Request, Time},
 };
@@ -45,12 +46,13 @@ struct QueueMessage {
     body: Octets,
     #[serde(default = "first")]
     attempt: u32,
+    caller: Option<Caller>,
 }
 
 impl QueueMessage {
     fn resolve(self) -> Result<Message, String> {
         let body = String::from_utf8(self.body.0).map_err(|_| "the `body` of a message is no text")?;
-        Ok(Message { body, attempt: self.attempt })
+        Ok(Message { body, attempt: self.attempt, caller: self.caller })
     }
 }
 
@@ -63,6 +65,8 @@ fn first() -> u32 {
 struct Expect {
     status: Option<u16>,
     headers: Option<Headers>,
+    #[serde(default)]
+    timed: Vec<String>,
     body: Option<Octets>,
     outcome: Option<Ending>,
     outcomes: Option<Vec<Ending>>,
@@ -152,7 +156,7 @@ impl Expect {
         }
         let status = self.status.ok_or("`expect` has no `status`")?;
         let headers = self.headers.map(Headers::pairs).unwrap_or_default();
-        Ok(Expected::answer(status, headers, self.body.map(|body| body.0)))
+        Ok(Expected::answer(status, headers, self.timed, self.body.map(|body| body.0)))
     }
 
     fn outcome(self) -> Result<Expected, String> {
@@ -172,7 +176,7 @@ impl Expect {
     }
 
     fn no_answer(&self) -> Result<(), String> {
-        if self.status.is_some() || self.headers.is_some() || self.body.is_some() {
+        if self.status.is_some() || self.headers.is_some() || !self.timed.is_empty() || self.body.is_some() {
             return Err("`expect` has `status`, `headers` or `body`, and there is no answer".to_owned());
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! They are read in two stages: [`raw`](super::raw) takes what the file says, and [`load`](super::load) makes steps of it,
 //! each a call with what is expected of it. A scenario that could pass without saying anything cannot be built.
 
-use super::{octets::Octets, target::Answer};
+use super::{caller::Caller, octets::Octets, target::Answer};
 use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
@@ -102,6 +102,8 @@ pub struct Message {
     pub body: String,
     /// How often it has been handed over, this time included.
     pub attempt: u32,
+    /// Who caused it, where that is signed.
+    pub caller: Option<Caller>,
 }
 
 /// A moment.
@@ -175,6 +177,8 @@ pub enum Expected {
         status: u16,
         /// These headers, by their names in lower case.
         headers: BTreeMap<String, Vec<String>>,
+        /// Headers whose values tell of time: they are there, whatever they say.
+        timed: Vec<String>,
         /// This body; without one, that of the first target.
         body: Option<Vec<u8>>,
     },
@@ -256,7 +260,12 @@ impl fmt::Display for Call {
 
 impl Expected {
     /// An answer as a scenario declares it.
-    pub(super) fn answer(status: u16, headers: Vec<(String, String)>, body: Option<Vec<u8>>) -> Self {
-        Self::Answer { status, headers: Answer::new(status, headers, Vec::new()).headers, body }
+    pub(super) fn answer(
+        status: u16,
+        headers: Vec<(String, String)>,
+        timed: Vec<String>,
+        body: Option<Vec<u8>>,
+    ) -> Self {
+        Self::Answer { status, headers: Answer::new(status, headers, Vec::new()).headers, timed, body }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     target::{Answer, Settled, Target},
 };
 use crate::server;
+use pikku::call::CALLER;
 use pikku_engines::{
     ManualClock, NewMessage, Outcome, QueueEngine, ScheduleSpec, Scheduler, Settlement, SqliteEngine, SqliteSettings,
     Time as Instant,
@@ -64,7 +65,8 @@ impl Target for Server {
 
     async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
         if messages.iter().all(|message| message.attempt == 1) {
-            let sent: Vec<_> = messages.iter().map(|message| NewMessage::new(queue, message.body.as_str())).collect();
+            let sent: Vec<_> =
+                messages.iter().map(|message| new_message(queue, message)).collect::<Result<_, String>>()?;
             let ids = self.enqueue(&sent).await?;
             return Ok(self.settled(queue, &ids).await);
         }
@@ -109,7 +111,7 @@ impl Server {
         let mut locked = String::new();
         for _ in 0..20 {
             self.server.pause().map_err(|why| why.to_string())?;
-            let sent = self.impatient.enqueue(&[NewMessage::new(queue, message.body.as_str())]).await;
+            let sent = self.impatient.enqueue(&[new_message(queue, message)?]).await;
             let prepared = match &sent {
                 Ok(_) => self.fail(queue, message.attempt - 1).await,
                 Err(why) => {
@@ -151,6 +153,15 @@ impl Server {
             sleep(LOOK).await;
         }
     }
+}
+
+/// A message as the server itself sends it.
+fn new_message(queue: &str, message: &Message) -> Result<NewMessage, String> {
+    let mut new = NewMessage::new(queue, message.body.as_str());
+    if let Some(caller) = message.caller(queue)? {
+        new.attributes.insert(CALLER.to_owned(), caller);
+    }
+    Ok(new)
 }
 
 fn of(handled: &Handled) -> Settled {

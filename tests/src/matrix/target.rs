@@ -79,6 +79,15 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The same without the headers of these names.
+    pub(super) fn without(&self, names: &[String]) -> Self {
+        let mut answer = self.clone();
+        answer.headers.retain(|name, _| !names.contains(name));
+        answer
+    }
+}
+
 /// What a message, a run or an event came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {

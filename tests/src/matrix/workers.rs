@@ -41,11 +41,12 @@ impl Target for Workers {
     }
 
     async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
-        let named = |(index, message): (usize, &Message)| pikku_local_workers::Message {
-            attempts: message.attempt,
-            ..pikku_local_workers::Message::new(format!("message-{index}"), Body::Text { text: message.body.clone() })
+        let named = |(index, message): (usize, &Message)| {
+            let body = Body::Text { text: message.without_attributes(queue)? };
+            let named = pikku_local_workers::Message::new(format!("message-{index}"), body);
+            Ok(pikku_local_workers::Message { attempts: message.attempt, ..named })
         };
-        let batch: Vec<_> = messages.iter().enumerate().map(named).collect();
+        let batch: Vec<_> = messages.iter().enumerate().map(named).collect::<Result<_, String>>()?;
         let queue = self.source(&format!("queue:{queue}"))?;
         let handled = self.workers.queue(&self.name, queue, &batch).await.map_err(|why| why.to_string())?;
         let settled = |message: &pikku_local_workers::Message| match handled.is_retried(&message.id) {

@@ -11,10 +11,12 @@
 pub mod elsewhere;
 pub mod failing;
 pub mod given;
+pub mod guarded;
 pub mod journal;
 pub mod messages;
 pub mod octets;
 pub mod pages;
+pub mod policies;
 pub mod request;
 pub mod session;
 pub mod stream;
@@ -22,6 +24,7 @@ pub mod stream;
 use elsewhere::{take_change, take_event, take_notice, take_object, take_record, talk};
 use failing::{fail, fail_in_the_query, never};
 use given::{created, greeting, merge, nothing, rest, search, segment, typed, typed_list};
+use guarded::{bearer, cancel_order, change, look, message_caller, read_order, show_order};
 use journal::{show_elsewhere, show_everywhere, write_after};
 use messages::{failing_run, hourly, job, nightly, note};
 use octets::{large, reversed, shaped};
@@ -30,7 +33,8 @@ use pikku::{
     App, Bucket, Cron, EventPattern, Queue, Selection, Stream, Table, Topic, WebSocket,
     http::{any, delete, get, post, put},
 };
-use pikku_middleware::{Compression, Cors, Csrf, Etag, SecurityHeaders};
+use pikku_middleware::{Compression, Cors, Csrf, Etag, Idempotency, RateLimit, SecurityHeaders};
+use policies::{Payments, TwoADay, limited, pay};
 use request::seen;
 use session::{nobody, session_of_header, with_a_session, with_or_without};
 use stream::streamed;
@@ -58,8 +62,12 @@ pub fn app<S: Selection>() -> App<S> {
                 .middleware::<Etag>()
                 .middleware::<Compression>()
         })
+        .routes("/limited", |l| l.middleware::<RateLimit<TwoADay>>())
+        .routes("/payments", |l| l.middleware::<Idempotency<Payments>>())
         .group::<Everywhere>(|g| {
-            g.http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
+            g.authenticate::<bearer>()
+                .authenticate::<message_caller>()
+                .http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
                 .http::<typed>(post("/typed"))
                 .http::<typed_list>(post("/typed-list"))
                 .http::<search>(get("/search"))
@@ -80,11 +88,20 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<with_or_without>(get("/maybe-session"))
                 .http::<page>(get("/pages/{name}"))
                 .http::<with_a_session>(post("/pages/{name}"))
+                .http::<read_order>(post("/orders/read"))
+                .http::<cancel_order>(post("/orders/cancel"))
+                .http::<show_order>(post("/orders/show"))
+                .http::<look>(get("/read-only"))
+                .http::<change>(post("/read-only"))
+                .http::<limited>(get("/limited"))
+                .http::<pay>(post("/payments"))
                 .http::<streamed>(get("/streamed/{kind}"))
                 .http::<write_after>(post("/after"))
                 .http::<show_everywhere>(get("/journal"))
                 .queue::<job>("jobs", Queue::batch(10).retries(3).retry_delay_s(60))
                 .queue::<note>("notes", Queue::batch(10).retries(3).retry_delay_s(60))
+                .queue::<read_order>("orders", Queue::batch(10).retries(3).retry_delay_s(60))
+                .queue::<cancel_order>("cancellations", Queue::batch(10).retries(3).retry_delay_s(60))
                 .cron::<nightly>("0 3 * * *")
                 .cron::<hourly>("0 * * * *")
                 .cron::<failing_run>("15 4 1 * *")

@@ -1,20 +1,23 @@
 //! Who calls: a session out of a header.
 
-use pikku::{AuthError, Call, Claims, Next, Outcome, Problem, Session};
+use pikku::{AuthError, Call, Claims, Next, Outcome, Problem, Scopes, Session};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who calls.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct User {
-    name: String,
+    pub(crate) name: String,
 }
 
-/// Takes the header `X-User` for a session.
+/// Takes the header `X-User` for a session, with the scopes of `X-Scopes`; read-only where there is `X-Read-Only`.
 #[pikku::authenticator]
 pub async fn session_of_header(call: &Call) -> Result<Option<Claims>, AuthError> {
-    let user = call.headers().and_then(|headers| headers.get("x-user"));
-    Ok(user.map(|name| Claims::new(serde_json::json!({ "name": name }))))
+    let header = |name| call.headers().and_then(|headers| headers.get(name));
+    let Some(name) = header("x-user") else { return Ok(None) };
+    let claims = Claims::new(serde_json::json!({ "name": name })).with_subject(name);
+    let claims = claims.with_scopes(Scopes::parse(header("x-scopes").unwrap_or_default()));
+    Ok(Some(if header("x-read-only").is_some() { claims.read_only() } else { claims }))
 }
 
 /// Refuses whoever is called `nobody`.

@@ -1,0 +1,120 @@
+//! Who may call what: scopes, permissions and read-only sessions, over HTTP and behind a queue.
+
+use crate::{journal::Journal, session::User};
+use pikku::{
+    AuthError, BoxError, Call, Claims, Problem, Session,
+    access::{All, Any, Not},
+    platform::OutgoingMessage,
+    service::CallerSigner,
+};
+use pikku_auth::{
+    jwt::{Key, Tokens},
+    message::{CallerKeys, Callers},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What signs the callers of messages. A real app has it in a secret.
+pub const CALLER_KEYS: &str = "the-secret-of-the-scenarios-signs-nothing-else";
+/// What signs bearer tokens: HS256, of the issuer `https://id.example` for `scenarios`.
+pub const TOKEN_KEY: &str = "another-secret-of-the-scenarios-for-tokens";
+
+/// Verifies bearer tokens.
+#[derive(Debug)]
+pub struct AppTokens(Tokens);
+
+#[pikku::service]
+fn app_tokens() -> Result<AppTokens, BoxError> {
+    Ok(AppTokens(Tokens::of(Key::hmac(TOKEN_KEY.as_bytes())?, "https://id.example", "scenarios")))
+}
+
+/// Takes a bearer token for a session.
+#[pikku::authenticator]
+pub async fn bearer(tokens: &AppTokens, call: &Call) -> Result<Option<Claims>, AuthError> {
+    tokens.0.authenticate(call).await
+}
+
+/// Verifies who caused a message.
+#[derive(Clone, Debug)]
+pub struct AppCallers(Callers);
+
+#[pikku::service]
+fn app_callers() -> Result<AppCallers, BoxError> {
+    Ok(AppCallers(Callers::new(CallerKeys::parse(CALLER_KEYS)?)))
+}
+
+impl CallerSigner for AppCallers {
+    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
+        self.0.sign(caller, message, now_ms)
+    }
+}
+
+/// Takes the signed caller of a message for its session.
+#[pikku::authenticator(challenge = "")]
+pub async fn message_caller(callers: &AppCallers, call: &Call) -> Result<Option<Claims>, AuthError> {
+    callers.0.authenticate(call)
+}
+
+/// An order, and whose it is.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Order {
+    id: u32,
+    #[serde(default)]
+    owner: String,
+}
+
+/// Whose order it is may.
+#[pikku::permission]
+pub async fn owns(user: Session<User>, order: Order) -> Result<bool, Problem> {
+    match order.owner.as_str() {
+        "failing" => Err(Problem::internal("the owner cannot be looked up")),
+        "panicking" => panic!("the owner cannot be looked up"),
+        owner => Ok(owner == user.name),
+    }
+}
+
+/// Whom the app has banned.
+#[pikku::permission]
+pub async fn banned(user: Session<User>) -> bool {
+    user.name == "Mallory"
+}
+
+/// Whoever works here.
+#[pikku::permission]
+pub async fn staff(call: &Call) -> bool {
+    call.claims().is_some_and(|claims| claims.scopes().grants(pikku::access::Scope::new("staff")))
+}
+
+/// Over HTTP and behind a queue: needs a scope.
+#[pikku::function(scopes = ["orders:read"])]
+pub async fn read_order(call: &Call, journal: &Journal, user: Session<User>, order: Order) -> Result<String, Problem> {
+    let subject = call.claims().and_then(Claims::subject).unwrap_or("no subject");
+    let said = format!("{} ({subject}) reads {}", user.name, order.id);
+    journal.write(&said);
+    Ok(said)
+}
+
+/// Over HTTP and behind a queue: whose order it is, unless banned.
+#[pikku::function(permission = All::<(owns, Not<banned>)>)]
+pub async fn cancel_order(journal: &Journal, order: Order) -> Result<(), Problem> {
+    journal.write(format!("cancelled {}", order.id));
+    Ok(())
+}
+
+/// Whose order it is, or staff.
+#[pikku::function(permission = Any::<(owns, staff)>)]
+pub async fn show_order(order: Order) -> Result<u32, Problem> {
+    Ok(order.id)
+}
+
+/// Changes nothing.
+#[pikku::function(session, read_only)]
+pub async fn look() -> Result<(), Problem> {
+    Ok(())
+}
+
+/// Changes something.
+#[pikku::function(session)]
+pub async fn change() -> Result<(), Problem> {
+    Ok(())
+}
