@@ -1,6 +1,6 @@
 //! Attacks on the signed callers of messages, each named after what is tried, against an app that sends to itself.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use pikku::{
     All, App, AuthError, BoxError, BoxFuture, Call, Claims, Engine, Group, Need, Platform, Problem, Queue as Wiring,
     Scopes, Session,
@@ -346,13 +346,41 @@ async fn a_token_of_another_type_is_refused() {
     // Signed by the very key, which only a change of this app could do.
     let callers = Callers::new(CallerKeys::parse(NEW).unwrap());
     let token = callers.sign(&Claims::default(), &OutgoingMessage::new("q", ""), NOW_MS).unwrap();
-    let header: Value = {
-        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
-    };
-    assert_eq!(header, json!({"alg": "HS256", "typ": "pikku-caller+jwt"}));
+    let header = jsonwebtoken::decode_header(&token).unwrap();
+    assert_eq!((header.alg, header.typ.as_deref()), (Algorithm::HS256, Some("pikku-caller+jwt")));
     let bearer = pikku_auth::jwt::Tokens::of(pikku_auth::jwt::Key::hmac(NEW.as_bytes()).unwrap(), "i", "q");
     assert!(bearer.verify(&token, NOW_MS).await.is_err(), "nor is it a bearer token");
+}
+
+#[tokio::test]
+async fn what_is_signed_is_a_json_web_token_as_others_read_it() {
+    let claims = Claims::new(json!({"name": "ada"})).with_subject("u1").with_scopes(Scopes::parse("a b:c")).read_only();
+    let callers = Callers::new(CallerKeys::new(NEW.as_bytes()).unwrap());
+    let mut message = OutgoingMessage::new("q", "{}");
+    (message.group, message.deduplication_id) = (Some("g"), Some("d"));
+    let token = callers.sign(&claims, &message, NOW_MS).unwrap();
+    let mut key = [0; 32];
+    hkdf::Hkdf::<sha2::Sha256>::new(None, NEW.as_bytes()).expand(b"pikku message callers 1", &mut key).unwrap();
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&["q"]);
+    validation.validate_exp = false;
+    let decoded = decode::<Value>(&token, &DecodingKey::from_secret(&key), &validation).unwrap();
+    let now = NOW_MS / 1_000;
+    let said = json!({
+        "aud": "q", "iat": now, "exp": now + 14 * 86_400, "body": "RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o",
+        "group": "g", "dedup": "d", "sub": "u1", "scope": "a b:c", "read_only": true, "session": {"name": "ada"},
+    });
+    assert_eq!(decoded.claims, said);
+    // And what another has signed with the key is read.
+    let header = Header { typ: Some("pikku-caller+jwt".to_owned()), ..Header::new(Algorithm::HS256) };
+    let token = encode(&header, &said, &EncodingKey::from_secret(&key)).unwrap();
+    let arrived = QueueMessage {
+        queue: "q".to_owned(),
+        body: "{}".to_owned(),
+        group_id: Some("g".to_owned()),
+        ..QueueMessage::default()
+    };
+    assert!(callers.verify(&token, &arrived, NOW_MS).unwrap() == claims);
 }
 
 #[tokio::test]

@@ -56,9 +56,13 @@ impl Sender for Queues {
     }
 
     fn has_attributes(&self, queue: &str) -> bool {
-        // What is wrong with an address is told by who sends.
-        Address::of(queue, &env).is_ok_and(|address| address.service == Service::ServiceBus)
+        has_attributes(queue, &env)
     }
+}
+
+/// Whether a queue is one of Service Bus. What is wrong with its address is told by who sends.
+fn has_attributes(queue: &str, env: Env<'_>) -> bool {
+    Address::of(queue, env).is_ok_and(|address| address.service == Service::ServiceBus)
 }
 
 /// How a request says who sends it.

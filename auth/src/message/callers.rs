@@ -1,6 +1,5 @@
-use super::CallerKeys;
+use super::{CallerKeys, keys::Unsigned};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, Header, Validation, decode, encode, errors::ErrorKind};
 use pikku::{
     AuthError, BoxError, Call, Claims, Scopes,
     call::{CALLER, QueueMessage},
@@ -11,8 +10,6 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, time::Duration};
 
-/// The type of the tokens, so that none for another purpose is taken for one (RFC 8725, section 3.11).
-const TYPE: &str = "pikku-caller+jwt";
 /// The most octets of a token.
 const LONGEST: usize = 4 * 1_024;
 /// How long tokens go unless it is said: the longest that SQS keeps a message.
@@ -91,9 +88,7 @@ impl Callers {
             read_only: caller.is_read_only(),
             session: Cow::Borrowed(caller.value()),
         };
-        let key = self.keys.signing().ok_or("there is no key that signs callers")?;
-        let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
-        let token = encode(&header, &signed, key).map_err(|error| format!("the caller cannot be signed: {error}"))?;
+        let token = self.keys.sign(&serde_json::to_vec(&signed)?);
         if token.len() > LONGEST {
             return Err(format!(
                 "the session takes {} octets signed, and a message carries {LONGEST}: keep what is large in a store, and its id in \
@@ -160,33 +155,16 @@ impl Callers {
 
     /// What one of the keys has signed for this queue.
     fn open(&self, token: &str, queue: &str) -> Result<Signed<'static>, AuthError> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        // Times go by the clock of the platform.
-        (validation.validate_exp, validation.validate_nbf) = (false, false);
-        validation.set_audience(&[queue]);
-        validation.set_required_spec_claims(&["aud", "exp"]);
-        let mut reason = "was signed by no key that is known".to_owned();
-        for key in self.keys.verifying() {
-            match decode::<Signed<'static>>(token, key, &validation) {
-                Ok(data) if data.header.typ.as_deref() != Some(TYPE) => return Err(refused("is of another type")),
-                Ok(data) if data.header.crit.is_some() => {
-                    return Err(refused("has critical extensions, of which none are known"));
-                }
-                Ok(data) => return Ok(data.claims),
-                Err(error) => match error.kind() {
-                    ErrorKind::InvalidSignature => {}
-                    ErrorKind::InvalidAudience => {
-                        return Err(refused(&format!("was signed for another queue than `{queue}`")));
-                    }
-                    // With another key it is the same.
-                    _ => {
-                        reason = format!("cannot be read: {error}");
-                        break;
-                    }
-                },
-            }
+        let claims = self.keys.open(token).map_err(|unsigned| match unsigned {
+            Unsigned::Form => refused("is not of the form in which it is signed"),
+            Unsigned::Key => refused("was signed by no key that is known"),
+        })?;
+        let signed: Signed<'static> =
+            serde_json::from_slice(&claims).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        if signed.aud != queue {
+            return Err(refused(&format!("was signed for another queue than `{queue}`")));
         }
-        Err(refused(&reason))
+        Ok(signed)
     }
 }
 

@@ -46,7 +46,7 @@
 //!
 //! # What is signed
 //!
-//! A JSON Web Token by HS256, under a key that HKDF-SHA-256 derives from a secret of the app, of the type
+//! A JSON Web Token (RFC 7519) by HS256, under a key that HKDF-SHA-256 derives from a secret of the app, of the type
 //! `pikku-caller+jwt`, at most 4 KiB. It is bound to
 //!
 //! - the queue, by its logical name (`aud`): in another queue it is worth nothing;

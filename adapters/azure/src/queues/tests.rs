@@ -4,9 +4,9 @@
 mod azurite;
 mod server;
 
-use super::{Address, Cloud, Queues, SendError, connection};
+use super::{Address, Cloud, Queues, SendError, connection, has_attributes};
 use azurite::Azurite;
-use pikku::platform::OutgoingMessage;
+use pikku::{platform::OutgoingMessage, testing::above_the_body};
 use serde_json::json;
 use server::{Reply, SENT, Server};
 use std::{collections::BTreeMap, time::Duration};
@@ -70,6 +70,11 @@ fn a_message_is_in_the_storage_queue() {
         }
         let received = azurite.receive("orders-1x").await;
         assert_eq!(received, [r#"{"id":"first"}"#, r#""zweite · 二 <&> test""#, "1"]);
+        // Who caused a message stands above its body, for there is no other place.
+        assert!(!has_attributes("orders", &|name| variables.0.get(name).cloned()));
+        let with_caller = above_the_body("eyJ0eXAi.e30.c2ln", r#"{"id":"zweite · 二"}"#);
+        variables.send(&queues, &message(&with_caller)).await.unwrap();
+        assert_eq!(azurite.receive("orders-1x").await, [with_caller]);
         // What is kept back is not seen yet.
         let mut later = message("2");
         later.delay = Duration::from_millis(1500);
@@ -140,6 +145,7 @@ fn a_message_of_service_bus_is_signed_and_says_what_is_asked() {
         let left = due.duration_since(std::time::SystemTime::now()).unwrap();
         assert!((88..=91).contains(&left.as_secs()), "{left:?}");
         let mut wrong = message("1");
+        assert!(has_attributes("orders", &|name: &str| variables.0.get(name).cloned()));
         wrong.attributes = &[("Authorization", "x")];
         assert!(variables.send(&queues, &wrong).await.unwrap_err().to_string().contains("`Authorization`"));
         let long = "x".repeat(129);
