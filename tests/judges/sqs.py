@@ -40,11 +40,21 @@ def receive(url, count):
     sqs = boto3.client("sqs")
     messages = []
     while len(messages) < int(count):
-        batch = sqs.receive_message(QueueUrl=url, AttributeNames=["All"], WaitTimeSeconds=1, MaxNumberOfMessages=10)
+        batch = sqs.receive_message(
+            QueueUrl=url,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=1,
+            MaxNumberOfMessages=10,
+        )
         if "Messages" not in batch:
             break
         messages += batch["Messages"]
-    return [{"body": message["Body"], "attributes": message["Attributes"]} for message in messages]
+    said = [{name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()} for message in messages]
+    return [
+        {"body": message["Body"], "attributes": message["Attributes"], "said": said}
+        for message, said in zip(messages, said)
+    ]
 
 
 if __name__ == "__main__":

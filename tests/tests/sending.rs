@@ -1,13 +1,24 @@
 //! A bundle that sends to queues: to an SQS that checks each signature, and to none. And one beside it that does not send.
 
+use pikku::{
+    Claims,
+    call::{CALLER, QueueMessage},
+};
+use pikku_auth::message::{CallerKeys, Callers};
 use pikku_local_lambda::LocalLambda;
 use pikku_tests::{Answer, Sqs, ask, bundles, event::post_json, function, no_panic, started};
 use serde_json::{Value, json};
-use std::fs;
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 async fn pass_on(lambda: &LocalLambda, body: &str) -> Answer {
     ask(lambda, &post_json("/pass-on", body)).await
 }
+
+/// What the fixture signs callers with.
+const CALLER_KEYS: &str = "the-secret-of-the-fixture-signs-nothing-else";
 
 fn proof(group: &str) -> Value {
     let text = fs::read(bundles("fixture").join(format!("{group}.proof.json"))).expect("a proof");
@@ -32,6 +43,30 @@ async fn a_message_arrives_signed() {
     ids.sort();
     assert_eq!(ids, [json!("first").to_string(), json!("zweite · 二 \u{ffff}").to_string()]);
     no_panic(&lambda);
+}
+
+#[tokio::test]
+async fn a_message_carries_who_caused_it() {
+    let sqs = Sqs::start(&["work-1X2Y"]);
+    let lambda = started(sqs.hand_to(function("fixture", "sends"), &[("work", "work-1X2Y")]));
+    let body = json!({ "id": "zweite · 二 \u{ffff}" }).to_string();
+    let mut event = post_json("/hand-on", &body);
+    assert!(matches!(ask(&lambda, &event).await, Answer::Http { status: 401, .. }));
+    event["headers"]["x-user"] = "ada".into();
+    let answer = ask(&lambda, &event).await;
+    assert!(matches!(answer, Answer::Http { status: 204, .. }), "{answer:?}: {:?}", lambda.logs());
+    let messages = sqs.receive("work-1X2Y", 2);
+    let [message] = messages.as_slice() else { panic!("{messages:?}") };
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let arrived =
+        |queue: &str| QueueMessage { queue: queue.to_owned(), body: text(&message["body"]), ..QueueMessage::default() };
+    let callers = Callers::new(CallerKeys::parse(CALLER_KEYS).expect("a key"));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis() as u64;
+    let token = text(&message["said"][CALLER]);
+    // It was sent to the queue of this logical name, whatever the name of the one behind it.
+    let caller = callers.verify(&token, &arrived("work"), now).expect("it is hers");
+    assert!(caller == Claims::new("ada".into()).with_subject("ada"), "{caller:?}");
+    assert!(callers.verify(&token, &arrived("in-order"), now).is_err());
 }
 
 #[tokio::test]

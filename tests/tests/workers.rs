@@ -186,6 +186,35 @@ async fn every_kind_of_binding_is_reached() {
 }
 
 #[tokio::test]
+async fn who_caused_a_message_goes_with_it_through_a_queue_without_attributes() {
+    let workers = started(bound()).await;
+    let parcel = |id: u32, scopes: &str| {
+        let request = Request::new("POST", "/parcels").header("Content-Type", "application/json");
+        let request = request.header("X-User", "ada").header("X-Scopes", scopes);
+        let request = request.header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        request.body(json!({ "id": id }).to_string())
+    };
+    assert_eq!(ask(&workers, parcel(1, "letters")).await.status, 204, "{:?}", workers.logs());
+    assert_eq!(ask(&workers, parcel(2, "parcels")).await.status, 204, "{:?}", workers.logs());
+    until_logged(&workers, "parcel 2 of ada, trace 00-0af7651916cd43dd8448eb211c80319c").await;
+    until_logged(&workers, "this needs a session with the scope `parcels`").await;
+    assert!(!logged(&workers, "parcel 1"), "{:?}", workers.logs());
+    // One that nobody has signed, and the one that was refused, as it lay in the queue, with another body.
+    let dead = "edge-parcels-dead-letters";
+    assert!(workers.wait(PATIENCE, |workers| !workers.collected(dead).is_empty()).await, "{:?}", workers.logs());
+    let letters = workers.collected(dead);
+    let Body::Text { text: refused } = &letters[0].body else { panic!("{letters:?}") };
+    assert!(refused.starts_with("pikku-message: 1\n") && refused.ends_with("\n\n{\"id\":1}"), "{refused}");
+    let forged = [r#"{"id":3}"#.to_owned(), refused.replace("{\"id\":1}", "{\"id\":4}")];
+    let forged = forged.map(|body| Outgoing::from(text(&body)));
+    workers.send("edge-parcels", &forged).await.unwrap_or_else(|why| panic!("{why}"));
+    until_logged(&workers, "was signed for another body").await;
+    assert!(workers.wait(PATIENCE, |workers| workers.collected(dead).len() == 3).await, "{:?}", workers.logs());
+    assert!(!logged(&workers, "parcel 3") && !logged(&workers, "parcel 4"), "{:?}", workers.logs());
+    workers.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_namespace_keeps_sessions_as_every_store_has_to() {
     let workers = started(LocalWorkers::bundle(worker("edge", "kept")).app(tool("npm"))).await;
     let cases: Vec<String> = serde_json::from_slice(&get(&workers, "/cases").await.body).expect("names");

@@ -9,7 +9,7 @@ use pikku::{
     App, Queue, Selection,
     http::{get, post},
 };
-use sends::pass_on;
+use sends::{hand_on, pass_on, user};
 use shown::{find, given, name, overlap, show};
 use tasks::{work, work_in_order};
 use text::count;
@@ -43,6 +43,8 @@ pub fn app<S: Selection>() -> App<S> {
         .group::<Work>(|g| {
             g.queue::<work>("work", Queue::batch(10)).queue::<work_in_order>("in-order", Queue::batch(10).fifo())
         })
-        .group::<Sends>(|g| g.http::<pass_on>(post("/pass-on")))
+        .group::<Sends>(|g| {
+            g.authenticate::<user>().http::<pass_on>(post("/pass-on")).http::<hand_on>(post("/hand-on"))
+        })
         .group::<Text>(|g| g.http::<count>(post("/count")))
 }

@@ -1,9 +1,11 @@
 //! Messages that are passed on to the queues of another group.
 
 use pikku::{
-    Need,
-    service::{Queues, SendError},
+    AuthError, BoxError, Call, Claims, Need,
+    platform::OutgoingMessage,
+    service::{CallerSigner, Queue, Queues, SendError},
 };
+use pikku_auth::message::{CallerKeys, Callers};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,44 @@ pub struct Order {
     id: String,
     #[serde(default, skip_serializing)]
     in_order: bool,
+}
+
+/// What signs the callers of messages. A real app has it in a secret.
+pub const CALLER_KEYS: &str = "the-secret-of-the-fixture-signs-nothing-else";
+
+/// Signs who caused a message.
+#[derive(Clone, Debug)]
+pub struct AppCallers(Callers);
+
+#[pikku::service]
+fn app_callers() -> Result<AppCallers, BoxError> {
+    Ok(AppCallers(Callers::new(CallerKeys::parse(CALLER_KEYS)?)))
+}
+
+impl CallerSigner for AppCallers {
+    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
+        self.0.sign(caller, message, now_ms)
+    }
+}
+
+/// Takes the header `X-User` for a session.
+#[pikku::authenticator]
+pub async fn user(call: &Call) -> Result<Option<Claims>, AuthError> {
+    let user = call.headers().and_then(|headers| headers.get("x-user"));
+    Ok(user.map(|user| Claims::new(user.into()).with_subject(user)))
+}
+
+/// Work that carries who caused it.
+#[derive(Debug, Deserialize, Serialize, JsonSchema, pikku::Message)]
+#[pikku(queue = "work", signed_by = AppCallers)]
+pub struct SignedOrder {
+    id: String,
+}
+
+/// Passes work on with who caused it.
+#[pikku::function(session)]
+pub async fn hand_on(work: &Queue<SignedOrder>, order: SignedOrder) -> Result<(), PassError> {
+    work.send(&order).await.map_err(PassError::NotTaken)
 }
 
 /// The work could not be passed on.

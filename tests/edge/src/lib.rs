@@ -2,16 +2,18 @@
 //!
 //! | group | what it shows |
 //! |---|---|
-//! | `edge` | a start that takes its time, panics and traps beside calls in flight, work after the answer, a queue, schedules |
+//! | `edge` | a start that takes its time, panics and traps beside calls in flight, work after the answer, queues, schedules |
 //! | `bound` | every kind of binding, one of them to the other group |
 //! | `kept` | sessions in a KV namespace |
 
 pub mod bound;
+pub mod callers;
 pub mod faults;
 pub mod sessions;
 pub mod work;
 
 use bound::use_all;
+use callers::{message_caller, send_parcel, take_parcel, user};
 use faults::{overflow, panic_late, panic_now, read_all, wait};
 use pikku::{
     App, Queue, Selection,
@@ -36,15 +38,19 @@ pub struct Kept;
 pub fn app<S: Selection>() -> App<S> {
     App::new()
         .group::<Edge>(|g| {
-            g.http::<wait>(get("/wait/{ms}"))
+            g.authenticate::<message_caller>()
+                .http::<wait>(get("/wait/{ms}"))
                 .http::<panic_now>(get("/panic"))
                 .http::<panic_late>(get("/panic-late"))
                 .http::<overflow>(get("/overflow"))
                 .http::<read_all>(post("/read"))
                 .queue::<fill>("boxes", Queue::batch(10).retries(2).retry_delay_s(1))
+                .queue::<take_parcel>("parcels", Queue::batch(10).retries(0))
                 .cron::<nightly>("0 3 * * *")
                 .cron::<hourly>("0 * * * *")
         })
-        .group::<Bound>(|g| g.http::<use_all>(post("/bindings/{key}")))
+        .group::<Bound>(|g| {
+            g.authenticate::<user>().http::<use_all>(post("/bindings/{key}")).http::<send_parcel>(post("/parcels"))
+        })
         .group::<Kept>(|g| g.http::<cases>(get("/cases")).http::<holds>(post("/cases/{case}")))
 }

@@ -72,6 +72,9 @@ fn what_makes_no_sense_is_refused_by_its_key() {
     says("http: GET /a\n      queue: a\n      expect: {status: 200}", "queue");
     says("queue: a\n      messages: [{body: '1'}]\n      expect: {outcomes: [done, done]}", "outcomes");
     says("queue: a\n      messages: [{body: '1', attemt: 2}]\n      expect: {outcomes: [done]}", "attemt");
+    says("queue: a\n      messages: [{body: '1', caller: {name: b}}]\n      expect: {outcomes: [done]}", "name");
+    says("queue: a\n      messages: [{body: '1', caller: {scopes: b}}]\n      expect: {outcomes: [done]}", "session");
+    says("queue: a\n      messages: [{body: '1'}]\n      expect: {outcomes: [done], timed: [b]}", "status");
     says("queue: a\n      expect: {outcomes: [done]}", "messages");
     says("schedule: a\n      expect: {outcome: done}", "time");
     says("schedule: a\n      time: soon\n      expect: {outcome: done}", "time");
@@ -116,6 +119,7 @@ fn a_difference_shows_both_sides() {
     differs("body", "{status: 200}", &["other", "by in-process: /a", "got: odd"]);
     differs("header", "{status: 200, body: /a}", &["other", "`x-odd`", "by in-process: none", "got: [\"1\"]"]);
     differs("none", "{status: 200, headers: {x-odd: '1'}}", &["on in-process", "on other", "`x-odd`"]);
+    differs("header", "{status: 200, timed: [x-odd]}", &["on in-process", "no header `x-odd`"]);
     differs("private", "{status: 200}", &["private detail"]);
     differs("panic", "{status: 200}", &["other: it panicked"]);
 }
