@@ -8,8 +8,8 @@ use pikku::{
 };
 use pikku_auth::message::{CallerKeys, Callers};
 use pikku_engines::{
-    Body, Delivery, NatsEngine, NatsSettings, NewMessage, OutboxRelay, PostgresEngine, PostgresOutbox, PostgresSettings,
-    QueueEngine, QueueSpec, Settlement, SqliteEngine, SqliteOutbox, SqsEngine, SystemClock,
+    Body, Delivery, NatsEngine, NatsSettings, NewMessage, OutboxRelay, PostgresEngine, PostgresOutbox,
+    PostgresSettings, QueueEngine, QueueSpec, Settlement, SqliteEngine, SqliteOutbox, SqsEngine, SystemClock,
 };
 use std::{
     sync::Arc,
