@@ -17,7 +17,7 @@ use std::{
 
 const NOW_MS: u64 = 1_767_225_600_000;
 const NOW: u64 = NOW_MS / 1_000;
-const SECRET: &[u8] = b"a secret of at least thirty-two octets";
+const SECRET: &[u8] = b"plantedsecret7Qx of at least thirty-two octets";
 const ISSUER: &str = "https://id.example";
 const RSA: &[u8] = include_bytes!("keys/rsa.der");
 const P256: &[u8] = include_bytes!("keys/p256.der");
@@ -244,7 +244,7 @@ fn keys_that_are_too_weak_or_for_something_else_are_refused() {
     assert_eq!(Key::jwk("{}").unwrap_err(), KeyError::NotForTokens);
     // A secret does not belong in a set.
     assert_eq!(Key::jwk(r#"{"kty":"oct","k":"c2VjcmV0"}"#).unwrap_err(), KeyError::NotForTokens);
-    assert!(!format!("{:?}", Key::hmac(SECRET).unwrap()).contains("secret"));
+    assert!(!format!("{:?}", Key::hmac(SECRET).unwrap()).contains("plantedsecret7Qx"));
 }
 
 /// An endpoint of keys that can be changed and go down.

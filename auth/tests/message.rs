@@ -24,8 +24,8 @@ use std::{
 
 const NOW_MS: u64 = 1_767_225_600_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-const OLD: &str = "an-old-secret-of-more-than-thirty-two-octets";
-const NEW: &str = "a-new-secret-of-more-than-thirty-two-octets";
+const OLD: &str = "plantedsecret7Qx-old-one-of-more-than-thirty-two-octets";
+const NEW: &str = "plantedsecret7Qx-new-one-of-more-than-thirty-two-octets";
 
 #[derive(Clone)]
 struct AppCallers(Callers);

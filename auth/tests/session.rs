@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{convert::Infallible, time::Duration};
 
-const SECRET: &[u8] = b"a secret that is long enough to be one";
-const OLD_SECRET: &[u8] = b"the secret that was there before this one";
+const SECRET: &[u8] = b"plantedsecret7Qx that is long enough to be one";
+const OLD_SECRET: &[u8] = b"plantedsecret7Qx that was there before this one";
 const NEW_YEAR_2026_MS: u64 = 1_767_225_600_000;
 const HOUR_MS: u64 = 3_600_000;
 

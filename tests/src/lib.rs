@@ -14,7 +14,9 @@ pub mod event;
 pub mod judge;
 pub mod matrix;
 mod place;
+mod planted;
 pub mod readme;
+mod secrets;
 mod sqs;
 
 pub use answer::Answer;
@@ -22,19 +24,24 @@ pub use place::{
     azure, azure_bundles, bundle, bundles, copy_folder, package, packager, path_with_zig, path_without_zig, repository,
     server, target, tool, worker,
 };
+pub use planted::{PLANTED, planted};
+pub use secrets::{KeyVault, SecretStores};
 pub use sqs::Sqs;
 
 use pikku_local_lambda::{Builder, Invocation, LocalLambda, Logs};
 use serde_json::Value;
 use std::time::Duration;
 
-/// A function from the zip of an example's group, with its logs kept and more time than an event needs.
+/// A function from the zip of an example's group, with its logs kept, the credentials of a role, which
+/// must not be seen, and more time than an event needs.
 pub fn function(example: &str, group: &str) -> Builder {
     LocalLambda::zip(bundle(example, group))
         .function_name(format!("{example}-{group}"))
         .memory_mb(256)
         .timeout(Duration::from_secs(20))
         .logs(Logs::Captured)
+        .env("AWS_SECRET_ACCESS_KEY", planted("role"))
+        .env("AWS_SESSION_TOKEN", planted("session"))
 }
 
 /// Starts what [`function`] describes.

@@ -2,13 +2,13 @@
 
 use pikku_tests::{bundles, judge::Stack};
 use serde_json::{Value, json};
-use std::{ffi::OsStr, fs};
+use std::{ffi::OsStr, fs, path::Path};
 
 #[test]
 fn a_bad_message_alone_stays_in_flight_and_ends_in_the_dead_letter_queue() {
     let folder = tempfile::tempdir().expect("a folder");
     let journal = folder.path().join("journal");
-    let stack = Stack::deploy("fixture", &[("Journal", journal.as_os_str())]);
+    let stack = fixture(&journal);
     let facts = stack.facts();
     let queue = facts["outputs"]["WorkQueueUrl"].as_str().expect("a queue");
     let dead = facts["outputs"]["WorkDeadLetterQueueUrl"].as_str().expect("a dead-letter queue");
@@ -31,6 +31,17 @@ fn a_bad_message_alone_stays_in_flight_and_ends_in_the_dead_letter_queue() {
     let allowed: Value =
         serde_json::from_str(facts["queues"]["WorkQueue"]["RedrivePolicy"].as_str().expect("a policy")).expect("JSON");
     assert_eq!(Some(retries.to_string()), number(&allowed["maxReceiveCount"]));
+}
+
+/// The fixture, with a journal, and secrets that nothing of the test asks for.
+fn fixture(journal: &Path) -> Stack {
+    let account = "eu-west-1:123456789012";
+    let keys = format!("arn:aws:secretsmanager:{account}:secret:session-keys-AbCdEf");
+    let (pin, key) = (format!("arn:aws:ssm:{account}:parameter/shop/pin"), format!("arn:aws:kms:{account}:key/1"));
+    let secrets = [("SessionKeysSecretArn", &keys), ("ShopPinSecretArn", &pin), ("ShopPinSecretKeyArn", &key)];
+    let mut parameters = vec![("Journal", journal.as_os_str())];
+    parameters.extend(secrets.iter().map(|(name, arn)| (*name, OsStr::new(arn.as_str()))));
+    Stack::deploy("fixture", &parameters)
 }
 
 fn number(value: &Value) -> Option<String> {
@@ -120,7 +131,7 @@ fn deployed<'f>(facts: &'f Value, group: &str) -> &'f Value {
 #[test]
 fn an_http_route_answers_and_the_roles_are_the_generated_ones() {
     let folder = tempfile::tempdir().expect("a folder");
-    let stack = Stack::deploy("fixture", &[("Journal", OsStr::new(&folder.path().join("journal")))]);
+    let stack = fixture(&folder.path().join("journal"));
     let api = stack.open();
     let answer = stack.request(&api, "POST", "/count", r#"{"text":"one two three"}"#);
     assert_eq!((answer.status, answer.json()), (200, json!({"words": 3})));

@@ -6,7 +6,7 @@ use pikku::{
 };
 use pikku_auth::message::{CallerKeys, Callers};
 use pikku_local_lambda::LocalLambda;
-use pikku_tests::{Answer, Sqs, ask, bundles, event::post_json, function, no_panic, started};
+use pikku_tests::{Answer, PLANTED, Sqs, ask, bundles, event::post_json, function, no_panic, planted, started};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -86,12 +86,12 @@ async fn messages_of_a_fifo_queue_stay_in_order_and_equal_ones_are_two() {
 async fn a_wrong_signature_is_refused_and_told_without_secrets() {
     let sqs = Sqs::start(&["work"]);
     let handed = sqs.hand_to(function("fixture", "sends"), &[("work", "work")]);
-    let lambda = started(handed.env("AWS_SECRET_ACCESS_KEY", "a-wrong-secret"));
+    let lambda = started(handed.env("AWS_SECRET_ACCESS_KEY", planted("a-wrong-one")));
     let answer = pass_on(&lambda, r#"{"id":"1"}"#).await;
     assert!(matches!(answer, Answer::Http { status: 503, .. }), "{answer:?}");
     let logs = lambda.logs().join("\n");
     assert!(logs.contains("SQS answered 403"), "{logs}");
-    assert!(!logs.contains("a-wrong-secret"), "{logs}");
+    assert!(!logs.contains(PLANTED), "{logs}");
     assert!(sqs.receive("work", 1).is_empty());
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Output { command: String, reason: String },
     /// A file or folder could not be read or written.
     File { doing: &'static str, path: PathBuf, source: io::Error },
+    /// Planted secrets were found in what the tests wrote, in so many places.
+    Leaks(usize),
     /// Something that a chore needs is not there and could not be had.
     Missing { what: String, hint: String },
 }
@@ -32,6 +34,11 @@ impl Failure {
             Self::Usage(_) => Some(format!("see what there is:\n\n{}", crate::USAGE)),
             Self::Missing { hint, .. } => Some(hint.clone()),
             Self::TimedOut { .. } => Some("run the command by itself to see where it stands".into()),
+            Self::Leaks(_) => Some(
+                "each place is told above: what wrote it has to leave secrets out; a test that needs one in a file keeps it out of \
+                 what is searched"
+                    .into(),
+            ),
             Self::Start { .. } | Self::Exit { .. } | Self::Output { .. } | Self::File { .. } => None,
         }
     }
@@ -61,6 +68,9 @@ impl fmt::Display for Failure {
             }
             Self::Output { command, reason } => write!(f, "`{command}` printed something unexpected: {reason}"),
             Self::File { doing, path, source } => write!(f, "could not {doing} {}: {source}", path.display()),
+            Self::Leaks(count) => {
+                write!(f, "planted secrets were found in {count} places of what the tests wrote")
+            }
             Self::Missing { what, .. } => write!(f, "{what} is missing"),
         }
     }

@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod failure;
 mod places;
+mod planted;
 mod process;
 mod queue;
 mod steps;

@@ -17,6 +17,8 @@ pub(crate) struct Places {
     pub(crate) tools: PathBuf,
     /// The packaged examples; the tests find it as `PIKKU_BUNDLES`.
     pub(crate) bundles: PathBuf,
+    /// What a run of the tests writes: what they print, and in `logs` what bundles do.
+    pub(crate) written: PathBuf,
 }
 
 impl Places {
@@ -38,6 +40,7 @@ impl Places {
             root: folder("workspace_root")?,
             tools: tools_folder(&target),
             bundles: target.join("bundles"),
+            written: target.join("written"),
             target,
         })
     }

@@ -5,8 +5,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read;
-use std::path::Path;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct Program {
     command: Command,
     limit: Duration,
+    /// Where a copy of the output goes.
+    record: Option<PathBuf>,
 }
 
 /// What a program left behind whose output was captured.
@@ -36,7 +38,7 @@ impl Program {
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
         command.stdin(Stdio::null());
-        Self { command, limit: Duration::from_secs(600) }
+        Self { command, limit: Duration::from_secs(600), record: None }
     }
 
     /// The cargo that runs this program.
@@ -69,6 +71,12 @@ impl Program {
         self
     }
 
+    /// Keeps a copy of the output in a file, which grows.
+    pub(crate) fn record(mut self, path: impl Into<PathBuf>) -> Self {
+        self.record = Some(path.into());
+        self
+    }
+
     /// The command line, for people.
     pub(crate) fn line(&self) -> String {
         let program = Path::new(self.command.get_program()).file_name().unwrap_or(self.command.get_program());
@@ -83,8 +91,33 @@ impl Program {
     /// Prints the command line, runs it with its output going through, and wants success.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         eprintln!("   $ {}", self.line());
+        let Some(path) = self.record.take() else {
+            let mut child = self.spawn()?;
+            let status = self.wait(&mut child)?;
+            return self.succeeded(status);
+        };
+        let failed = Failure::file("write to", &path);
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let file = folder.and_then(|()| fs::OpenOptions::new().create(true).append(true).open(&path));
+        let (file, other) = match file.and_then(|file| file.try_clone().map(|other| (file, other))) {
+            Ok(files) => files,
+            Err(error) => return Err(failed(error)),
+        };
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.spawn()?;
+        let copies =
+            [copy(child.stdout.take(), std::io::stdout(), file), copy(child.stderr.take(), std::io::stderr(), other)];
         let status = self.wait(&mut child)?;
+        let ended = Instant::now();
+        for copied in copies {
+            // Something that outlives the program may hold its output open.
+            while !copied.is_finished() && ended.elapsed() < GRACE {
+                thread::sleep(POLL);
+            }
+            let early = || std::io::Error::other("its reader ended early");
+            let copied = if copied.is_finished() { copied.join().map_err(|_| early()).flatten() } else { Ok(()) };
+            copied.map_err(Failure::file("write to", &path))?;
+        }
         self.succeeded(status)
     }
 
@@ -171,6 +204,28 @@ fn signal(name: &str, processes: &[u32]) {
     }
 }
 
+/// Copies what a program writes, as it comes, to where it would go and to a file.
+fn copy(
+    pipe: Option<impl Read + Send + 'static>,
+    mut shown: impl Write + Send + 'static,
+    mut file: fs::File,
+) -> thread::JoinHandle<std::io::Result<()>> {
+    thread::spawn(move || {
+        let Some(mut pipe) = pipe else { return Ok(()) };
+        let mut octets = [0; 8192];
+        loop {
+            match pipe.read(&mut octets)? {
+                0 => return Ok(()),
+                read => {
+                    file.write_all(&octets[..read])?;
+                    shown.write_all(&octets[..read])?;
+                    shown.flush()?;
+                }
+            }
+        }
+    })
+}
+
 /// Every process below `root`, from `/proc`; none where there is no such folder.
 fn descendants(root: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
@@ -204,6 +259,18 @@ mod tests {
         let outcome = Program::new("sh").args(["-c", "sleep 987 & wait"]).limit(1).capture();
         assert!(matches!(outcome, Err(Failure::TimedOut { .. })), "{outcome:?}");
         assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn output_is_recorded() {
+        let path = std::env::temp_dir().join(format!("recorded-{}", std::process::id()));
+        for text in ["one", "two"] {
+            let outcome = Program::new("sh").args(["-c", &format!("echo {text}; echo {text} >&2")]).record(&path).run();
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!((written.matches("one\n").count(), written.matches("two\n").count()), (2, 2), "{written}");
+        assert!(fs::remove_file(&path).is_ok());
     }
 
     #[test]

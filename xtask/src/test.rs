@@ -1,10 +1,12 @@
-//! `cargo xtask test`: every test there is.
+//! `cargo xtask test`: every test there is, and after them the search for what they must not have written.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::places::Places;
+use crate::planted::{self, Search};
 use crate::process::Program;
 use crate::steps::Steps;
 use crate::tools;
@@ -28,7 +30,7 @@ const AZURE: [((&str, &str), &[&str]); 4] = [
     // Its smallest.
     (SHOP, &["reports"]),
     (("echo", "examples/echo"), &[]),
-    (("fixture", "tests/app"), &["work"]),
+    (("fixture", "tests/app"), &["work", "kept"]),
     (("scenarios", "tests/scenarios/app"), &["everywhere"]),
 ];
 
@@ -40,6 +42,7 @@ pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");
 
 pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     tools::install(places, steps)?;
+    forget(places)?;
     build_packager(places, steps, &["--workspace"])?;
     for app in APPS {
         package(places, steps, app)?;
@@ -54,8 +57,10 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
         package_server(places, steps, app)?;
     }
     steps.run("workspace tests", || workspace_tests(places))?;
-    steps
-        .run("documentation tests", || in_workspace(places).args(["test", "--workspace", "--doc"]).limit(1800).run())?;
+    steps.run("documentation tests", || {
+        let record = places.written.join("documentation.log");
+        in_workspace(places).args(["test", "--workspace", "--doc"]).record(record).limit(1800).run()
+    })?;
     steps.run("lints on wasm32", || {
         in_workspace(places)
             .args([
@@ -80,7 +85,39 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     for (platform, kinds, more) in CORPUS {
         steps.run(&format!("event corpus of {platform}"), || corpus(places, platform, kinds, more))?;
     }
-    Ok(())
+    steps.run("search for planted secrets", || searched(places)?.verdict())
+}
+
+/// What nextest keeps of a run: what each test printed, those that passed too.
+fn junit(places: &Places) -> PathBuf {
+    places.target.join("nextest/default/junit.xml")
+}
+
+/// Forgets what the run before has written.
+fn forget(places: &Places) -> Result<(), Failure> {
+    let logs = places.written.join("logs");
+    for old in [&places.written, &places.bundles] {
+        if old.exists() {
+            fs::remove_dir_all(old).map_err(Failure::file("remove", old))?;
+        }
+    }
+    if junit(places).exists() {
+        fs::remove_file(junit(places)).map_err(Failure::file("remove", junit(places)))?;
+    }
+    fs::create_dir_all(&logs).map_err(Failure::file("make", &logs))
+}
+
+/// Looks for planted secrets in all that the run has written.
+fn searched(places: &Places) -> Result<Search, Failure> {
+    let mut written = vec![places.written.clone(), places.bundles.clone()];
+    if tools::on_path("cargo-nextest") {
+        written.push(junit(places));
+    }
+    let listed =
+        Program::new("git").arg("-C").arg(&places.root).args(["ls-files", "-z", "*.snap", "*.stderr"]).read()?;
+    let snapshots = listed.split('\0').filter(|path| !path.is_empty()).map(|path| places.root.join(path));
+    written.extend(snapshots.filter(|path| path.is_file()));
+    Search::all(&written)
 }
 
 /// The platforms of the corpus, each with the arguments that choose its events, and those that hand one over. What Workers
@@ -99,7 +136,18 @@ fn in_workspace(places: &Places) -> Program {
         .env("PIKKU_TOOLS", &places.tools)
         .env("PIKKU_BUNDLES", &places.bundles)
         .env("PIKKU_PACKAGER", places.packager())
+        .env(LOGS, places.written.join("logs"))
 }
+
+/// The packager, with secrets in its environment that have to stay there.
+fn packaging(places: &Places) -> Program {
+    let packager = Program::new(places.packager()).env("CARGO_TARGET_DIR", &places.target);
+    let packager = packager.env(LOGS, places.written.join("logs")).record(places.written.join("packager.log"));
+    planted::environment().iter().fold(packager, |packager, (name, value)| packager.env(name, value))
+}
+
+/// The variable that has local engines keep what bundles write.
+const LOGS: &str = "PIKKU_LOGS";
 
 /// Builds the packager, with or without everything else: with it, features are the same as for the tests.
 pub(crate) fn build_packager(places: &Places, steps: &mut Steps, packages: &[&str]) -> Result<(), Failure> {
@@ -109,12 +157,11 @@ pub(crate) fn build_packager(places: &Places, steps: &mut Steps, packages: &[&st
 /// Packages an app for Lambda into the folder of bundles.
 pub(crate) fn package(places: &Places, steps: &mut Steps, (name, folder): (&str, &str)) -> Result<(), Failure> {
     steps.run(&format!("package {folder}"), || {
-        Program::new(places.packager())
+        packaging(places)
             .args(["pikku", "package", "--target", "lambda", "--manifest-path"])
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join(name))
-            .env("CARGO_TARGET_DIR", &places.target)
             .limit(1800)
             .run()
     })
@@ -129,14 +176,13 @@ fn package_groups(
     groups: &[&str],
 ) -> Result<(), Failure> {
     steps.run(&format!("package {folder} for {target}"), || {
-        Program::new(places.packager())
+        packaging(places)
             .args(["pikku", "package", "--target", target])
             .args(groups.iter().flat_map(|group| ["--group", group]))
             .arg("--manifest-path")
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join(target).join(name))
-            .env("CARGO_TARGET_DIR", &places.target)
             .limit(1800)
             .run()
     })
@@ -145,12 +191,11 @@ fn package_groups(
 /// Packages an app as a server into the folder of bundles.
 fn package_server(places: &Places, steps: &mut Steps, (name, folder): (&str, &str)) -> Result<(), Failure> {
     steps.run(&format!("package {folder} as a server"), || {
-        Program::new(places.packager())
+        packaging(places)
             .args(["pikku", "package", "--target", "server", "--manifest-path"])
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join("server").join(name))
-            .env("CARGO_TARGET_DIR", &places.target)
             .limit(1800)
             .run()
     })
@@ -163,7 +208,9 @@ fn workspace_tests(places: &Places) -> Result<(), Failure> {
     } else {
         &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]
     };
-    in_workspace(places).args(arguments).limit(2400).run()
+    let tests = in_workspace(places).args(arguments).limit(2400);
+    // nextest keeps all output by itself.
+    if nextest { tests.run() } else { tests.record(places.written.join("tests.log")).run() }
 }
 
 /// The corpus of platform events lies beside the repository where there is one.
@@ -184,6 +231,8 @@ fn corpus(places: &Places, target: &str, chosen: &[&str], more: &[&str]) -> Resu
         .args(["--event", "{event}"])
         .args(more)
         .env("PIKKU_MINIFLARE", places.tools.join("npm/node_modules"))
+        .env(LOGS, places.written.join("logs"))
+        .record(places.written.join("corpus.log"))
         .limit(900)
         .run()
 }

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_reference_that_was_not_resolved_is_no_secret() {
-        assert_eq!(handed(Some("hunter2".to_owned())).unwrap().unwrap().expose(), "hunter2");
+        assert_eq!(handed(Some("plantedsecret7Qx-a".to_owned())).unwrap().unwrap().expose(), "plantedsecret7Qx-a");
         assert!(handed(None).unwrap().is_none());
         let reference = "@Microsoft.KeyVault(SecretUri=https://shop.vault.azure.net/secrets/pin)";
         assert!(handed(Some(reference.to_owned())).unwrap_err().to_string().contains("could not resolve"));

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn credentials() -> Credentials {
-        Credentials::new("key", "hush-hush", Some("token".to_owned()), None, "test")
+        Credentials::new("key", "plantedsecret7Qx-aws", Some("token".to_owned()), None, "test")
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!((header("x-amz-target"), header("x-amz-date")), ("AmazonSQS.SendMessage", "19700101T000000Z"));
         let signature = header("authorization");
         assert!(signature.contains("Credential=key/19700101/eu-west-1/sqs/aws4_request"), "{signature}");
-        assert!(!format!("{request:?}").contains("hush-hush"));
+        assert!(!format!("{request:?}").contains("plantedsecret7Qx-aws"));
     }
 
     #[test]
@@ -159,7 +159,10 @@ mod tests {
         };
         let absent = r##"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}"##;
         assert_eq!(read(400, absent), (false, "400 QueueDoesNotExist: no such queue".to_owned()));
-        assert_eq!(read(403, r#"{"__type":"Denied","Message":"not for hush-hush"}"#), (false, "403 Denied".to_owned()));
+        assert_eq!(
+            read(403, r#"{"__type":"Denied","Message":"not for plantedsecret7Qx-aws"}"#),
+            (false, "403 Denied".to_owned())
+        );
         assert_eq!(read(403, r#"{"__type":"BadSignature","message":"x"}"#), (false, "403 BadSignature".to_owned()));
         assert_eq!(read(400, r#"{"__type":"RequestThrottled"}"#), (true, "400 RequestThrottled".to_owned()));
         assert_eq!((read(503, "<html>"), read(429, "").0), ((true, "503".to_owned()), true));

@@ -46,6 +46,7 @@ impl Captured {
     }
 
     fn push(&self, line: String) {
+        pikku_local_logs::keep("azure", &line);
         if self.shows {
             eprintln!("{line}");
         }

@@ -23,6 +23,7 @@ impl Captured {
     }
 
     fn push(&self, line: String) {
+        pikku_local_logs::keep("lambda", &line);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 }

@@ -292,6 +292,7 @@ async fn read(stderr: ChildStderr, log: Log, tell: oneshot::Sender<SocketAddr>, 
             // Nobody waits for it where the start was given up.
             let _ = tell.send(address);
         }
+        pikku_local_logs::keep("server", &line);
         if shown {
             eprintln!("{line}");
         }

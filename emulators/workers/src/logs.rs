@@ -40,6 +40,7 @@ impl Journal {
     }
 
     pub(crate) fn add(&self, mut line: LogLine) {
+        pikku_local_logs::keep("cloudflare", &line.message);
         // workerd ends its own messages with addresses in its program.
         if let Some(start) = line.message.find("\nstack: ") {
             line.message.truncate(start);

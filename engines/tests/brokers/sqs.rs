@@ -183,7 +183,7 @@ async fn who_may_not_is_told(server: &Moto) {
             "AWS_REGION" => "eu-west-1".to_owned(),
             "AWS_ENDPOINT_URL_SQS" => server.url(),
             "AWS_ACCESS_KEY_ID" => server.credentials[0].clone(),
-            "AWS_SECRET_ACCESS_KEY" => "secret-that-nobody-may-read".to_owned(),
+            "AWS_SECRET_ACCESS_KEY" => "plantedsecret7Qx-that-nobody-may-read".to_owned(),
             "AWS_SESSION_TOKEN" => server.credentials[2].clone(),
             _ => return None,
         })

@@ -1,10 +1,12 @@
 //! An app for the whole-system tests: it takes its time, fails on request and shows what it was given.
 
+pub mod kept;
 pub mod sends;
 pub mod shown;
 pub mod tasks;
 pub mod text;
 
+use kept::guess;
 use pikku::{
     App, Queue, Selection,
     http::{get, post},
@@ -26,6 +28,10 @@ pub struct Work;
 #[derive(Debug, pikku::Group)]
 pub struct Sends;
 
+/// Secrets that it was handed.
+#[derive(Debug, pikku::Group)]
+pub struct Kept;
+
 /// A function that can be built with one more call in it.
 #[derive(Debug, pikku::Group)]
 pub struct Text;
@@ -46,5 +52,6 @@ pub fn app<S: Selection>() -> App<S> {
         .group::<Sends>(|g| {
             g.authenticate::<user>().http::<pass_on>(post("/pass-on")).http::<hand_on>(post("/hand-on"))
         })
+        .group::<Kept>(|g| g.http::<guess>(post("/guess")))
         .group::<Text>(|g| g.http::<count>(post("/count")))
 }

@@ -185,7 +185,9 @@ fn an_identity_is_asked_once_and_again_when_its_token_is_not_taken() {
     run(async {
         let mut server = Server::start(&[SENT]).await;
         let identity = server.identity("token-1");
-        let variables = Variables(BTreeMap::new()).with("AZURE_CLIENT_ID", "11-22").with("IDENTITY_HEADER", "hush");
+        let variables = Variables(BTreeMap::new())
+            .with("AZURE_CLIENT_ID", "11-22")
+            .with("IDENTITY_HEADER", "plantedsecret7Qx-header");
         let variables = variables.with("IDENTITY_ENDPOINT", identity);
         let queues = impatient();
         for _ in 0..3 {
@@ -196,7 +198,7 @@ fn an_identity_is_asked_once_and_again_when_its_token_is_not_taken() {
         let resource = "resource=https%3A%2F%2Fservicebus.azure.net%2F";
         let token = format!("/msi/token?api-version=2019-08-01&{resource}&client_id=11-22");
         assert_eq!(asked, [token.as_str(), "/orders-1x/messages", "/orders-1x/messages", "/orders-1x/messages"]);
-        assert_eq!(seen[0].header("x-identity-header"), "hush");
+        assert_eq!(seen[0].header("x-identity-header"), "plantedsecret7Qx-header");
         assert_eq!(seen[1].header("authorization"), "Bearer token-1");
         // Its roles have changed: the token that is kept is taken no more.
         server.revoke("token-2");
@@ -216,10 +218,12 @@ fn without_an_identity_the_error_says_so() {
         let variables = Variables::queue("https://a.queue.core.windows.net/q");
         let error = variables.send(&Queues::new(), &message("1")).await.unwrap_err().to_string();
         assert!(error.contains("IDENTITY_ENDPOINT") && error.contains("AzureWebJobsStorage"), "{error}");
-        let nobody = variables.with("IDENTITY_HEADER", "hush").with("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi");
+        let nobody = variables
+            .with("IDENTITY_HEADER", "plantedsecret7Qx-header")
+            .with("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi");
         let error = nobody.send(&impatient(), &message("1")).await.unwrap_err().to_string();
         assert!(error.contains("3 times") && error.contains("the endpoint of the identity"), "{error}");
-        assert!(!error.contains("hush"), "{error}");
+        assert!(!error.contains("plantedsecret7Qx-header"), "{error}");
     });
 }
 

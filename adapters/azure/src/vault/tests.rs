@@ -14,13 +14,14 @@ use std::{
 };
 
 const ADDRESS: &str = "https://shop-1x.vault.azure.net/secrets/shop-pin";
-const GOOD: (u16, &str) = (200, r#"{"value":"hunter2","id":"https://shop-1x.vault.azure.net/secrets/shop-pin/4f"}"#);
+const GOOD: (u16, &str) =
+    (200, r#"{"value":"plantedsecret7Qx-a","id":"https://shop-1x.vault.azure.net/secrets/shop-pin/4f"}"#);
 
 /// What the environment of a test says.
 fn variables(address: &str) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("PIKKU_RESOURCES", format!(r#"{{"secret:shop/pin":{address:?},"queue:a":"sb://a/a"}}"#)),
-        ("IDENTITY_HEADER", "hush".to_owned()),
+        ("IDENTITY_HEADER", "plantedsecret7Qx-header".to_owned()),
     ])
 }
 
@@ -100,14 +101,20 @@ impl Reading {
 async fn a_secret_is_asked_for_with_a_token_of_the_identity_and_anew_each_time() {
     let rotated = (200, r#"{"value":"hunter3"}"#);
     let reading = Reading::from(vec![GOOD, rotated]);
-    assert_eq!(reading.read().await.unwrap().unwrap().expose(), "hunter2");
+    assert_eq!(reading.read().await.unwrap().unwrap().expose(), "plantedsecret7Qx-a");
     assert_eq!(reading.read().await.unwrap().unwrap().expose(), "hunter3");
     let [identity, first, second] = &reading.seen()[..] else { panic!("one token for two requests") };
     let asked = "GET /msi/token?api-version=2019-08-01&resource=https%3A%2F%2Fvault.azure.net HTTP/1.1\r\n";
-    assert!(identity.starts_with(asked) && identity.contains("x-identity-header: hush\r\n"), "{identity}");
+    assert!(
+        identity.starts_with(asked) && identity.contains("x-identity-header: plantedsecret7Qx-header\r\n"),
+        "{identity}"
+    );
     for request in [first, second] {
         assert!(request.starts_with("GET /secrets/shop-pin?api-version=7.4 HTTP/1.1\r\n"), "{request}");
-        assert!(request.contains("authorization: Bearer token-1\r\n") && !request.contains("hush"), "{request}");
+        assert!(
+            request.contains("authorization: Bearer token-1\r\n") && !request.contains("plantedsecret7Qx-header"),
+            "{request}"
+        );
     }
     assert!(!format!("{:?}", reading.vault).contains("token-1"));
 }
@@ -115,7 +122,7 @@ async fn a_secret_is_asked_for_with_a_token_of_the_identity_and_anew_each_time()
 #[tokio::test]
 async fn what_may_pass_is_tried_again_with_another_token_where_that_was_refused() {
     let reading = Reading::from(vec![(429, ""), (401, "{}"), GOOD]);
-    assert_eq!(reading.read().await.unwrap().unwrap().expose(), "hunter2");
+    assert_eq!(reading.read().await.unwrap().unwrap().expose(), "plantedsecret7Qx-a");
     let tokens: Vec<bool> = reading.seen().iter().map(|request| request.starts_with("GET /msi/")).collect();
     assert_eq!(tokens, [true, false, false, true, false]);
 }
@@ -135,8 +142,8 @@ async fn a_secret_that_was_taken_away_is_none_and_one_that_may_not_be_read_is_to
 #[tokio::test]
 async fn an_answer_without_a_value_is_an_error_that_does_not_repeat_it() {
     for (body, told) in [
-        (r#"{"value":"hunter2"#, "Key Vault answered what is no JSON"),
-        (r#"{"Value":"hunter2"}"#, "Key Vault answered without a value"),
+        (r#"{"value":"plantedsecret7Qx-a"#, "Key Vault answered what is no JSON"),
+        (r#"{"Value":"plantedsecret7Qx-a"}"#, "Key Vault answered without a value"),
     ] {
         assert_eq!(Reading::from(vec![(200, body)]).read().await.unwrap_err(), told);
     }

@@ -15,8 +15,8 @@ fn target(name: &str, more: &[(&str, &str)]) -> Result<Option<Target>, String> {
     let base = [
         (RESOURCES, resources.as_str()),
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "hush-hush"),
-        ("AWS_SESSION_TOKEN", "token-token"),
+        ("AWS_SECRET_ACCESS_KEY", "plantedsecret7Qx-aws"),
+        ("AWS_SESSION_TOKEN", "plantedsecret7Qx-session"),
     ];
     let env =
         |name: &str| base.iter().chain(more).rfind(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
@@ -60,31 +60,31 @@ async fn read_of(
 
 #[tokio::test]
 async fn a_secret_is_asked_for_by_its_arn_and_signed() {
-    let answer = r#"{"ARN":"a","Name":"shop/keys","SecretString":"hunter2","VersionStages":["AWSCURRENT"]}"#;
+    let answer = r#"{"ARN":"a","Name":"shop/keys","SecretString":"plantedsecret7Qx-a","VersionStages":["AWSCURRENT"]}"#;
     let (secret, requests) = read(vec![("200 OK", answer)]).await;
     let secret = secret.unwrap();
-    assert_eq!((secret.expose().as_str(), format!("{secret:?}")), ("hunter2", "Secret(…)".to_owned()));
+    assert_eq!((secret.expose().as_str(), format!("{secret:?}")), ("plantedsecret7Qx-a", "Secret(…)".to_owned()));
     let [request] = &requests[..] else { panic!("{requests:?}") };
     assert!(request.starts_with("POST / HTTP/1.1\r\n"), "{request}");
     for header in [
         "x-amz-target: secretsmanager.GetSecretValue\r\n",
         "content-type: application/x-amz-json-1.1\r\n",
-        "x-amz-security-token: token-token\r\n",
+        "x-amz-security-token: plantedsecret7Qx-session\r\n",
         "authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/",
         "/eu-west-1/secretsmanager/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
     ] {
         assert!(request.contains(header), "{header}: {request}");
     }
     assert!(request.ends_with(&format!(r#"{{"SecretId":"{ARN}"}}"#)), "{request}");
-    assert!(!request.contains("hush-hush"));
+    assert!(!request.contains("plantedsecret7Qx-aws"));
 }
 
 #[tokio::test]
 async fn what_may_pass_is_tried_again_and_what_may_not_is_told_once() {
     let throttled = ("400 Bad Request", r#"{"__type":"ThrottlingException","message":"slow down"}"#);
-    let good = ("200 OK", r#"{"SecretString":"hunter2"}"#);
+    let good = ("200 OK", r#"{"SecretString":"plantedsecret7Qx-a"}"#);
     let (secret, requests) = read(vec![throttled, ("503 Busy", ""), good]).await;
-    assert_eq!((secret.unwrap().expose().as_str(), requests.len()), ("hunter2", 3));
+    assert_eq!((secret.unwrap().expose().as_str(), requests.len()), ("plantedsecret7Qx-a", 3));
     let denied = r#"{"__type":"com.amazonaws#AccessDeniedException","Message":"arn:private is not authorized"}"#;
     let (secret, requests) = read(vec![("400 Bad Request", denied)]).await;
     assert_eq!(
@@ -98,8 +98,8 @@ async fn what_may_pass_is_tried_again_and_what_may_not_is_told_once() {
 async fn an_answer_without_a_text_is_an_error_that_does_not_repeat_it() {
     for (body, told) in [
         (r#"{"SecretBinary":"aHVudGVyMg=="}"#, "the secret is not kept as a text: binary ones are not read"),
-        (r#"{"SecretString":"hunter2"#, "Secrets Manager answered what is no JSON"),
-        ("hunter2", "Secrets Manager answered what is no JSON"),
+        (r#"{"SecretString":"plantedsecret7Qx-a"#, "Secrets Manager answered what is no JSON"),
+        ("plantedsecret7Qx-a", "Secrets Manager answered what is no JSON"),
     ] {
         assert_eq!(read(vec![("200 OK", body)]).await.0.unwrap_err(), told);
     }
@@ -107,14 +107,14 @@ async fn an_answer_without_a_text_is_an_error_that_does_not_repeat_it() {
 
 #[tokio::test]
 async fn a_parameter_is_asked_for_by_its_arn_decrypted() {
-    let answer = r#"{"Parameter":{"Name":"/shop/pin","Type":"SecureString","Value":"hunter2","Version":3}}"#;
+    let answer = r#"{"Parameter":{"Name":"/shop/pin","Type":"SecureString","Value":"plantedsecret7Qx-a","Version":3}}"#;
     let (secret, requests) = read_of("shop/pin", vec![("503 Busy", ""), ("200 OK", answer)]).await;
-    assert_eq!(secret.unwrap().expose(), "hunter2");
+    assert_eq!(secret.unwrap().expose(), "plantedsecret7Qx-a");
     let [_, request] = &requests[..] else { panic!("{requests:?}") };
     for header in [
         "x-amz-target: AmazonSSM.GetParameter\r\n",
         "content-type: application/x-amz-json-1.1\r\n",
-        "x-amz-security-token: token-token\r\n",
+        "x-amz-security-token: plantedsecret7Qx-session\r\n",
         "/eu-west-2/ssm/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
     ] {
         assert!(request.contains(header), "{header}: {request}");
@@ -125,13 +125,13 @@ async fn a_parameter_is_asked_for_by_its_arn_decrypted() {
 #[tokio::test]
 async fn a_parameter_that_is_kept_in_the_clear_is_no_secret() {
     for (body, told) in [
-        (r#"{"Parameter":{"Type":"String","Value":"hunter2"}}"#, "the parameter is no SecureString"),
-        (r#"{"Parameter":{"Type":"StringList","Value":"hunter2,"}}"#, "the parameter is no SecureString"),
+        (r#"{"Parameter":{"Type":"String","Value":"plantedsecret7Qx-a"}}"#, "the parameter is no SecureString"),
+        (r#"{"Parameter":{"Type":"StringList","Value":"plantedsecret7Qx-a,"}}"#, "the parameter is no SecureString"),
         (r#"{"Parameter":{"Type":"SecureString"}}"#, "the secret is not kept as a text"),
-        (r#"{"Parameter":"hunter2"#, "Parameter Store answered what is no JSON"),
+        (r#"{"Parameter":"plantedsecret7Qx-a"#, "Parameter Store answered what is no JSON"),
     ] {
         let error = read_of("shop/pin", vec![("200 OK", body)]).await.0.unwrap_err();
-        assert!(error.starts_with(told) && !error.contains("hunter2"), "{error}");
+        assert!(error.starts_with(told) && !error.contains("plantedsecret7Qx-a"), "{error}");
     }
     let absent = r#"{"__type":"ParameterNotFound"}"#;
     let (secret, requests) = read_of("shop/pin", vec![("400 Bad Request", absent)]).await;
@@ -145,7 +145,7 @@ fn a_secret_is_where_its_arn_says() {
         (found.endpoint.to_string().as_str(), found.arn.as_str()),
         ("https://secretsmanager.eu-west-1.amazonaws.com/", ARN)
     );
-    assert!(!format!("{found:?}").contains("hush-hush"));
+    assert!(!format!("{found:?}").contains("plantedsecret7Qx-aws"));
     assert!(target("another", &[]).unwrap().is_none(), "a variable may stand for it");
     assert!(target("odd", &[]).unwrap_err().contains("neither one of Secrets Manager nor a parameter's"));
     let parameter = target("shop/pin", &[]).unwrap().unwrap();

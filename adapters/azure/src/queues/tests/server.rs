@@ -18,7 +18,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-const KEY: &str = "policy-key=";
+const KEY: &str = "plantedsecret7Qx-policy=";
 const POLICY: &str = "send only";
 
 /// What the server does with a message that it may take.
@@ -128,7 +128,11 @@ async fn serve(mut stream: TcpStream, replies: Vec<Reply>, state: Arc<State>, ad
             let ends = now() + 3600;
             (200, format!(r#"{{"access_token":"{token}","expires_on":"{ends}","token_type":"Bearer"}}"#))
         } else if !authorised(&request, &address, &token) {
-            (401, "<Error><Code>401</Code><Detail>the signature of policy-key is wrong</Detail></Error>".to_owned())
+            (
+                401,
+                "<Error><Code>401</Code><Detail>the signature of plantedsecret7Qx-policy is wrong</Detail></Error>"
+                    .to_owned(),
+            )
         } else {
             match replies[state.served.fetch_add(1, Ordering::Relaxed).min(replies.len() - 1)] {
                 Reply::Answer(status, body) => (status, body.to_owned()),
