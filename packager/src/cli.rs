@@ -154,6 +154,9 @@ pub(crate) struct PackageArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub(crate) settings: crate::settings::SettingsArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub(crate) project: ProjectArgs,
 }
 

@@ -4,6 +4,7 @@ use crate::{
     contracts::{Contracts, contracts, module_name},
     error::Error,
     project::{Project, QueueStore},
+    settings,
     workspace::{RuntimeCrate, Workspace, app_dependency, package_table, runtime_dependency},
 };
 use pikku_manifest::{Group, Manifest, Need, Service, Wiring, WiringKind};
@@ -107,7 +108,9 @@ pub(crate) fn features(project: &Project, adapter: &Adapter, manifest: &Manifest
             let stores = settings.queues.as_deref().unwrap_or(&[QueueStore::Sqlite]);
             let engine = stores.iter().map(|store| store.feature()).chain(runs.then_some("schedules"));
             let engine = engine.filter(|_| keeps(manifest, group));
-            engine.chain(settings.otlp.then_some("otlp")).collect()
+            let file = settings::file(project).is_some();
+            let more = [settings.otlp.then_some("otlp"), file.then_some("settings-file")];
+            engine.chain(more.into_iter().flatten()).collect()
         }
         _ => vec![],
     }
@@ -171,6 +174,17 @@ fn source(project: &Project, manifest: &Manifest, group: &Group, adapter: &Adapt
             format!("pikku_cloudflare::worker!(Bundle, {app}, timeout_ms = {timeout_ms});")
         }
     };
+    // What a file of settings may hold, and what not.
+    let reads = match adapter {
+        Adapter::Server { .. } if settings::file(project).is_some() => {
+            let reads = manifest.reads_of(group);
+            format!(
+                "    const VARIABLES: Option<&'static [&'static str]> = Some(&{:?});\n    const SECRETS: &'static [&'static str] = &{:?};\n",
+                reads.variables, reads.secrets
+            )
+        }
+        _ => String::new(),
+    };
     let groups = match adapter {
         Adapter::Server { groups } => groups.clone(),
         Adapter::Lambda | Adapter::Cloudflare { .. } | Adapter::Azure => vec![group.name.clone()],
@@ -189,7 +203,7 @@ impl pikku::Selection for Bundle {{
     const CLOSES: bool = {closes};
     const SENDS: bool = {sends};
     const READS_SECRETS: bool = {reads_secrets};
-    const LAYERS: Option<&'static [&'static str]> = Some(&{layers:?});
+{reads}    const LAYERS: Option<&'static [&'static str]> = Some(&{layers:?});
 
     fn contract<F: pikku::Function>() -> Result<pikku::Contract, pikku::ContractMissing> {{
         match F::NAME {{

@@ -70,6 +70,7 @@ fn template_settings(settings: &Settings) -> TemplateOptions {
         defaults,
         groups: groups.collect(),
         secrets: secrets.collect(),
+        variables: lambda.vars.clone(),
     }
 }
 

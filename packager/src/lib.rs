@@ -38,6 +38,7 @@ mod report;
 mod run;
 mod secrets;
 mod server;
+mod settings;
 pub mod template;
 mod toolchain;
 mod workspace;

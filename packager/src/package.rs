@@ -14,7 +14,7 @@ use crate::{
     project::Project,
     proof::{self, Proof},
     report::{GroupReport, Report},
-    server,
+    server, settings,
     toolchain::Toolchain,
     workspace::Workspace,
 };
@@ -99,13 +99,15 @@ impl Plan {
         talk: &Talk,
         toolchain: impl FnOnce(&Project) -> Result<Toolchain, Error>,
     ) -> Result<Self, Error> {
-        let project = Project::read(&args.project)?;
+        let mut project = Project::read(&args.project)?;
         let toolchain = toolchain(&project)?;
         let manifest = introspect::manifest(&project, talk)?;
         let findings = check(&manifest);
         if !findings.is_empty() {
             return Err(Error::App(findings));
         }
+        let file = settings::read(&project, &manifest, args.target.name(), &args.settings)?;
+        project.settings.fill(&file);
         let known: Vec<String> = manifest.groups.iter().map(|group| group.name.clone()).collect();
         if let Some(name) = args.groups.iter().find(|name| !known.contains(name)) {
             return Err(Error::UnknownGroup { name: name.clone(), known });

@@ -83,6 +83,8 @@ pub(crate) struct LambdaSettings {
     pub(crate) groups: BTreeMap<String, GroupSettings>,
     /// How secrets are kept, by name.
     pub(crate) secrets: BTreeMap<String, LambdaSecret>,
+    /// The values that variables have unless the deployment gives others.
+    pub(crate) vars: BTreeMap<String, String>,
 }
 
 /// `[package.metadata.pikku.lambda.secrets.<secret>]`.
@@ -256,6 +258,17 @@ impl TryFrom<BytesForm> for Bytes {
         };
         let value: f64 = number.trim().parse().map_err(|_| wrong())?;
         if value.is_finite() && value >= 0.0 { Ok(Self((value * factor).round() as u64)) } else { Err(wrong()) }
+    }
+}
+
+impl Settings {
+    /// Takes values for variables that it has none for.
+    pub(crate) fn fill(&mut self, file: &pikku_settings::Settings) {
+        for vars in [&mut self.lambda.vars, &mut self.cloudflare.vars, &mut self.azure.vars] {
+            for (name, value) in file.iter() {
+                vars.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            }
+        }
     }
 }
 

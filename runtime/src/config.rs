@@ -21,6 +21,8 @@ pub struct Setting<'r, 'a> {
     text: Option<String>,
     /// Whether it could not be asked for, which is noted.
     failed: bool,
+    /// Where it was read, where that is not the environment.
+    place: Option<String>,
 }
 
 /// What is wrong with the settings: all of it.
@@ -44,7 +46,8 @@ impl<'a> Reader<'a> {
     /// The environment variable of that name. One that is empty is not set.
     pub fn variable(&mut self, name: &'static str) -> Setting<'_, 'a> {
         let text = self.platform.env(name).filter(|text| !text.is_empty());
-        Setting { reader: self, name, is_secret: false, text, failed: false }
+        let place = text.as_ref().and_then(|_| self.platform.place(name));
+        Setting { reader: self, name, is_secret: false, text, failed: false, place }
     }
 
     /// The secret of that name. One that is empty is not there.
@@ -56,7 +59,7 @@ impl<'a> Reader<'a> {
                 (None, true)
             }
         };
-        Setting { reader: self, name, is_secret: true, text, failed }
+        Setting { reader: self, name, is_secret: true, text, failed, place: None }
     }
 
     /// Everything that was noted.
@@ -119,6 +122,10 @@ impl Setting<'_, '_> {
     }
 
     fn what(&self) -> String {
-        if self.is_secret { format!("the secret `{}`", self.name) } else { self.name.to_owned() }
+        match &self.place {
+            Some(place) => format!("{place}: {}", self.name),
+            None if self.is_secret => format!("the secret `{}`", self.name),
+            None => self.name.to_owned(),
+        }
     }
 }

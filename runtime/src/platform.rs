@@ -18,6 +18,11 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
     /// The value of an environment variable; `None` where it is not set or is not Unicode.
     fn env(&self, name: &str) -> Option<String>;
 
+    /// Where the value of an environment variable was read, such as `pikku.toml:4`; `None` where it is the environment's own.
+    fn place(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// The secret of that name, [`Need::ReadSecret`](crate::Need::ReadSecret); `None` where there is none.
     ///
     /// Unless the platform has a place of its own for them it is the variable of [`variable_of_secret`].

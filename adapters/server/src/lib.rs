@@ -61,6 +61,7 @@ mod current;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
+mod file;
 mod health;
 mod limits;
 mod log;

@@ -1,4 +1,4 @@
-use crate::queues::Store;
+use crate::{file::File as SettingsFile, queues::Store};
 use pikku::{
     BoxError, BoxFuture, Platform, Secret,
     platform::{Level, LogLine, OutgoingMessage, variable_of_secret},
@@ -17,6 +17,8 @@ use std::{
 pub(crate) struct Process {
     /// Where messages go.
     pub(crate) queues: Arc<Store>,
+    /// What stands for variables that are not set.
+    pub(crate) file: SettingsFile,
 }
 
 impl Platform for Process {
@@ -29,12 +31,22 @@ impl Platform for Process {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+        // One that is set to nothing is not set, and the file stands for it.
+        let own = std::env::var(name).ok();
+        if own.as_ref().is_some_and(|text| !text.is_empty()) { own } else { self.file.get(name).or(own) }
+    }
+
+    #[cfg(feature = "settings-file")]
+    fn place(&self, name: &str) -> Option<String> {
+        let is_own = std::env::var_os(name).is_some_and(|text| !text.is_empty());
+        if is_own { None } else { self.file.place(name) }
     }
 
     fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret<String>>, BoxError>> {
         // A file of a few octets in memory, as those of containers and of systemd are: nothing is waited for.
-        Box::pin(ready(secret(name, &|name| std::env::var_os(name).map(PathBuf::from), &|name| self.env(name))))
+        // No file of settings holds one.
+        let env = |name: &str| std::env::var(name).ok();
+        Box::pin(ready(secret(name, &|name| std::env::var_os(name).map(PathBuf::from), &env)))
     }
 
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {

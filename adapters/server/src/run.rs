@@ -1,14 +1,21 @@
-use crate::{ServeError, queues, serve};
+use crate::{ServeError, file, queues, serve};
 use pikku::{App, Selection};
 use std::{error::Error, process::ExitCode};
 
 /// Serves an app as a whole program: the `main` of a packaged bundle, on all processors.
 ///
-/// With arguments it does not serve: `--help` says what it does instead, such as showing the dead letters of a queue.
+/// `--config PATH` names the file of settings, as `PIKKU_CONFIG` does. With other arguments it does not serve: `--help` says what it does instead, such as showing the dead letters of a queue.
 ///
 /// The exit code is 0 after a graceful end, and otherwise that of the [`ServeError`], which is in the log.
 pub fn run<S: Selection>(app: App<S>) -> ExitCode {
-    if let Some(done) = queues::administer(&app, std::env::args_os().skip(1)) {
+    let arguments = match file::take(std::env::args_os().skip(1).collect()) {
+        Ok(arguments) => arguments,
+        Err(reason) => {
+            eprintln!("error: {reason}\n\nhint: `{} --help`", program());
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(done) = queues::administer(&app, arguments.into_iter()) {
         return done;
     }
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();

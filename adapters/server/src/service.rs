@@ -94,7 +94,8 @@ impl AppService {
         limits: Limits,
         queues: Arc<Store>,
     ) -> Result<Self, StartError> {
-        let engine = Engine::start(app, Arc::new(Process { queues: Arc::clone(&queues) })).await?;
+        let file = crate::file::File::named::<S>()?;
+        let engine = Engine::start(app, Arc::new(Process { queues: Arc::clone(&queues), file })).await?;
         let limits = Arc::new(limits);
         let Limits { body, bodies, request_time, .. } = *limits;
         let intake = Intake::new(pikku_hyper::Limits { body, bodies, time: request_time });

@@ -11,6 +11,7 @@ use crate::{
     output::{Talk, table},
     project::Project,
     run::print,
+    settings::{self, SettingsArgs},
 };
 use clap::Args;
 pub(crate) use error::CallError;
@@ -82,7 +83,9 @@ pub(crate) fn run(args: &CallArgs, talk: &Talk) -> Result<ExitCode, Error> {
     if !manifest.functions.iter().any(|known| known.name == *function) {
         return Err(Error::Call(CallError::unknown(function, &manifest)));
     }
+    settings::read(&project, &manifest, "server", &SettingsArgs::default())?;
     let mut command = Command::new(&program);
+    command.envs(settings::named(&project));
     command.arg("call").arg(function).args(claims);
     if talk.has_color() {
         command.env("PIKKU_DEV_COLOR", "1");

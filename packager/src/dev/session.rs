@@ -13,7 +13,14 @@ use super::{
     variables,
     watch::{Changes, Watch},
 };
-use crate::{build::Interrupt, check::check, error::Error, output::Talk, project::Project};
+use crate::{
+    build::Interrupt,
+    check::check,
+    error::Error,
+    output::Talk,
+    project::Project,
+    settings::{self, SettingsArgs},
+};
 use chrono::{SecondsFormat, Utc};
 use pikku_manifest::Manifest;
 use std::{
@@ -256,7 +263,9 @@ impl Session {
 
     fn start(&mut self, program: Built) -> Result<(), Error> {
         self.ids += 1;
-        let started = Server::start(self.ids, program, &self.listener, &self.variables, &self.events);
+        let mut variables = self.variables.clone();
+        variables.extend(settings::named(&self.project).map(|(name, file)| (name, file.into_os_string())));
+        let started = Server::start(self.ids, program, &self.listener, &variables, &self.events);
         match started {
             Ok(server) => self.next = Some(server),
             Err(error) => self.screen.failed(&error, self.serving.is_some()),
@@ -403,6 +412,7 @@ fn make(args: &DevArgs, known: Option<Arc<Project>>, talk: &Talk, interrupt: &In
     let (program, manifest) = program::build(&project, args.release, talk, interrupt)?;
     let findings = check(&manifest);
     if findings.is_empty() {
+        settings::read(&project, &manifest, "server", &SettingsArgs::default())?;
         Ok(Outcome { project, program: Built::at(program), manifest })
     } else {
         Err(Error::App(findings))

@@ -112,7 +112,8 @@ impl State {
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Editors write `.name.rs.swp` and `.#name.rs` aside.
-        let is_source = !name.starts_with('.') && (name.ends_with(".rs") || name == "Cargo.toml");
+        let is_source =
+            !name.starts_with('.') && (name.ends_with(".rs") || name == "Cargo.toml" || name == "pikku.toml");
         is_source && self.is_inside(path)
     }
 }

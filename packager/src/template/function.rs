@@ -200,11 +200,11 @@ fn environment(
                 resources.push((granted.key, granted.address));
             }
         } else if let Need::Variable(name) = need {
-            variables.extend(variable(stack, &place, name, service, false).map(|value| (name.clone(), value)));
+            variables.extend(variable(stack, &place, options, name, service, false).map(|value| (name.clone(), value)));
         } else if let Need::OptionalVariable(name) = need
             && variables.iter().all(|(known, _)| known != name)
         {
-            variables.extend(variable(stack, &place, name, service, true).map(|value| (name.clone(), value)));
+            variables.extend(variable(stack, &place, options, name, service, true).map(|value| (name.clone(), value)));
         }
     }
     for (name, texts) in [("PIKKU_SOURCES", std::mem::take(&mut function.sources)), ("PIKKU_RESOURCES", resources)] {
@@ -227,7 +227,14 @@ fn environment(
 /// The parameter behind a variable, unless Lambda sets the variable by itself.
 ///
 /// One that need not be set has an empty value unless it is given: services take that for none.
-fn variable(stack: &mut Stack, place: &Place, name: &str, service: &str, optional: bool) -> Option<Text> {
+fn variable(
+    stack: &mut Stack,
+    place: &Place,
+    options: &TemplateOptions,
+    name: &str,
+    service: &str,
+    optional: bool,
+) -> Option<Text> {
     const SET_BY_LAMBDA: [&str; 13] = [
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
@@ -257,8 +264,11 @@ fn variable(stack: &mut Stack, place: &Place, name: &str, service: &str, optiona
     }
     let what = format!("the environment variable `{name}`");
     let (kind, description) = (("Type", "String".into()), ("Description", format!("The value of {what}").into()));
-    let parameter =
-        if optional { map([kind, description, ("Default", String::new().into())]) } else { map([kind, description]) };
+    let given = options.variables.get(name).cloned().or_else(|| optional.then(String::new));
+    let parameter = match given {
+        Some(value) => map([kind, description, ("Default", value.into())]),
+        None => map([kind, description]),
+    };
     Some(Text::name(stack.parameter(pascal(name), &what, place, parameter)))
 }
 

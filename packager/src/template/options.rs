@@ -21,6 +21,8 @@ pub struct TemplateOptions {
     pub groups: BTreeMap<String, FunctionSettings>,
     /// Where secrets are kept, by name; those that are not named are in Secrets Manager, under the account's own key.
     pub secrets: BTreeMap<String, SecretSettings>,
+    /// The values that variables have unless the deployment gives others.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// How a secret is kept.

@@ -140,6 +140,7 @@ fn options() -> TemplateOptions {
         defaults: FunctionSettings::default(),
         groups: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        variables: BTreeMap::new(),
     }
 }
 
@@ -317,6 +318,15 @@ fn a_secret_is_granted_where_it_is_kept_and_its_key_for_it_alone() {
     let account_key = SecretSettings { kms_key: false, ..parameter_store };
     let (parameters, statements) = secret_statements(account_key);
     assert!(!statements.contains("kms:") && !parameters.contains("kms:"), "{parameters}{statements}");
+}
+
+#[test]
+fn a_variable_of_the_file_of_settings_is_the_default_of_its_parameter() {
+    let variables = BTreeMap::from([("DATABASE_URL".to_owned(), "0123".to_owned())]);
+    let yaml = render(&everything(), &TemplateOptions { variables, ..options() }).expect("the app has a template").yaml;
+    let parameter =
+        yaml.split("\n  DatabaseUrl:").nth(1).and_then(|rest| rest.split("\n  M").next()).expect("a parameter");
+    assert!(parameter.contains("Type: String") && parameter.contains("Default: \"0123\""), "{parameter}");
 }
 
 #[test]

@@ -19,6 +19,10 @@ pub trait Selection: Send + Sync + 'static {
     /// Whether a selected service reads secrets ([`crate::Need::ReadSecret`]) from a service of the platform: the bundle then holds
     /// what asks it. On Azure that is one that asks for [`Secrets`](crate::service::Secrets); the platform hands over the others.
     const READS_SECRETS: bool = true;
+    /// The environment variables that the selected services read; `None` where they are not known.
+    const VARIABLES: Option<&'static [&'static str]> = None;
+    /// The secrets that the selected services read, as far as they are known.
+    const SECRETS: &'static [&'static str] = &[];
     /// The authenticators, permissions and middleware that stand around the selected wirings, besides the functions' own;
     /// `None` for all.
     const LAYERS: Option<&'static [&'static str]> = None;

@@ -61,6 +61,8 @@ pub enum StartError {
     Route(RouteConflict),
     /// The physical names of the sources could not be read.
     Sources(String),
+    /// The file of settings is not what it should be: everything that is wrong with it.
+    Settings(Vec<String>),
     /// A function that relies on a permission of its app, group, tag or route has none.
     Unguarded {
         /// The function.
@@ -89,6 +91,9 @@ impl fmt::Display for StartError {
             Self::Contract(missing) => missing.fmt(formatter),
             Self::Route(conflict) => conflict.fmt(formatter),
             Self::Sources(error) => write!(formatter, "the variable {SOURCES_VARIABLE} is not valid: {error}"),
+            Self::Settings(mistakes) => {
+                write!(formatter, "the file of settings is not valid: {}", mistakes.join("; "))
+            }
             Self::Unguarded { function } => write!(
                 formatter,
                 "`{function}` says `guarded`, and nothing guards it: attach a permission to its group, a tag or its route"

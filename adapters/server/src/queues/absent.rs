@@ -83,7 +83,8 @@ pub(crate) fn administer<S: Selection>(
     match arguments.next()?.to_str() {
         Some("--help" | "-h") => {
             println!(
-                "{name}: serves the app. Its settings are environment variables: `cargo pikku explain PK8003` lists them."
+                "{name} [--config FILE]: serves the app. Its settings are environment variables, which `cargo pikku explain PK8003` \
+                 lists; FILE has values for those of the app that are not set."
             );
             Some(ExitCode::SUCCESS)
         }

@@ -83,7 +83,8 @@ Usage: {name}                                serve; `cargo pikku explain PK8003`
        {name} queues purge QUEUE [ID|--all]  delete its dead letters, or one, for good
        {name} queues send QUEUE JSON...      send messages
 {}
-Options: --json  data instead of text
+Options: --json         data instead of text
+         --config FILE  values for variables that are not set, as PIKKU_CONFIG names them
          --help
 
 PIKKU_QUEUES names the store, as for the server: sqlite:pikku.db unless it is set. All of it can be done while servers run.
