@@ -58,7 +58,8 @@
 //! [`LEASE_S`](Policy::LEASE_S), or until its deadline where that is later, and then lets it go: who dies in the middle of its work is
 //! called again, so what a function does in several steps it does in one transaction.
 //!
-//! A result is told again to who was told it, without asking permissions again. What a function does to the session
+//! A result is told again to who was told it, without asking permissions again: the call itself may have changed what they look
+//! at, as who hands an order over does not own it any more. What a function does to the session
 //! ([`SessionControl`](pikku::SessionControl)) is not done again with it.
 
 mod caller;

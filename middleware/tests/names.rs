@@ -94,3 +94,24 @@ fn the_manifest_names_each_with_its_services_in_the_order_of_a_call() {
         ]
     );
 }
+
+struct Another;
+
+impl rate_limit::Policy for Another {
+    const NAME: &'static str = "shop";
+    const QUOTA: rate_limit::Quota = rate_limit::Quota::per_second(9);
+    type Store = MemoryStore;
+}
+
+#[test]
+fn two_policies_of_one_name_are_a_fault() {
+    let app = App::new()
+        .middleware::<RateLimit<Shop>>()
+        .routes("/a", |l| l.middleware::<RateLimit<Another>>().middleware::<RateLimit<Shop>>())
+        .routes("/b", |l| l.middleware::<RateLimit<Another>>().middleware::<RateLimit<Addresses>>())
+        .middleware::<Idempotency<Shop>>()
+        .group::<Reads>(|g| g.http::<read>(get("/a")));
+    let manifest = manifest_of::<pikku::All>(app);
+    let [fault] = manifest.faults.as_slice() else { panic!("{:?}", manifest.faults) };
+    assert!(fault.message.contains("Shop>") && fault.message.contains("Another>"), "{}", fault.message);
+}

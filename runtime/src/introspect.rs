@@ -38,7 +38,9 @@ pub fn manifest_of<S: Selection>(app: App<S>) -> manifest::Manifest {
     registry.describe_layers();
     let mut services: Vec<_> = plan.described.into_iter().map(|note| note.0).collect();
     services.sort_by(|a, b| (&a.name, &a.type_name).cmp(&(&b.name, &b.type_name)));
+    let policies = registry.policies_of_one_name();
     let mut faults = registry.notes.faults;
+    faults.extend(policies);
     for pair in services.windows(2).filter(|pair| pair[0].name == pair[1].name) {
         let location = manifest::Location { file: String::new(), line: 0 };
         let message =

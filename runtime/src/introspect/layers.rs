@@ -21,25 +21,28 @@ pub(crate) struct LayerNote {
     meta: Option<Meta>,
     plan: fn(&mut Plan),
     preflight: bool,
+    /// Its type, of a middleware.
+    type_name: &'static str,
 }
 
 impl LayerNote {
     pub(crate) fn source<A: Authenticator>() -> Self {
         let kind = manifest::LayerKind::Authenticator;
         let (session, meta) = (SessionMode::None, Some(A::META));
-        Self { kind, name: A::NAME, session, describe: None, meta, plan: A::plan, preflight: false }
+        Self { kind, name: A::NAME, session, describe: None, meta, plan: A::plan, preflight: false, type_name: "" }
     }
 
     pub(crate) fn middleware<M: Middleware>() -> Self {
         let kind = manifest::LayerKind::Middleware;
         let (session, meta, preflight) = (M::SESSION, Some(M::META), M::PREFLIGHT);
-        Self { kind, name: M::NAME, session, describe: None, meta, plan: M::plan, preflight }
+        let type_name = std::any::type_name::<M>();
+        Self { kind, name: M::NAME, session, describe: None, meta, plan: M::plan, preflight, type_name }
     }
 
     pub(crate) fn permission<P: Permission>() -> Self {
         let kind = manifest::LayerKind::Permission;
         let (session, describe) = (P::SESSION, Some(P::describe as fn(&mut String)));
-        Self { kind, name: P::NAME, session, describe, meta: P::META, plan: P::plan, preflight: false }
+        Self { kind, name: P::NAME, session, describe, meta: P::META, plan: P::plan, preflight: false, type_name: "" }
     }
 
     fn to_manifest(self, at: String) -> manifest::Layer {
@@ -79,6 +82,28 @@ impl LayerNote {
 }
 
 impl Registry {
+    /// Two policies of one middleware that have one name: what they count or keep would be counted and kept together.
+    pub(super) fn policies_of_one_name(&self) -> Vec<manifest::Fault> {
+        let kind = |note: &LayerNote| note.type_name.split('<').next().unwrap_or_default();
+        let notes = || self.layers.iter().map(|layer| layer.note);
+        let mut told: Vec<(&str, &str)> = Vec::new();
+        for note in notes() {
+            let first = notes().find(|first| first.name == note.name && kind(first) == kind(&note));
+            let first = first.map_or("", |first| first.type_name);
+            if first != note.type_name && told.iter().all(|(_, known)| *known != note.type_name) {
+                told.push((first, note.type_name));
+            }
+        }
+        let fault = |(one, other): (&str, &str)| manifest::Fault {
+            message: format!(
+                "two policies of one middleware have the same `NAME`, so that they would count and keep together: `{one}` and \
+                 `{other}`; give each its own"
+            ),
+            location: manifest::Location { file: String::new(), line: 0 },
+        };
+        told.into_iter().map(fault).collect()
+    }
+
     /// Notes what stands around the calls of each wiring, once everything is attached.
     pub(super) fn describe_layers(&mut self) {
         let names: Vec<String> = self.notes.groups.iter().map(|group| group.name.clone()).collect();
