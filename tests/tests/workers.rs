@@ -215,14 +215,25 @@ async fn who_caused_a_message_goes_with_it_through_a_queue_without_attributes() 
 }
 
 #[tokio::test]
-async fn a_namespace_keeps_sessions_as_every_store_has_to() {
+async fn a_namespace_and_a_database_keep_sessions_as_every_store_has_to() {
     let workers = started(LocalWorkers::bundle(worker("edge", "kept")).app(tool("npm"))).await;
     let cases: Vec<String> = serde_json::from_slice(&get(&workers, "/cases").await.body).expect("names");
     assert!(cases.len() > 10, "{cases:?}");
-    for case in cases {
-        let response = ask(&workers, Request::new("POST", format!("/cases/{case}"))).await;
-        assert_eq!(response.status, 204, "{case}: {:?}", workers.logs());
+    for store in ["kv", "d1"] {
+        for case in &cases {
+            let response = ask(&workers, Request::new("POST", format!("/cases/{store}/{case}"))).await;
+            assert_eq!(response.status, 204, "{store}, {case}: {:?}", workers.logs());
+        }
     }
+    // The store has made its table, and drops what has ended: a row of long ago is gone after the next save.
+    let rows =
+        async |sql: &str| workers.sql("edge-kept", "LOGINS", sql, &[]).await.unwrap_or_else(|why| panic!("{why}"));
+    let made = rows("SELECT name FROM sqlite_master WHERE name LIKE 'pikku_sessions%' ORDER BY name").await;
+    let names = ["pikku_sessions", "pikku_sessions_ends", "pikku_sessions_owner"].map(|name| json!({"name": name}));
+    assert_eq!(made, names);
+    rows("INSERT INTO pikku_sessions VALUES ('ended', 'nobody', '{}', 1, 1)").await;
+    let again = ask(&workers, Request::new("POST", format!("/cases/d1/{}", cases[0]))).await;
+    assert_eq!((again.status, rows("SELECT key FROM pikku_sessions WHERE key = 'ended'").await.len()), (204, 0));
     workers.shutdown().await;
 }
 

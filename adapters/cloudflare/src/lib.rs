@@ -14,8 +14,9 @@
 //! octets and not as objects of the `worker` crate, which is linked for its bindings alone: with nothing but its timer in
 //! use, a bundle of nine functions had 5.4 kB of wasm and 2.8 kB of JavaScript more (gzipped), as the crate exports
 //! classes that nothing can take out again. Services reach the bindings through `Bindings`, behind the feature `bindings`,
-//! and D1 and KV also through `Database` and `KeyValue`, which need neither the feature nor that crate. `KvSessions`, behind the
-//! feature `sessions`, keeps the sessions of `pikku-auth` in a KV namespace.
+//! and D1 and KV also through `Database` and `KeyValue`, which need neither the feature nor that crate. `D1Sessions` and
+//! `KvSessions`, behind the feature `sessions`, keep the sessions of `pikku-auth`; `WorkerFetch`, behind `keys`, fetches its key
+//! sets.
 //!
 //! Natively the crate is empty, so that an app can depend on it on every target.
 
@@ -23,10 +24,14 @@
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod call;
+#[cfg(all(target_family = "wasm", feature = "sessions"))]
+mod d1_sessions;
 #[cfg(target_family = "wasm")]
 mod database;
 #[cfg(target_family = "wasm")]
 mod entry;
+#[cfg(all(target_family = "wasm", feature = "keys"))]
+mod fetch;
 #[cfg(target_family = "wasm")]
 mod host;
 #[cfg(target_family = "wasm")]
@@ -35,6 +40,8 @@ mod http;
 mod instance;
 #[cfg(target_family = "wasm")]
 mod key_value;
+#[cfg(all(target_family = "wasm", feature = "sessions"))]
+mod kv_sessions;
 #[cfg(target_family = "wasm")]
 mod missing;
 #[cfg(target_family = "wasm")]
@@ -43,8 +50,6 @@ mod platform;
 mod queue;
 #[cfg(target_family = "wasm")]
 mod schedule;
-#[cfg(all(target_family = "wasm", feature = "sessions"))]
-mod sessions;
 #[cfg(target_family = "wasm")]
 mod timer;
 
@@ -52,14 +57,18 @@ mod timer;
 pub use ::worker;
 #[cfg(all(target_family = "wasm", feature = "bindings"))]
 pub use bindings::Bindings;
+#[cfg(all(target_family = "wasm", feature = "sessions"))]
+pub use d1_sessions::D1Sessions;
 #[cfg(target_family = "wasm")]
 pub use database::{Database, DatabaseError};
+#[cfg(all(target_family = "wasm", feature = "keys"))]
+pub use fetch::WorkerFetch;
 #[cfg(target_family = "wasm")]
 pub use key_value::{KeyValue, KeyValueError};
+#[cfg(all(target_family = "wasm", feature = "sessions"))]
+pub use kv_sessions::KvSessions;
 #[cfg(target_family = "wasm")]
 pub use missing::MissingBinding;
-#[cfg(all(target_family = "wasm", feature = "sessions"))]
-pub use sessions::KvSessions;
 
 /// What the entry macro's output names and nobody else should.
 #[doc(hidden)]

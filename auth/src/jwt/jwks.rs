@@ -7,7 +7,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Fetches a document over HTTPS: `HttpsFetch` (feature `https`) on every target but Workers, in a Worker the app's own `fetch`.
+/// Fetches a document over HTTPS: `HttpsFetch` (feature `https`) on every target but Workers, there `WorkerFetch` of
+/// `pikku-cloudflare` (feature `keys`).
 pub trait Fetch: Send + Sync + 'static {
     /// The body of a `200`; anything else is an error. It keeps a limit on its size and its time: a key set has at most
     /// 256 KiB, and what is longer is refused here too.

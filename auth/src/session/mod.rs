@@ -52,8 +52,8 @@
 //! | a deleted user, a changed password | stand until the cookie expires | [`CookieSessions::remove_user`] ends all |
 //! | idle sessions | stand until they expire | end after [`CookieSessions::idle`] |
 //!
-//! There are stores for memory, SQLite and PostgreSQL (features `sqlite` and `postgres`), and for Workers KV in
-//! `pikku-cloudflare` (feature `sessions`).
+//! There are stores for memory, SQLite and PostgreSQL (features `sqlite` and `postgres`), and for Workers in
+//! `pikku-cloudflare` (feature `sessions`): D1, where what is ended is so everywhere at once, and KV.
 //!
 //! Whatever sets a session makes a new id and ends the one that the request bore, so that an id that somebody planted before
 //! the login is worth nothing after it.

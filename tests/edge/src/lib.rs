@@ -4,17 +4,19 @@
 //! |---|---|
 //! | `edge` | a start that takes its time, panics and traps beside calls in flight, work after the answer, queues, schedules |
 //! | `bound` | every kind of binding, one of them to the other group |
-//! | `kept` | sessions in a KV namespace |
+//! | `kept` | sessions in a KV namespace and in a D1 database, keys of tokens that are fetched |
 
 pub mod bound;
 pub mod callers;
 pub mod faults;
+pub mod keys;
 pub mod sessions;
 pub mod work;
 
 use bound::use_all;
 use callers::{message_caller, send_parcel, take_parcel, user};
 use faults::{overflow, panic_late, panic_now, read_all, wait};
+use keys::{fetched, whose};
 use pikku::{
     App, Queue, Selection,
     http::{get, post},
@@ -30,7 +32,7 @@ pub struct Edge;
 #[derive(Debug, pikku::Group)]
 pub struct Bound;
 
-/// What keeps sessions.
+/// What keeps sessions, and fetches keys.
 #[derive(Debug, pikku::Group)]
 pub struct Kept;
 
@@ -52,5 +54,10 @@ pub fn app<S: Selection>() -> App<S> {
         .group::<Bound>(|g| {
             g.authenticate::<user>().http::<use_all>(post("/bindings/{key}")).http::<send_parcel>(post("/parcels"))
         })
-        .group::<Kept>(|g| g.http::<cases>(get("/cases")).http::<holds>(post("/cases/{case}")))
+        .group::<Kept>(|g| {
+            g.http::<cases>(get("/cases"))
+                .http::<holds>(post("/cases/{store}/{case}"))
+                .http::<whose>(post("/whose"))
+                .http::<fetched>(post("/fetched"))
+        })
 }

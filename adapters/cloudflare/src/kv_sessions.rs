@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Keeps the sessions of `pikku-auth` in a KV namespace, which has nothing else.
 ///
 /// A session that was made or ended is so at once where that happened, and after up to a minute elsewhere: KV promises no
-/// more. Where that is too late for ending one, keep sessions in D1 or give them a short lifetime.
+/// more. Where that is too late for ending one, keep sessions in D1, by `D1Sessions`, or give them a short lifetime.
 ///
 /// | key | value |
 /// |---|---|
