@@ -88,9 +88,10 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("search for planted secrets", || searched(places)?.verdict())
 }
 
-/// What nextest keeps of a run: what each test printed, those that passed too.
+/// What nextest keeps of a run: what each test printed, those that passed too. It lies in the workspace, wherever cargo's target
+/// folder is.
 fn junit(places: &Places) -> PathBuf {
-    places.target.join("nextest/default/junit.xml")
+    places.root.join("target/nextest/default/junit.xml")
 }
 
 /// Forgets what the run before has written.
