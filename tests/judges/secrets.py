@@ -21,6 +21,7 @@ TOKEN = "plantedsecret7Qx-token"
 
 def aws(file):
     import boto3
+    import role
 
     os.environ["AWS_DEFAULT_REGION"] = REGION
     secrets = json.load(open(file))
@@ -32,22 +33,7 @@ def aws(file):
         arns[name] = parameters.get_parameter(Name=name)["Parameter"]["ARN"]
     for name, value in secrets.get("secrets", {}).items():
         arns[name] = boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"]
-    iam = boto3.client("iam")
-    trust = statement(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
-    role = iam.create_role(RoleName="bundle", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    policy = statement(Action=["ssm:GetParameter", "secretsmanager:GetSecretValue"], Resource="*")
-    iam.put_role_policy(RoleName="bundle", PolicyName="read", PolicyDocument=policy)
-    given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="bundle")["Credentials"]
-    environment = {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
-    }
-    return {"arns": arns, "environment": environment}
-
-
-def statement(**parts):
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **parts}]})
+    return {"arns": arns, "environment": role.assumed("ssm:GetParameter", "secretsmanager:GetSecretValue")}
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -9,6 +9,7 @@ import os
 import sys
 
 import boto3
+import role
 
 REGION = "eu-west-1"
 
@@ -18,22 +19,7 @@ def setup(*queues):
     for queue in queues:
         attributes = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
         urls[queue] = boto3.client("sqs").create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
-    iam = boto3.client("iam")
-    trust = statement(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
-    role = iam.create_role(RoleName="bundle", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    policy = statement(Action=["sqs:SendMessage", "sqs:ReceiveMessage"], Resource="*")
-    iam.put_role_policy(RoleName="bundle", PolicyName="send", PolicyDocument=policy)
-    given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="bundle")["Credentials"]
-    environment = {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
-    }
-    return {"urls": urls, "environment": environment}
-
-
-def statement(**parts):
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **parts}]})
+    return {"urls": urls, "environment": role.assumed("sqs:SendMessage", "sqs:ReceiveMessage")}
 
 
 def receive(url, count):
