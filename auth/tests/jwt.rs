@@ -228,6 +228,22 @@ async fn oversized_and_broken_tokens_are_refused() {
     assert_eq!(status(&tokens(), &format!("{header}.{payload}.{signature}")).await, 401);
 }
 
+#[tokio::test]
+async fn what_a_token_claims_is_read_once_its_signature_is_verified() {
+    let header = base64(&json!({ "alg": "HS256" }).to_string());
+    let signature = |text: &str, secret| {
+        jsonwebtoken::crypto::sign(text.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256).unwrap()
+    };
+    for claims in ["", "{", "[]", "null", "7", r#"{"exp":1}"#] {
+        let text = format!("{header}.{}", base64(claims));
+        for (secret, is_forged) in [(&[7; 32][..], true), (SECRET, false)] {
+            let token = format!("{text}.{}", signature(&text, secret));
+            let refused = format!("{:?}", tokens().verify(&token, NOW_MS).await.unwrap_err());
+            assert_eq!(refused.contains("signed by no key"), is_forged, "{claims}: {refused}");
+        }
+    }
+}
+
 #[test]
 fn keys_that_are_too_weak_or_for_something_else_are_refused() {
     assert_eq!(Key::hmac(b"short").unwrap_err(), KeyError::TooShort);
@@ -312,6 +328,20 @@ async fn keys_are_fetched_once_and_again_when_they_are_rotated() {
     assert_eq!(at("one", 60_000).await, 200);
     assert_eq!(at("one", 30_000 + 600_000).await, 401);
     assert_eq!(endpoint.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_set_of_one_type_has_no_other_keys() {
+    let (p256, rsa) = (EncodingKey::from_ec_der(P256), EncodingKey::from_rsa_der(RSA));
+    let keys = [public(&p256, Algorithm::ES256, "one"), public(&rsa, Algorithm::RS256, "two")];
+    for (read, one, two) in [(Key::p256 as fn(&str) -> _, 200, 401), (Key::rsa, 401, 200), (Key::jwk, 200, 200)] {
+        let endpoint = Endpoint::default();
+        endpoint.serve(Some(json!({ "keys": keys })));
+        let tokens = Tokens::of_set(KeySet::of("https://id.example/keys", endpoint, read), ISSUER, "shop");
+        assert_eq!(status(&tokens, &es256("one")).await, one);
+        let header = Header { kid: Some("two".into()), ..Header::new(Algorithm::RS256) };
+        assert_eq!(status(&tokens, &signed(&header, &claims(), &rsa)).await, two);
+    }
 }
 
 #[tokio::test]

@@ -24,8 +24,11 @@ pub trait Fetch: Send + Sync + 'static {
 pub struct KeySet {
     url: String,
     fetch: Box<dyn Fetch>,
+    read: Read,
     state: Mutex<State>,
 }
+
+type Read = fn(&str) -> Result<Key, KeyError>;
 
 #[derive(Default)]
 struct State {
@@ -56,9 +59,15 @@ impl fmt::Debug for KeySet {
 }
 
 impl KeySet {
-    /// The keys at this URL.
+    /// The keys at this URL, of any type.
     pub fn new(url: impl Into<String>, fetch: impl Fetch) -> Self {
-        Self { url: url.into(), fetch: Box::new(fetch), state: Mutex::default() }
+        Self::of(url, fetch, Key::jwk)
+    }
+
+    /// The keys of one type at this URL: with [`Key::p256`], say, those of other types are left out, and what verifies them
+    /// is not in the bundle.
+    pub fn of(url: impl Into<String>, fetch: impl Fetch, read: fn(&str) -> Result<Key, KeyError>) -> Self {
+        Self { url: url.into(), fetch: Box::new(fetch), read, state: Mutex::default() }
     }
 
     /// The keys that may verify a token of this `kid` and algorithm.
@@ -106,7 +115,7 @@ impl KeySet {
 
     async fn refresh(&self, now_ms: u64) -> Result<(), BoxError> {
         let fetched = self.fetch.fetch(&self.url).await;
-        let keys = fetched.and_then(|body| Ok(read(&body)?));
+        let keys = fetched.and_then(|body| Ok(read(&body, self.read)?));
         let mut state = self.state();
         state.asked_ms = Some(now_ms);
         state.keys = keys?;
@@ -122,7 +131,7 @@ impl State {
 }
 
 /// The keys of a set. One that cannot be used here is left out: a set may hold keys for other uses.
-fn read(body: &[u8]) -> Result<Vec<Key>, KeyError> {
+fn read(body: &[u8], read: Read) -> Result<Vec<Key>, KeyError> {
     if body.len() > LONGEST_SET {
         return Err(KeyError::NotAKey);
     }
@@ -130,7 +139,6 @@ fn read(body: &[u8]) -> Result<Vec<Key>, KeyError> {
     if document.keys.len() > MOST_KEYS {
         return Err(KeyError::NotAKey);
     }
-    let key = |value: serde_json::Value| Key::of(&serde_json::from_value(value).ok()?).ok();
-    let keys: Vec<Key> = document.keys.into_iter().filter_map(key).collect();
+    let keys: Vec<Key> = document.keys.iter().filter_map(|key| read(&key.to_string()).ok()).collect();
     if keys.is_empty() { Err(KeyError::NotForTokens) } else { Ok(keys) }
 }

@@ -1,15 +1,16 @@
+use super::signature::{self, Verifier, Verify};
 use jsonwebtoken::{
-    Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
+    Algorithm,
+    jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A key that verifies tokens, with the algorithms that it may be used for. It is not printed.
 #[derive(Clone)]
 pub struct Key {
-    pub(super) id: Option<String>,
-    pub(super) algorithms: Vec<Algorithm>,
-    pub(super) key: DecodingKey,
+    id: Option<String>,
+    algorithms: Vec<Algorithm>,
+    verify: Arc<dyn Verify>,
 }
 
 /// Why a key cannot be used.
@@ -28,17 +29,13 @@ impl fmt::Display for KeyError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::NotAKey => "it is not a JSON Web Key",
-            Self::NotForTokens => "the key is of a type, or for a use or an algorithm, that verifies no tokens",
+            Self::NotForTokens => "the key is of a type, or for a use or an algorithm, that verifies no tokens here",
             Self::TooShort => "the key is too short: HMAC needs 32 octets, RSA 2,048 bits",
         })
     }
 }
 
 impl std::error::Error for KeyError {}
-
-/// The shortest HMAC key, in octets, and RSA modulus, in octets.
-const SHORTEST_HMAC: usize = 32;
-const SHORTEST_RSA: usize = 256;
 
 impl Key {
     /// A secret for HS256.
@@ -47,54 +44,74 @@ impl Key {
     ///
     /// It is shorter than 32 octets.
     pub fn hmac(secret: &[u8]) -> Result<Self, KeyError> {
-        if secret.len() < SHORTEST_HMAC {
-            return Err(KeyError::TooShort);
-        }
-        Ok(Self { id: None, algorithms: vec![Algorithm::HS256], key: DecodingKey::from_secret(secret) })
+        let Verifier { algorithms, verify } = signature::hmac(secret)?;
+        Ok(Self { id: None, algorithms: algorithms.to_vec(), verify })
     }
 
-    /// A public key as a JSON Web Key: RSA, P-256, P-384 or Ed25519. A secret one is refused: it does not belong in a set.
+    /// A public key as a JSON Web Key, of any type: RSA, P-256, P-384 or Ed25519. A secret one is refused: it does not belong
+    /// in a set.
+    ///
+    /// An app that knows the type names it, as [`Key::ed25519`] does: the others are not in its bundle then.
     ///
     /// # Errors
     ///
     /// It is no key, or none that can be used.
     pub fn jwk(json: &str) -> Result<Self, KeyError> {
-        let jwk: Jwk = serde_json::from_str(json).map_err(|_| KeyError::NotAKey)?;
-        Self::of(&jwk)
+        Self::read(json, signature::any)
     }
 
-    pub(super) fn of(jwk: &Jwk) -> Result<Self, KeyError> {
-        let common = &jwk.common;
-        let is_other_use = common.public_key_use.as_ref().is_some_and(|key_use| *key_use != PublicKeyUse::Signature);
-        let verifies = |operations: &Vec<KeyOperations>| operations.contains(&KeyOperations::Verify);
-        if is_other_use || common.key_operations.as_ref().is_some_and(|operations| !verifies(operations)) {
+    /// A public key as a JSON Web Key, for EdDSA with Ed25519 (RFC 8037).
+    ///
+    /// # Errors
+    ///
+    /// It is no key, or none that can be used for this.
+    pub fn ed25519(json: &str) -> Result<Self, KeyError> {
+        Self::read(json, signature::ed25519)
+    }
+
+    /// A public key as a JSON Web Key, on P-256 for ES256.
+    ///
+    /// # Errors
+    ///
+    /// It is no key, or none that can be used for this.
+    pub fn p256(json: &str) -> Result<Self, KeyError> {
+        Self::read(json, signature::p256)
+    }
+
+    /// A public key as a JSON Web Key, on P-384 for ES384.
+    ///
+    /// # Errors
+    ///
+    /// It is no key, or none that can be used for this.
+    pub fn p384(json: &str) -> Result<Self, KeyError> {
+        Self::read(json, signature::p384)
+    }
+
+    /// A public key as a JSON Web Key, of RSA with 2,048 to 8,192 bits, for RS256, RS384, RS512, PS256, PS384 and PS512, or the
+    /// one that it names as its `alg`.
+    ///
+    /// # Errors
+    ///
+    /// It is no key, or none that can be used for this.
+    pub fn rsa(json: &str) -> Result<Self, KeyError> {
+        Self::read(json, signature::rsa)
+    }
+
+    fn read(json: &str, read: signature::Read) -> Result<Self, KeyError> {
+        let Jwk { common, algorithm } = serde_json::from_str(json).map_err(|_| KeyError::NotAKey)?;
+        let is_other_use = common.public_key_use.is_some_and(|key_use| key_use != PublicKeyUse::Signature);
+        let verifies = |operations: Vec<KeyOperations>| operations.contains(&KeyOperations::Verify);
+        if is_other_use || common.key_operations.is_some_and(|operations| !verifies(operations)) {
             return Err(KeyError::NotForTokens);
         }
-        let mut algorithms = match &jwk.algorithm {
-            AlgorithmParameters::RSA(rsa) => {
-                // Base64: four letters are three octets.
-                if rsa.n.trim_end_matches('=').len() * 3 / 4 < SHORTEST_RSA {
-                    return Err(KeyError::TooShort);
-                }
-                use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
-                vec![RS256, RS384, RS512, PS256, PS384, PS512]
-            }
-            AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
-                EllipticCurve::P256 => vec![Algorithm::ES256],
-                EllipticCurve::P384 => vec![Algorithm::ES384],
-                _ => return Err(KeyError::NotForTokens),
-            },
-            AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => vec![Algorithm::EdDSA],
-            _ => return Err(KeyError::NotForTokens),
-        };
-        if let Some(algorithm) = common.key_algorithm {
-            algorithms.retain(|known| format!("{known:?}") == algorithm.to_string());
-        }
+        let Verifier { algorithms, verify } = read(&algorithm)?;
+        let is_meant =
+            |known: &&Algorithm| common.key_algorithm.is_none_or(|meant| meant == KeyAlgorithm::from(**known));
+        let algorithms: Vec<Algorithm> = algorithms.iter().filter(is_meant).copied().collect();
         if algorithms.is_empty() {
             return Err(KeyError::NotForTokens);
         }
-        let key = DecodingKey::from_jwk(jwk).map_err(|_| KeyError::NotAKey)?;
-        Ok(Self { id: common.key_id.clone(), algorithms, key })
+        Ok(Self { id: common.key_id, algorithms, verify })
     }
 
     /// The same, under this id: tokens name it in `kid`. One without an id is tried for any.
@@ -110,6 +127,11 @@ impl Key {
             _ => true,
         };
         is_named && self.algorithms.contains(&algorithm)
+    }
+
+    /// Whether this is its signature of these octets by an algorithm that it may be used for.
+    pub(super) fn has_signed(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {
+        self.algorithms.contains(&algorithm) && self.verify.has_signed(algorithm, signed, signature)
     }
 }
 

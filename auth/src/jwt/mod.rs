@@ -5,17 +5,25 @@
 //! - `kid` finds a key in the set that the app has. It is no path, no URL and no query, and `jku`, `x5u`, `jwk` and `x5c` are
 //!   not looked at. A token with `crit` is refused (RFC 7515, section 4.1.11).
 //! - Issuer, audience and expiry are always demanded; `nbf` and `iat` are looked at where they are there.
-//! - A token of more than 8 KiB is refused before anything of it is read.
+//! - A token of more than 8 KiB is refused before anything of it is read, and nothing of what it claims is read before its
+//!   signature is verified.
+//!
+//! # What is in a bundle
+//!
+//! What verifies, for the keys that the app makes and for no others: [`Key::hmac`] alone brings no RSA and no curves.
+//! [`Key::jwk`] and [`KeySet::new`] take keys of any type, and bring all.
 
 #[cfg(feature = "https")]
 mod https;
 mod jwks;
 mod key;
+mod signature;
+#[cfg(test)]
+mod vectors;
 mod verify;
 
 #[cfg(feature = "https")]
 pub use https::HttpsFetch;
-pub use jsonwebtoken::Algorithm;
 pub use jwks::{Fetch, KeySet};
 pub use key::{Key, KeyError};
 pub use verify::Tokens;

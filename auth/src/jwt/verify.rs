@@ -1,8 +1,14 @@
 use super::{Key, KeySet};
 use crate::bearer;
-use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::Algorithm;
 use pikku::{AuthError, Call, Claims, Scopes};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::{Map, Value};
+use std::fmt::Display;
 
 /// The longest token that is read.
 const LONGEST_TOKEN: usize = 8 * 1_024;
@@ -12,6 +18,8 @@ const LONGEST_ID: usize = 256;
 const MOST_TRIES: usize = 8;
 /// How far the clocks may differ.
 const SKEW_S: u64 = 30;
+/// The seconds that no time reaches.
+const END_OF_TIME: f64 = 18_446_744_073_709_551_616.0;
 
 /// Verifies bearer tokens of one issuer for one audience.
 ///
@@ -26,10 +34,19 @@ pub struct Tokens {
     skew_s: u64,
 }
 
+/// What is looked at of a token's header (RFC 7515, section 4.1). What else it says, keys and URLs of keys among it, is not
+/// even read.
+#[derive(Deserialize)]
+struct Header {
+    alg: Algorithm,
+    typ: Option<String>,
+    kid: Option<String>,
+    crit: Option<IgnoredAny>,
+}
+
 #[derive(Debug)]
 enum Keys {
-    /// Each with what is demanded of its tokens, which takes a while to lay down.
-    Own(Vec<(Key, Validation)>),
+    Own(Vec<Key>),
     Set(KeySet),
 }
 
@@ -51,9 +68,8 @@ impl Tokens {
     /// Takes tokens of this key too, such as the one before or after it in a rotation. A set at a URL has its keys.
     #[must_use]
     pub fn or_key(mut self, key: Key) -> Self {
-        let validation = self.validation(key.algorithms.clone());
         if let Keys::Own(keys) = &mut self.keys {
-            keys.push((key, validation));
+            keys.push(key);
         }
         self
     }
@@ -96,53 +112,24 @@ impl Tokens {
         if token.len() > LONGEST_TOKEN {
             return Err(AuthError::rejected("the token is too long"));
         }
-        let rejected = |error| AuthError::rejected(format!("the token: {error}"));
-        if let Keys::Own(keys) = &self.keys
-            && let [(key, validation)] = keys.as_slice()
-        {
-            // With no key to choose, its header is not read before the rest.
-            let data = decode::<Map<String, Value>>(token, &key.key, validation).map_err(rejected)?;
-            self.check_header(&data.header)?;
-            return match key.fits(data.header.kid.as_deref(), data.header.alg) {
-                true => self.check(data.claims, now_ms / 1_000),
-                false => Err(AuthError::rejected("the token is of another key")),
-            };
-        }
-        // An algorithm that is not known, `none` among them, is an error here.
-        let header =
-            decode_header(token).map_err(|error| AuthError::rejected(format!("the token's header: {error}")))?;
+        let malformed = || AuthError::rejected("the token is not of the form in which tokens are signed");
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?;
+        // An algorithm that is not known, `none` among them, is an error here. One that is chooses among those of the keys.
+        let header: Header = read(header, "header")?;
         self.check_header(&header)?;
         let kid = header.kid.as_deref();
-        let (found, validation);
-        let keys: Vec<(&Key, &Validation)> = match &self.keys {
-            Keys::Own(keys) => keys
-                .iter()
-                .filter(|(key, _)| key.fits(kid, header.alg))
-                .map(|(key, validation)| (key, validation))
-                .collect(),
-            Keys::Set(set) => {
-                (found, validation) = (set.find(kid, header.alg, now_ms).await?, self.validation(vec![header.alg]));
-                found.iter().map(|key| (key, &validation)).collect()
-            }
+        let has_signed = |key: &Key| key.has_signed(header.alg, signed.as_bytes(), &signature);
+        let is_signed = match &self.keys {
+            Keys::Own(keys) => keys.iter().filter(|key| key.fits(kid, header.alg)).take(MOST_TRIES).any(has_signed),
+            Keys::Set(set) => set.find(kid, header.alg, now_ms).await?.iter().take(MOST_TRIES).any(has_signed),
         };
-        let mut failure = AuthError::rejected("the token: no key that it could be signed with is known");
-        for (key, validation) in keys.into_iter().take(MOST_TRIES) {
-            match decode::<Map<String, Value>>(token, &key.key, validation) {
-                Ok(data) => return self.check(data.claims, now_ms / 1_000),
-                Err(error) => failure = rejected(error),
-            }
+        if !is_signed {
+            return Err(AuthError::rejected("the token is signed by no key that is known"));
         }
-        Err(failure)
-    }
-
-    /// What is demanded of a token whatever its key, except for its times: those go by the clock of the platform.
-    fn validation(&self, algorithms: Vec<Algorithm>) -> Validation {
-        let mut validation =
-            Validation { algorithms, validate_exp: false, validate_nbf: false, ..Validation::default() };
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        validation
+        // Nothing of what it claims is read before this.
+        self.check(read(claims, "claims")?, now_ms / 1_000)
     }
 
     fn check_header(&self, header: &Header) -> Result<(), AuthError> {
@@ -160,10 +147,16 @@ impl Tokens {
         Ok(())
     }
 
-    /// The times and the claims that the app demands.
+    /// Whose it is and for whom, its times, and the claims that the app demands.
     fn check(&self, claims: Map<String, Value>, now_s: u64) -> Result<Claims, AuthError> {
         let refuse = |reason: &str| Err(AuthError::rejected(format!("the token {reason}")));
-        let time = |name: &str| claims.get(name).map(|value| value.as_f64().filter(|time| time.is_finite()));
+        if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
+            return refuse("is of another issuer");
+        }
+        if !claims.get("aud").is_some_and(|audience| is_for(audience, &self.audience)) {
+            return refuse("is for another audience");
+        }
+        let time = |name: &str| claims.get(name).map(|value| value.as_f64().filter(|time| time.abs() < END_OF_TIME));
         let (now, skew) = (now_s as f64, self.skew_s as f64);
         match time("exp") {
             Some(Some(expires)) if now < expires + skew => {}
@@ -187,6 +180,22 @@ impl Tokens {
             Some(subject) => session.with_subject(subject),
             None => session,
         })
+    }
+}
+
+/// A part of a token: a JSON object in base64url.
+fn read<T: DeserializeOwned>(part: &str, name: &str) -> Result<T, AuthError> {
+    let unread = |error: &dyn Display| AuthError::rejected(format!("the token's {name} cannot be read: {error}"));
+    let octets = URL_SAFE_NO_PAD.decode(part).map_err(|error| unread(&error))?;
+    let text = std::str::from_utf8(&octets).map_err(|error| unread(&error))?;
+    serde_json::from_str(text).map_err(|error| unread(&error))
+}
+
+/// A text, or a list of them (RFC 7519, section 4.1.3).
+fn is_for(audience: &Value, wanted: &str) -> bool {
+    match audience {
+        Value::Array(audiences) => audiences.iter().any(|one| one == wanted) && audiences.iter().all(Value::is_string),
+        one => one == wanted,
     }
 }
 

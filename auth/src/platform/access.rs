@@ -1,4 +1,4 @@
-use crate::jwt::{Fetch, KeySet, Tokens};
+use crate::jwt::{Fetch, Key, KeySet, Tokens};
 use pikku::{AuthError, Call, Claims};
 
 /// Whom Cloudflare Access has let in, by the token in `Cf-Access-Jwt-Assertion` ("Validate JWTs" of Cloudflare One).
@@ -20,7 +20,7 @@ impl CloudflareAccess {
         let host = team.strip_prefix("https://").unwrap_or_default();
         let is_domain = !host.is_empty() && !host.contains(['/', '?', '#', '@']);
         assert!(is_domain, "a team's domain is written as `https://example.cloudflareaccess.com`");
-        let keys = KeySet::new(format!("{team}/cdn-cgi/access/certs"), fetch);
+        let keys = KeySet::of(format!("{team}/cdn-cgi/access/certs"), fetch, Key::rsa);
         Self(Tokens::of_set(keys, team, audience))
     }
 
