@@ -230,33 +230,36 @@ impl Programs {
         }
     }
 
-    /// Packages an app as a server; its program. All apps share what is compiled.
+    /// Packages an app as a server, with zig where the packager finds it: as a static program. All apps share what is compiled.
     pub(crate) fn package_server(&self, name: &str, app: &Path) -> Result<PathBuf, Failure> {
-        self.package_server_as(name, app, false)
+        let tools = env::var_os("PIKKU_TOOLS").map(PathBuf::from).unwrap_or_default();
+        let others = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(iter::once(tools.join("venv-zig/bin")).chain(env::split_paths(&others)));
+        let path = path.map_err(|error| Failure::answer("PATH", error.to_string()))?;
+        self.package_server_by(name, app, "static", |command| command.env("PATH", path))
     }
 
-    /// The same as a static program, which zig links.
-    pub(crate) fn package_static_server(&self, name: &str, app: &Path) -> Result<PathBuf, Failure> {
-        self.package_server_as(name, app, true)
+    /// The same linked to the C library of this machine.
+    pub(crate) fn package_dynamic_server(&self, name: &str, app: &Path) -> Result<PathBuf, Failure> {
+        self.package_server_by(name, app, "dynamic", |command| command.args(["--libc", "gnu"]))
     }
 
-    fn package_server_as(&self, name: &str, app: &Path, is_static: bool) -> Result<PathBuf, Failure> {
+    fn package_server_by(
+        &self,
+        name: &str,
+        app: &Path,
+        kind: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Result<PathBuf, Failure> {
         let target = self.work.join("server");
-        let out = target.join(if is_static { "static" } else { "" }).join(name);
+        let out = target.join(kind).join(name);
         if let Some(programs) = app.parent().filter(|dir| dir.ends_with("programs")) {
             self.lend_lock(programs)?;
         }
         let mut command = Command::new(&self.packager);
         command.args(["pikku", "package", "--target", "server", "--manifest-path"]).arg(app.join("Cargo.toml"));
         command.arg("--out-dir").arg(&out).env("CARGO_TARGET_DIR", &target).env("CARGO_INCREMENTAL", "0");
-        if is_static {
-            let tools = env::var_os("PIKKU_TOOLS").map(PathBuf::from).unwrap_or_default();
-            let others = env::var_os("PATH").unwrap_or_default();
-            let path = env::join_paths(iter::once(tools.join("venv-zig/bin")).chain(env::split_paths(&others)));
-            command
-                .args(["--libc", "musl"])
-                .env("PATH", path.map_err(|error| Failure::answer("PATH", error.to_string()))?);
-        }
+        more(&mut command);
         self.stay_offline(&mut command);
         eprintln!("   packaging {}", out.display());
         succeed(&mut command)?;

@@ -133,7 +133,7 @@ pub(crate) struct PackageArgs {
     #[arg(long, value_enum)]
     pub(crate) arch: Option<Arch>,
     /// The C library (Lambda, Azure, server): GLIBC as on the platform (gnu, through zig where it is found), or a static one (musl)
-    /// [default: gnu where it can be linked]
+    /// [default: gnu where it can be linked; for a server musl where it can]
     #[arg(long, value_enum)]
     pub(crate) libc: Option<Libc>,
     /// Build Rust's standard library from its source (Cloudflare)

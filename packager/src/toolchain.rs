@@ -53,6 +53,8 @@ pub(crate) struct Machine {
     sysroot: PathBuf,
     /// Whether zig and cargo-zigbuild are on PATH.
     zig: bool,
+    /// Whether the C compiler for musl is, which Debian's `musl-tools` brings for the host's own processor.
+    musl_gcc: bool,
 }
 
 impl Machine {
@@ -63,20 +65,22 @@ impl Machine {
         let host = host.ok_or_else(|| Error::bug("`rustc -vV` names no host"))?.to_owned();
         let sysroot = PathBuf::from(rustc(dir, &["--print", "sysroot"])?.trim());
         let zig = on_path("cargo-zigbuild") && (on_path("zig") || zig_of_python());
-        Ok(Self { host, sysroot, zig })
+        Ok(Self { host, sysroot, zig, musl_gcc: on_path("musl-gcc") })
     }
 
     fn has_target(&self, triple: &str) -> bool {
         self.sysroot.join("lib/rustlib").join(triple).join("lib").is_dir()
     }
 
+    /// Whether a program that needs no C library can be built, C code and all.
+    pub(crate) fn links_static(&self, arch: Arch) -> bool {
+        let own = self.host == format!("{}-unknown-linux-gnu", processor(arch));
+        self.has_target(&musl(arch)) && (self.zig || own && self.musl_gcc)
+    }
+
     /// Chooses the target and the linker.
     pub(crate) fn choose(&self, arch: Arch, libc: Option<Libc>) -> Result<Toolchain, Error> {
-        let (processor, arch) = match arch {
-            Arch::X86_64 => ("x86_64", "x86_64"),
-            Arch::Arm64 => ("aarch64", "arm64"),
-        };
-        let gnu = format!("{processor}-unknown-linux-gnu");
+        let gnu = format!("{}-unknown-linux-gnu", processor(arch));
         let (triple, linker) = match libc {
             // What this machine links by itself runs on the platform in most cases, and is checked. Who asks for GLIBC
             // gets the platform's own version where zig brings it.
@@ -91,13 +95,12 @@ impl Machine {
                     triple: gnu,
                 });
             }
-            None | Some(Libc::Musl) => {
-                (format!("{processor}-unknown-linux-musl"), if self.zig { Linker::Zig } else { Linker::RustLld })
-            }
+            None | Some(Libc::Musl) => (musl(arch), if self.zig { Linker::Zig } else { Linker::RustLld }),
         };
         if !self.has_target(&triple) {
             return Err(Error::MissingTarget { triple });
         }
+        let arch = if arch == Arch::Arm64 { "arm64" } else { "x86_64" };
         // Graviton 2, the oldest Arm processor that Lambda runs on.
         let cpu = (arch == "arm64").then_some("neoverse-n1");
         Ok(Toolchain { triple, linker, arch, cpu, std_source: None })
@@ -130,15 +133,33 @@ impl Toolchain {
         flags
     }
 
+    /// Whether a program is linked to a C library that has to be where it runs.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.triple.ends_with("gnu")
+    }
+
     /// The target as the build command takes it.
     pub(crate) fn target_argument(&self) -> String {
         match self.linker {
-            Linker::Zig if self.triple.ends_with("gnu") => {
+            Linker::Zig if self.is_dynamic() => {
                 format!("{}.{}.{}", self.triple, PLATFORM_GLIBC.0, PLATFORM_GLIBC.1)
             }
             _ => self.triple.clone(),
         }
     }
+}
+
+/// The processor as targets call it.
+fn processor(arch: Arch) -> &'static str {
+    match arch {
+        Arch::X86_64 => "x86_64",
+        Arch::Arm64 => "aarch64",
+    }
+}
+
+/// The target of static programs.
+pub(crate) fn musl(arch: Arch) -> String {
+    format!("{}-unknown-linux-musl", processor(arch))
 }
 
 fn rustc(dir: &Path, args: &[&str]) -> Result<String, Error> {
@@ -178,7 +199,7 @@ mod tests {
         for target in targets {
             std::fs::create_dir_all(dir.join("lib/rustlib").join(target).join("lib")).unwrap();
         }
-        Machine { host: host.to_owned(), sysroot: dir.to_path_buf(), zig }
+        Machine { host: host.to_owned(), sysroot: dir.to_path_buf(), zig, musl_gcc: false }
     }
 
     fn chosen(machine: &Machine, arch: Arch, libc: Option<Libc>) -> String {
@@ -205,6 +226,21 @@ mod tests {
         assert_eq!(chosen(&zig, Arch::Arm64, Some(Libc::Musl)), "aarch64-unknown-linux-musl Zig");
         let mac = machine(dir.path(), "aarch64-apple-darwin", false, &[]);
         assert_eq!(chosen(&mac, Arch::X86_64, None), "x86_64-unknown-linux-musl RustLld");
+    }
+
+    #[test]
+    fn static_programs_need_the_target_and_a_compiler_of_c() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = "x86_64-unknown-linux-gnu";
+        let can = |machine: &Machine| [Arch::X86_64, Arch::Arm64].map(|arch| machine.links_static(arch));
+        let plain = machine(dir.path(), host, false, &ALL);
+        assert_eq!(can(&plain), [false, false]);
+        assert_eq!(can(&Machine { musl_gcc: true, ..plain.clone() }), [true, false]);
+        assert_eq!(can(&Machine { zig: true, ..plain.clone() }), [true, true]);
+        let mac = Machine { host: "x86_64-apple-darwin".to_owned(), musl_gcc: true, ..plain };
+        assert_eq!(can(&mac), [false, false]);
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(can(&machine(dir.path(), host, true, &["aarch64-unknown-linux-musl"])), [false, true]);
     }
 
     #[test]

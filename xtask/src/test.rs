@@ -1,8 +1,8 @@
 //! `cargo xtask test`: every test there is, and after them the search for what they must not have written.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs, io, iter};
 
 use crate::failure::Failure;
 use crate::places::Places;
@@ -34,8 +34,10 @@ const AZURE: [((&str, &str), &[&str]); 4] = [
     (("scenarios", "tests/scenarios/app"), &["everywhere"]),
 ];
 
-/// The apps that the whole-system tests run as servers, each with its folder.
-const SERVERS: [(&str, &str); 3] = [("echo", "examples/echo"), ("scenarios", "tests/scenarios/app"), SHOP];
+/// The apps that the whole-system tests run as servers, each with its folder, and what `package` is told of it besides: all are
+/// static, as a server is wherever it can be, but one.
+const SERVERS: [((&str, &str), &[&str]); 3] =
+    [(("echo", "examples/echo"), &["--libc", "gnu"]), (("scenarios", "tests/scenarios/app"), &[]), (SHOP, &[])];
 
 /// The example that is shown.
 pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");
@@ -53,8 +55,8 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     for (app, groups) in WORKERS {
         package_groups(places, steps, "cloudflare", app, groups)?;
     }
-    for app in SERVERS {
-        package_server(places, steps, app)?;
+    for (app, more) in SERVERS {
+        package_server(places, steps, app, more)?;
     }
     steps.run("workspace tests", || workspace_tests(places))?;
     steps.run("documentation tests", || {
@@ -189,17 +191,32 @@ fn package_groups(
     })
 }
 
-/// Packages an app as a server into the folder of bundles.
-fn package_server(places: &Places, steps: &mut Steps, (name, folder): (&str, &str)) -> Result<(), Failure> {
+/// Packages an app as a server into the folder of bundles, with zig where the packager finds it.
+fn package_server(
+    places: &Places,
+    steps: &mut Steps,
+    (name, folder): (&str, &str),
+    more: &[&str],
+) -> Result<(), Failure> {
     steps.run(&format!("package {folder} as a server"), || {
         packaging(places)
+            .env("PATH", path_with_zig(places)?)
             .args(["pikku", "package", "--target", "server", "--manifest-path"])
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join("server").join(name))
+            .args(more)
             .limit(1800)
             .run()
     })
+}
+
+/// This process's search path with zig first.
+fn path_with_zig(places: &Places) -> Result<OsString, Failure> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let zig = places.tools.join("venv-zig/bin");
+    let folders = iter::once(zig.clone()).chain(env::split_paths(&path));
+    env::join_paths(folders).map_err(|source| Failure::file("search", &zig)(io::Error::other(source)))
 }
 
 fn workspace_tests(places: &Places) -> Result<(), Failure> {

@@ -77,10 +77,9 @@ impl Bench {
             &[("per request", Unit::Microseconds), ("peak", Unit::Bytes)],
         )
         .beside("axum");
-        let (turns, each) = if self.quick { (1, 50) } else { (5, 500) };
+        let (turns, each) = if self.quick { (1, 50) } else { (21, 150) };
         let mut greeters = self.greeters()?;
-        let hello =
-            self.programs.package_static_server("bench-hello", &self.programs.root.join("benches/programs/hello"))?;
+        let hello = self.programs.package_server("bench-hello", &self.programs.root.join("benches/programs/hello"))?;
         greeters.push(Greeter::new("pikku, validated, static", hello, Asked::greeting()));
         greeters.extend(node::servers(&self.programs)?.into_iter().map(|(name, script)| Greeter {
             arguments: vec![script],
@@ -109,12 +108,13 @@ impl Bench {
             "Memory of the shop under load",
             "The most memory that the packaged example shop has had (`VmHWM`), with as many threads as this machine has \
              processors and what `shop.service` sets: after its start, and after 64 connections have each put, shown and listed \
-             products. Static is with `--libc musl`; otherwise libraries of the system are mapped with it, about 2 MB.",
+             products. It is static by default where zig or `musl-gcc` is; with `--libc gnu` libraries of the system are mapped \
+             with it, about 2 MB.",
             &[("peak", Unit::Bytes), ("after the start", Unit::Bytes)],
         );
         let app = self.programs.root.join("examples/shop");
         for (name, program) in
-            [("pikku, shop", self.shop()?), ("pikku, shop, static", self.programs.package_static_server("shop", &app)?)]
+            [("pikku, shop", self.shop()?), ("pikku, shop, GLIBC", self.programs.package_dynamic_server("shop", &app)?)]
         {
             let [peak, started] = self.memory_of(&program)?;
             table.add(name, vec![peak, started]);
@@ -146,10 +146,10 @@ impl Bench {
         self.programs.package_server("shop", &self.programs.root.join("examples/shop"))
     }
 
-    /// Ours and the peer, built alike, with and without checks.
+    /// Ours and the peer, built alike and linked to the same libraries, with and without checks.
     fn greeters(&self) -> Result<Vec<Greeter>, Failure> {
         let apps = self.programs.root.join("benches/programs");
-        let packaged = |app| self.programs.package_server(&format!("bench-{app}"), &apps.join(app));
+        let packaged = |app| self.programs.package_dynamic_server(&format!("bench-{app}"), &apps.join(app));
         let (hello, guarded, layered) = (packaged("hello")?, packaged("guarded")?, packaged("layered")?);
         let token = self.programs.event("member.jwt")?;
         let token = String::from_utf8_lossy(&token).trim().to_owned();

@@ -42,7 +42,7 @@ impl Deployment {
             app: whole.name.clone(),
             port: plan.project.settings.server.port.unwrap_or(PORT),
             processor: if plan.toolchain.arch == "arm64" { "arm64" } else { "amd64" },
-            is_static: plan.toolchain.triple.ends_with("musl"),
+            is_static: !plan.toolchain.is_dynamic(),
             keeps: keeps(&plan.manifest, whole),
             variables: variables(&plan.manifest, whole),
         }

@@ -4,13 +4,13 @@ mod deploy;
 
 use crate::{
     budget,
-    cli::{Arch, PackageArgs},
+    cli::{Arch, Libc, PackageArgs},
     entry::{Adapter, keeps},
     error::Error,
     output::Talk,
     package::{Built, File, Packaged, Plan, json, sha256},
     report::{self, Artefact, GroupReport, Report},
-    toolchain::Machine,
+    toolchain::{self, Machine},
 };
 use deploy::Deployment;
 use pikku_manifest::{Group, Source, Wiring, WiringKind};
@@ -20,10 +20,14 @@ const STORE: &str = "sqlite:pikku.db";
 
 /// Packages an app as a server.
 pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> {
+    let arch = args.arch.unwrap_or(Arch::X86_64);
     let plan = Plan::new(args, talk, |project| {
-        let toolchain = Machine::look(&project.package_dir)?.choose(args.arch.unwrap_or(Arch::X86_64), args.libc)?;
+        let machine = Machine::look(&project.package_dir)?;
+        // A server runs wherever its author has a Linux, next to whatever libraries that has.
+        let libc = args.libc.or_else(|| machine.links_static(arch).then_some(Libc::Musl));
+        let toolchain = machine.choose(arch, libc)?;
         // Servers have other processors than Lambda.
-        Ok(crate::toolchain::Toolchain { cpu: None, ..toolchain })
+        Ok(toolchain::Toolchain { cpu: None, ..toolchain })
     })?;
     let whole = whole(&plan);
     let mut notes = notes(&whole);
@@ -31,6 +35,13 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
     if keeps(&plan.manifest, &whole) {
         notes.push(format!(
             "queues and schedules are kept in the store that PIKKU_QUEUES names, {STORE} unless it is set"
+        ));
+    }
+    if args.libc.is_none() && plan.toolchain.is_dynamic() {
+        notes.push(format!(
+            "it is linked to the C library of this machine: with `rustup target add {}` and zig (`pip install ziglang \
+             cargo-zigbuild`) it becomes a static program, which takes some 2 MB less memory; `--libc gnu` says that this is meant",
+            toolchain::musl(arch)
         ));
     }
     let adapter = |_: &Group| Adapter::Server { groups: plan.groups.clone() };
