@@ -2,9 +2,10 @@
 
 use pikku::{
     App, Call, Group,
-    http::{Method, any, get, post},
+    call::{SocketEvent, SocketPhase},
+    http::{Headers, Method, any, get, post},
     testing::{TestApp, TestRequest},
-    wiring::Queue,
+    wiring::{Queue, WebSocket},
 };
 use pikku_middleware::csrf::{Csrf, Policy};
 use serde_json::json;
@@ -32,6 +33,7 @@ fn app() -> App<pikku::All> {
             .http::<changed>(post("/change"))
             .http::<changed>(get("/read"))
             .queue::<changed>("changes", Queue::default())
+            .websocket::<changed>(WebSocket::new("changes"))
     })
 }
 
@@ -39,29 +41,41 @@ fn with<'a>(request: TestRequest<'a>, headers: &[(&str, &str)]) -> TestRequest<'
     headers.iter().fold(request, |request, (name, value)| request.header(name, value))
 }
 
+/// What pages of other sites have browsers send.
+const FOREIGN: &[&[(&str, &str)]] = &[
+    &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("cookie", "session=1")],
+    &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")],
+    &[("sec-fetch-site", "same-site"), ("origin", "https://blog.shop.example"), ("host", "shop.example")],
+    &[("sec-fetch-site", "cross-site"), ("origin", "null"), ("host", "shop.example")],
+    // Browsers that do not send where from.
+    &[("origin", "https://evil.example"), ("host", "shop.example"), ("cookie", "session=1")],
+    &[("origin", "https://shop.example.evil.example"), ("host", "shop.example")],
+    &[("origin", "https://shop.example:8443"), ("host", "shop.example")],
+    &[("origin", "null"), ("host", "shop.example")],
+    // Neither, and a cookie.
+    &[("cookie", "session=1"), ("host", "shop.example")],
+    &[("cookie", "session=1"), ("referer", "https://shop.example/")],
+    // What scripts can set says nothing.
+    &[("cookie", "session=1"), ("x-requested-with", "XMLHttpRequest")],
+    &[("sec-fetch-site", "cross-site"), ("x-forwarded-host", "evil.example"), ("origin", "https://evil.example")],
+];
+
+/// What pages of the app, its user by hand and programs send.
+const OWN: &[&[(&str, &str)]] = &[
+    &[("sec-fetch-site", "same-origin"), ("origin", "https://shop.example"), ("cookie", "session=1")],
+    &[("sec-fetch-site", "none"), ("cookie", "session=1")],
+    &[("origin", "https://shop.example"), ("host", "shop.example"), ("cookie", "session=1")],
+    // Programs, which carry no cookie that their user does not know of.
+    &[],
+    &[("authorization", "Bearer token"), ("host", "shop.example")],
+];
+
 /// Attack: what a form of another site, or a script that needs no preflight, has a browser send.
 #[tokio::test]
 async fn csrf_through_simple_requests_is_refused() {
     let app = TestApp::start(app()).await;
-    let foreign: &[&[(&str, &str)]] = &[
-        &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("cookie", "session=1")],
-        &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")],
-        &[("sec-fetch-site", "same-site"), ("origin", "https://blog.shop.example"), ("host", "shop.example")],
-        &[("sec-fetch-site", "cross-site"), ("origin", "null"), ("host", "shop.example")],
-        // Browsers that do not send where from.
-        &[("origin", "https://evil.example"), ("host", "shop.example"), ("cookie", "session=1")],
-        &[("origin", "https://shop.example.evil.example"), ("host", "shop.example")],
-        &[("origin", "https://shop.example:8443"), ("host", "shop.example")],
-        &[("origin", "null"), ("host", "shop.example")],
-        // Neither, and a cookie.
-        &[("cookie", "session=1"), ("host", "shop.example")],
-        &[("cookie", "session=1"), ("referer", "https://shop.example/")],
-        // What scripts can set says nothing.
-        &[("cookie", "session=1"), ("x-requested-with", "XMLHttpRequest")],
-        &[("sec-fetch-site", "cross-site"), ("x-forwarded-host", "evil.example"), ("origin", "https://evil.example")],
-    ];
     let content_types = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"];
-    for headers in foreign {
+    for headers in FOREIGN {
         for content_type in content_types {
             let answer = with(app.post("/change").body(content_type, ""), headers).send().await;
             assert_eq!(answer.status(), 403, "{headers:?}");
@@ -80,18 +94,30 @@ async fn csrf_through_simple_requests_is_refused() {
 #[tokio::test]
 async fn what_the_app_itself_makes_is_taken() {
     let app = TestApp::start(app()).await;
-    let own: &[&[(&str, &str)]] = &[
-        &[("sec-fetch-site", "same-origin"), ("origin", "https://shop.example"), ("cookie", "session=1")],
-        &[("sec-fetch-site", "none"), ("cookie", "session=1")],
-        &[("origin", "https://shop.example"), ("host", "shop.example"), ("cookie", "session=1")],
-        // Programs, which carry no cookie that their user does not know of.
-        &[],
-        &[("authorization", "Bearer token"), ("host", "shop.example")],
-    ];
-    for headers in own {
+    for headers in OWN {
         assert_eq!(with(app.post("/change"), headers).send().await.status(), 200, "{headers:?}");
     }
     app.queue("changes", &json!({})).await.unwrap();
+}
+
+/// Attack: a page of another site opens a WebSocket, with the visitor's cookies, and writes what it likes after that.
+#[tokio::test]
+async fn csrf_by_the_opening_of_a_websocket_is_refused() {
+    let app = TestApp::start(app()).await;
+    let connect = async |pairs: &[(&str, &str)]| {
+        let mut headers = Headers::default();
+        pairs.iter().for_each(|(name, value)| headers.append(name, value.as_bytes()).unwrap());
+        let event = SocketEvent { phase: SocketPhase::Connect, headers, ..SocketEvent::default() };
+        app.socket_event::<String>("changes", event).await.map_err(|problem| problem.code().to_owned())
+    };
+    for headers in FOREIGN {
+        assert_eq!(connect(headers).await, Err("cross_site_request".to_owned()), "{headers:?}");
+    }
+    for headers in OWN {
+        assert_eq!(connect(headers).await, Ok(String::new()), "{headers:?}");
+    }
+    // Whoever opened it is the app's own, so its messages are.
+    app.socket::<String>("changes", &json!({})).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use pikku::{
     App, AuthError, Call, Claims, Group, Problem, Scopes, Selection, Session, SessionChange, SessionControl,
     access::{All, Any, Not},
-    http::{get, post},
+    call::{Context, PlatformIdentity, SocketEvent, SocketPhase},
+    dispatch::Arrival,
+    http::{Headers, get, post},
     testing::{TestApp, TestResponse},
-    wiring::Queue,
+    wiring::{Cron, Queue, Stream, Topic, WebSocket},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -212,9 +214,23 @@ fn app<S: Selection>() -> App<S> {
                 .authenticate::<key>()
                 .queue::<mine>("mine", Queue::default())
                 .queue::<order>("order", Queue::default())
+                .event::<mine>(Topic::new("mine"))
+                .event::<order>(Topic::new("order"))
+                .event::<order>(Stream::new("order"))
+                .cron::<mine>(Cron::new("* * * * *"))
+                .websocket::<mine>(WebSocket::new("mine"))
+                .websocket::<orders>(WebSocket::new("orders"))
+                .websocket::<change_orders>(WebSocket::new("change-orders"))
+                .websocket::<order>(WebSocket::new("order"))
+                .websocket::<tagged>(WebSocket::new("tagged"))
         })
         .group::<Closed>(|g| {
-            g.http::<open>(get("/closed/open")).permission::<never>().queue::<open>("closed", Queue::default())
+            g.http::<open>(get("/closed/open"))
+                .permission::<never>()
+                .queue::<open>("closed", Queue::default())
+                .event::<open>(Topic::new("closed"))
+                .cron::<open>(Cron::new("* * * * *").named("closed"))
+                .websocket::<open>(WebSocket::new("closed"))
         })
         .tag("staff", |l| l.permission::<is_ada>())
         .routes("/admin/{*rest}", |l| l.permission::<is_ada>())
@@ -397,13 +413,74 @@ async fn what_is_attached_outside_narrows_and_never_widens() {
 #[tokio::test]
 async fn other_transports_decide_alike() {
     let app = running().await;
-    let problem = app.queue("mine", &json!({})).await.unwrap_err();
-    assert_eq!((problem.status().as_u16(), problem.code(), problem.retry()), (401, "unauthenticated", false));
-    assert_eq!(app.queue("order", &json!({ "order": 3 })).await.unwrap_err().code(), "forbidden");
-    app.queue("order", &json!({ "order": 2 })).await.unwrap();
-    assert_eq!(app.queue("closed", &json!({})).await.unwrap_err().code(), "forbidden");
-    // A function that is called by its name belongs to every group that wires it.
-    assert_eq!(app.call::<Value>("open", &json!(null)).await.unwrap_err().code(), "forbidden");
+    let order = |order: u32| json!({ "order": order });
+    let unknown = [
+        app.queue("mine", &json!({})).await,
+        app.topic("mine", &json!({})).await,
+        app.cron("mine").await,
+        app.socket::<Value>("mine", &json!({})).await.map(drop),
+    ];
+    for outcome in unknown {
+        let problem = outcome.unwrap_err();
+        assert_eq!((problem.status().as_u16(), problem.code(), problem.retry()), (401, "unauthenticated", false));
+    }
+    let forbidden = [
+        app.queue("order", &order(3)).await,
+        app.topic("order", &order(3)).await,
+        app.stream("order", order(3).to_string()).await,
+        app.socket::<Value>("order", &order(3)).await.map(drop),
+        app.queue("closed", &json!({})).await,
+        app.topic("closed", &json!({})).await,
+        app.cron("closed").await,
+        app.socket::<Value>("closed", &json!({})).await.map(drop),
+        // A function that is called by its name belongs to every group that wires it.
+        app.call::<Value>("open", &json!(null)).await.map(drop),
+    ];
+    for outcome in forbidden {
+        let problem = outcome.unwrap_err();
+        assert_eq!((problem.status().as_u16(), problem.code(), problem.retry()), (403, "forbidden", false));
+    }
+    app.queue("order", &order(2)).await.unwrap();
+    app.topic("order", &order(2)).await.unwrap();
+    app.stream("order", order(2).to_string()).await.unwrap();
+    assert_eq!(app.socket::<u32>("order", &order(2)).await.unwrap(), 2);
+}
+
+/// A connection that is being made by whom this token names.
+fn connecting(token: &str) -> SocketEvent {
+    let mut headers = Headers::default();
+    headers.append("authorization", format!("Bearer {token}").as_bytes()).unwrap();
+    SocketEvent { phase: SocketPhase::Connect, headers, ..SocketEvent::default() }
+}
+
+#[tokio::test]
+async fn the_opening_of_a_websocket_is_decided_by_its_headers() {
+    let app = running().await;
+    let connect = async |api: &str, token: &str| match app.socket_event::<Value>(api, connecting(token)).await {
+        Ok(_) => (200, String::new()),
+        Err(problem) => (problem.status().as_u16(), problem.code().to_owned()),
+    };
+    for (api, token, status, code) in [
+        ("mine", "ada", 200, ""),
+        ("mine", "expired", 401, "invalid_credentials"),
+        ("mine", "two of them", 400, "malformed_credentials"),
+        ("mine", "nobody knows", 503, "authentication_unavailable"),
+        ("mine", "panics", 500, "internal"),
+        ("orders", "ada", 403, "insufficient_scope"),
+        ("orders", "ada/orders:write", 403, "insufficient_scope"),
+        ("orders", "ada/orders", 200, ""),
+        ("orders", "reader/orders", 200, ""),
+        ("change-orders", "reader/orders", 403, "read_only_session"),
+        ("change-orders", "ada/orders", 200, ""),
+        ("tagged", "ada", 200, ""),
+        ("tagged", "grace", 403, "forbidden"),
+        ("closed", "ada/orders", 403, "forbidden"),
+    ] {
+        assert_eq!(connect(api, token).await, (status, code.to_owned()), "{api} {token}");
+    }
+    // Messages have no headers: who was known when the connection was made is not by that known after it.
+    let message = SocketEvent { phase: SocketPhase::Message, body: "{}".into(), ..SocketEvent::default() };
+    assert_eq!(app.socket_event::<Value>("mine", message).await.unwrap_err().code(), "unauthenticated");
 }
 
 #[tokio::test]
@@ -480,14 +557,24 @@ async fn of_the_platform(call: &Call) -> Result<Option<Claims>, AuthError> {
 
 #[tokio::test]
 async fn the_platforms_own_identity_comes_with_the_context() {
-    let app = App::new().authenticate::<of_the_platform>().group::<Everything>(|g| g.http::<mine>(get("/mine")));
+    let app = App::new()
+        .authenticate::<of_the_platform>()
+        .group::<Everything>(|g| g.http::<mine>(get("/mine")).websocket::<mine>(WebSocket::new("mine")));
     let app = TestApp::start(app).await;
     let request = || pikku::http::HttpRequest::new(pikku::http::Method::GET, "/mine");
-    let identity = |issuer| Some(Box::new(pikku::call::PlatformIdentity::new(issuer, r#"{"name":"ada"}"#)));
-    let context = |issuer| pikku::call::Context { identity: identity(issuer), ..Default::default() };
+    let identity = |issuer| Some(Box::new(PlatformIdentity::new(issuer, r#"{"name":"ada"}"#)));
+    let context = |issuer| Context { identity: identity(issuer), ..Context::default() };
     assert_eq!(app.engine().http(request(), context("test-platform")).await.status, 200);
     assert_eq!(app.engine().http(request(), context("another")).await.status, 401);
     assert_eq!(app.get("/mine").header("x-ms-client-principal", "e30=").send().await.status(), 401);
+    // An authorizer tells who is behind a connection with each of its messages.
+    let target = app.engine().target(&Arrival::WebSocket("mine")).unwrap();
+    for phase in [SocketPhase::Connect, SocketPhase::Message, SocketPhase::Disconnect] {
+        let event = || SocketEvent { phase, ..SocketEvent::default() }.into();
+        assert!(app.engine().deliver(target, event(), context("test-platform")).await.is_ok(), "{phase:?}");
+        let problem = app.engine().deliver(target, event(), context("another")).await.unwrap_err();
+        assert_eq!(problem.code(), "unauthenticated", "{phase:?}");
+    }
 }
 
 #[test]

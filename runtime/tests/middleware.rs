@@ -3,11 +3,12 @@
 use pikku::{
     App, AuthError, BoxError, BoxFuture, Call, Claims, Engine, Group, Next, Outcome, Platform, Problem, Session,
     StatusCode,
+    access::Not,
     call::Context,
     http::{HttpRequest, Method, get},
     platform::{LogLine, OutgoingMessage},
     testing::TestApp,
-    wiring::{Cron, Queue, Topic},
+    wiring::{Cron, Queue, Topic, WebSocket},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -126,6 +127,7 @@ fn app() -> App<pikku::All> {
                 .queue::<noted>("noted", Queue::default())
                 .event::<noted>(Topic::new("noted"))
                 .cron::<noted>(Cron::new("* * * * *"))
+                .websocket::<noted>(WebSocket::new("noted"))
                 .middleware::<of_group>()
         })
         .group::<Other>(|g| g.http::<plain>(get("/plain")))
@@ -159,6 +161,8 @@ async fn the_order_is_that_of_the_places() {
     app.topic("noted", &json!({})).await.unwrap();
     assert_eq!(journal.take(), expected);
     app.cron("noted").await.unwrap();
+    assert_eq!(journal.take(), expected);
+    app.socket::<Value>("noted", &json!({})).await.unwrap();
     assert_eq!(journal.take(), expected);
     app.call::<Value>("noted", &json!(null)).await.unwrap();
     assert_eq!(journal.take(), expected);
@@ -237,6 +241,11 @@ async fn behind_slow() -> Result<(), Infallible> {
     Ok(())
 }
 
+#[pikku::function(permission = Not::<slow_to_decide>)]
+async fn behind_not_slow() -> Result<(), Infallible> {
+    Ok(())
+}
+
 /// A platform with a clock that runs.
 #[derive(Debug, Default)]
 struct Real(Mutex<Vec<String>>);
@@ -277,6 +286,20 @@ fn slow_app(app: App<pikku::All>) -> App<pikku::All> {
     })
 }
 
+/// Attack: a permission is kept busy until it is late. It denies, and what negates it does not allow.
+#[tokio::test]
+async fn a_permission_that_times_out_denies() {
+    let app = slow_app(App::new()).group::<Noted>(|g| g.http::<behind_not_slow>(get("/behind-not-slow")));
+    let (engine, platform) = started(app).await;
+    for path in ["/behind-slow", "/behind-not-slow"] {
+        let answer = engine.http(HttpRequest::new(Method::GET, path), Context::default()).await;
+        assert_eq!(answer.status, 403, "{path}");
+    }
+    let logged = platform.0.lock().unwrap();
+    let late = logged.iter().filter(|line| *line == "permission `slow_to_decide`: it took longer than 20 ms");
+    assert_eq!(late.count(), 2, "{logged:?}");
+}
+
 /// One test, for the calls share a count.
 #[tokio::test]
 async fn calls_end_in_time_and_release_their_services() {
@@ -309,10 +332,6 @@ async fn calls_end_in_time_and_release_their_services() {
         // The first to end it does, whichever that is.
         let context = Context { deadline_ms: Some(platform.now_ms() + 3_600_000), ..Context::default() };
         assert_eq!(call("/slow-route", context).await.status, 504);
-
-        // A permission that does not decide in time denies.
-        assert_eq!(call("/behind-slow", Context::default()).await.status, 403);
-        assert!(platform.0.lock().unwrap().iter().any(|line| line.contains("it took longer than 20 ms")));
 
         // A client that goes away: the adapter drops the call.
         let gone = tokio::time::timeout(Duration::from_millis(20), async {

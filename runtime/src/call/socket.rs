@@ -3,7 +3,7 @@ use crate::{Bytes, Problem, http::Headers};
 use serde_json::Value;
 
 /// A WebSocket's connection, message or end. A message's text is the function's input, as JSON.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SocketEvent {
     /// What happened.
     pub phase: SocketPhase,
@@ -34,11 +34,12 @@ pub struct SocketEvent {
 }
 
 /// What happened to a WebSocket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SocketPhase {
     /// A client connects; a failed call refuses it.
     Connect,
     /// A message arrived.
+    #[default]
     Message,
     /// The connection ended.
     Disconnect,

@@ -8,7 +8,7 @@ use crate::{
     app::Place,
     call::{Context, Trigger},
     dispatch::{Arrival, StartError},
-    function::Meta,
+    function::{Meta, Reply},
     http::Method,
     service::{ConstructPerCall, Handle, Message, PerCall, Plan, Scope},
 };
@@ -211,14 +211,19 @@ impl TestApp {
     /// # Panics
     ///
     /// If nothing is wired for it.
-    pub(super) async fn deliver(&self, source: String, arrival: Arrival<'_>, trigger: Trigger) -> Result<(), Problem> {
+    pub(super) async fn deliver(
+        &self,
+        source: String,
+        arrival: Arrival<'_>,
+        trigger: Trigger,
+    ) -> Result<Reply, Problem> {
         let Some(target) = self.engine.target(&arrival) else {
             let wired: Vec<&str> = self.engine.source_ids().collect();
             panic!("nothing is wired for {source}; the app is wired for {}", wired.join(", "))
         };
         let context = context();
         let after = context.after.clone();
-        let outcome = self.engine.deliver(target, trigger, context).await.map(|_| ());
+        let outcome = self.engine.deliver(target, trigger, context).await;
         after.run(&*self.platform, None).await;
         if let Err(problem) = &outcome {
             let failure = Failure { source, problem: problem.clone() };

@@ -3,7 +3,7 @@
 use super::app::TestApp;
 use crate::{
     Bytes, Problem,
-    call::{BusEvent, ObjectEvent, QueueMessage, ScheduledRun, StreamRecord, TableChange, TopicMessage},
+    call::{BusEvent, ObjectEvent, QueueMessage, ScheduledRun, SocketEvent, StreamRecord, TableChange, TopicMessage},
     dispatch::Arrival,
     function::Reply,
 };
@@ -36,7 +36,7 @@ impl TestApp {
     /// If nothing is wired to the queue.
     pub async fn queue_message(&self, queue: &str, message: QueueMessage) -> Result<(), Problem> {
         let message = QueueMessage { queue: queue.to_owned(), receive_count: message.receive_count.max(1), ..message };
-        self.deliver(format!("queue {queue}"), Arrival::Queue(queue), message.into()).await
+        self.deliver(format!("queue {queue}"), Arrival::Queue(queue), message.into()).await.map(drop)
     }
 
     /// Runs a schedule now. Its name is that of the function unless the wiring names it.
@@ -56,7 +56,7 @@ impl TestApp {
             time_ms: Some(now_ms),
             ..ScheduledRun::default()
         };
-        self.deliver(format!("schedule {schedule}"), Arrival::Schedule(schedule), run.into()).await
+        self.deliver(format!("schedule {schedule}"), Arrival::Schedule(schedule), run.into()).await.map(drop)
     }
 
     /// Publishes a message, written as JSON, to a topic.
@@ -70,7 +70,7 @@ impl TestApp {
     /// If nothing is wired to the topic.
     pub async fn topic(&self, topic: &str, message: &impl Serialize) -> Result<(), Problem> {
         let message = TopicMessage { topic: topic.to_owned(), message: text(message), ..TopicMessage::default() };
-        self.deliver(format!("topic {topic}"), Arrival::Topic(topic), message.into()).await
+        self.deliver(format!("topic {topic}"), Arrival::Topic(topic), message.into()).await.map(drop)
     }
 
     /// Tells of an object in a bucket, such as `ObjectCreated:Put`.
@@ -91,7 +91,7 @@ impl TestApp {
             ..ObjectEvent::default()
         };
         let arrival = Arrival::Object { bucket, event, key };
-        self.deliver(format!("bucket {bucket}"), arrival, object.into()).await
+        self.deliver(format!("bucket {bucket}"), arrival, object.into()).await.map(drop)
     }
 
     /// Tells of a change of a table's item.
@@ -105,7 +105,7 @@ impl TestApp {
     /// If nothing is wired to the table.
     pub async fn table(&self, table: &str, change: TableChange) -> Result<(), Problem> {
         let change = TableChange { table: table.to_owned(), ..change };
-        self.deliver(format!("table {table}"), Arrival::Table(table), change.into()).await
+        self.deliver(format!("table {table}"), Arrival::Table(table), change.into()).await.map(drop)
     }
 
     /// Puts a record on a stream.
@@ -119,7 +119,7 @@ impl TestApp {
     /// If nothing is wired to the stream.
     pub async fn stream(&self, stream: &str, data: impl Into<Bytes>) -> Result<(), Problem> {
         let record = StreamRecord { stream: stream.to_owned(), data: data.into(), ..StreamRecord::default() };
-        self.deliver(format!("stream {stream}"), Arrival::Stream(stream), record.into()).await
+        self.deliver(format!("stream {stream}"), Arrival::Stream(stream), record.into()).await.map(drop)
     }
 
     /// Sends an event over the event bus.
@@ -139,7 +139,35 @@ impl TestApp {
             ..BusEvent::default()
         };
         let arrival = Arrival::Event { source, detail_type };
-        self.deliver(format!("event {source} {detail_type}"), arrival, event.into()).await
+        self.deliver(format!("event {source} {detail_type}"), arrival, event.into()).await.map(drop)
+    }
+
+    /// Sends a message, written as JSON, over a connection of a WebSocket API, and gives the answer.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired to the API, or the output is not a `T`.
+    pub async fn socket<T: DeserializeOwned>(&self, api: &str, message: &impl Serialize) -> Result<T, Problem> {
+        let event = SocketEvent { body: text(message).into(), ..SocketEvent::default() };
+        self.socket_event(api, event).await
+    }
+
+    /// Tells of a connection to a WebSocket API that is made or has ended, or sends a message of the test's own.
+    ///
+    /// # Errors
+    ///
+    /// The problem that the call ends in; a connection that is being made is refused.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is wired to the API, or the output is not a `T`.
+    pub async fn socket_event<T: DeserializeOwned>(&self, api: &str, event: SocketEvent) -> Result<T, Problem> {
+        let event = SocketEvent { api_id: api.to_owned(), ..event };
+        self.deliver(format!("websocket {api}"), Arrival::WebSocket(api), event.into()).await.map(output)
     }
 }
 

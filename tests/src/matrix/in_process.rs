@@ -4,10 +4,10 @@ use super::{
     target::{Answer, Settled, Target},
 };
 use pikku::{
-    call::{AttributeValue, CALLER, Context, MessageAttribute, QueueMessage, SocketEvent, SocketPhase, TableChange},
+    call::{AttributeValue, CALLER, Context, MessageAttribute, QueueMessage, SocketEvent, TableChange},
     dispatch::Arrival,
     function::Reply,
-    http::{Headers, HttpRequest, Method},
+    http::{HttpRequest, Method},
     testing::TestApp,
 };
 use serde_json::Value;
@@ -86,19 +86,11 @@ impl Target for InProcess {
 
     async fn say(&self, message: &[u8]) -> Result<Answer, String> {
         let event = SocketEvent {
-            phase: SocketPhase::Message,
             connection_id: "connection".to_owned(),
             route_key: "$default".to_owned(),
-            message_id: None,
-            stage: String::new(),
-            domain: String::new(),
             api_id: "chat".to_owned(),
-            headers: Headers::default(),
-            query: Vec::new(),
             body: message.to_vec().into(),
-            binary: false,
-            close_code: None,
-            close_reason: None,
+            ..SocketEvent::default()
         };
         let engine = self.0.engine();
         let target = engine.target(&Arrival::WebSocket("chat")).ok_or("no function takes its messages")?;
