@@ -146,12 +146,14 @@ impl Bench {
             "Dispatch in process",
             "The same JSON POST without a platform: `Engine::http` beside axum's `Router::oneshot` with typed JSON in \
              and out. The request is built and the answer's body read in each call. Bare is without validation, which \
-             axum does not do.",
+             axum does not do. Among policies is the same in an app whose permissions and middleware stand around \
+             other functions.",
             &[("instructions", Instructions)],
         )
         .beside("axum");
         let rows = [
             ("pikku, bare", "in-process-pikku", "greet"),
+            ("pikku, bare, among policies", "in-process-pikku", "apart"),
             ("pikku, validated", "in-process-pikku", "validated"),
             ("axum", "in-process-axum", "greet"),
         ];

@@ -21,7 +21,7 @@ mod unrouted;
 
 #[cfg(feature = "introspect")]
 pub(crate) use chain::belongs;
-pub(crate) use chain::{Chain, chains};
+pub(crate) use chain::{Chain, chains, check_left_out};
 pub use engine::{Engine, SOURCES_VARIABLE, StartError};
 pub(crate) use guard::{GuardedRun, Pass, Stage, guarded};
 pub(crate) use preflight::add_preflights;

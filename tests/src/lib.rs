@@ -5,7 +5,7 @@
 //!
 //! | variable | what |
 //! |---|---|
-//! | `PIKKU_BUNDLES` | a folder for each of `shop`, `echo`, `fixture` and `scenarios`, as `cargo pikku package` writes it; in `cloudflare`, `azure` and `server`, the same for Workers, function apps and servers |
+//! | `PIKKU_BUNDLES` | a folder for each of `shop`, `echo`, `fixture`, `policies` and `scenarios`, as `cargo pikku package` writes it; in `cloudflare`, `azure` and `server`, the same for Workers, function apps and servers |
 //! | `PIKKU_PACKAGER` | the `cargo-pikku` program |
 //! | `PIKKU_TOOLS` | the judges: `venv/bin/{sam,cfn-lint,ministack,python}`, `venv-moto/bin/{moto_server,python}`, `venv-zig/bin/cargo-zigbuild`, `aws-lambda-rie`, `npm/node_modules`, `azurite/node_modules` |
 

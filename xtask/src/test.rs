@@ -12,15 +12,21 @@ use crate::steps::Steps;
 use crate::tools;
 
 /// The apps that the whole-system tests run as bundles, each with its folder.
-const APPS: [(&str, &str); 4] =
-    [SHOP, ("echo", "examples/echo"), ("fixture", "tests/app"), ("scenarios", "tests/scenarios/app")];
+const APPS: [(&str, &str); 5] = [
+    SHOP,
+    ("echo", "examples/echo"),
+    ("fixture", "tests/app"),
+    ("policies", "tests/policies"),
+    ("scenarios", "tests/scenarios/app"),
+];
 
 /// The apps that the whole-system tests run as Workers, each with its folder and the groups that Workers can run; none for
 /// all of them.
-const WORKERS: [((&str, &str), &[&str]); 4] = [
+const WORKERS: [((&str, &str), &[&str]); 5] = [
     (SHOP, &["catalog", "orders", "reports"]),
     (("echo", "examples/echo"), &[]),
     (("edge", "tests/edge"), &[]),
+    (("policies", "tests/policies"), &[]),
     (("scenarios", "tests/scenarios/app"), &["everywhere"]),
 ];
 

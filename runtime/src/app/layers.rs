@@ -15,7 +15,7 @@ use crate::{
     session::SessionMode,
 };
 use serde_json::Value;
-use std::{fmt, future::ready};
+use std::fmt;
 
 /// Something attached to a place.
 #[derive(Clone, Copy)]
@@ -114,29 +114,6 @@ impl Kind {
 
     fn permission<P: Permission>(services: SessionMode) -> Self {
         Self::Permission(Check { session: P::SESSION.and(services), describe: P::describe, decide: P::decide })
-    }
-
-    /// What stands for a middleware that a bundle was said not to reach: it lets nothing through.
-    fn absent_middleware() -> Self {
-        fn handle<'a>(_: &'a Scope<'a>, _: Next<'a>) -> BoxFuture<'a, Result<Reply, Problem>> {
-            Box::pin(ready(Err(Problem::internal("a middleware of this call is not in the bundle"))))
-        }
-        Self::Middleware(Around {
-            session: SessionMode::None,
-            handle,
-            preflights: None,
-            #[cfg(feature = "unrouted")]
-            unrouted: None,
-        })
-    }
-
-    /// What stands for a permission that a bundle was said not to reach: it allows nothing.
-    fn absent_permission() -> Self {
-        fn decide<'a>(_: &'a Scope<'a>, _: &'a Value) -> BoxFuture<'a, Decision> {
-            Box::pin(ready(Decision::Failed))
-        }
-        let describe = |rule: &mut String| rule.push_str("one that is not in the bundle");
-        Self::Permission(Check { session: SessionMode::None, describe, decide })
     }
 }
 
@@ -237,33 +214,40 @@ impl<S: Selection> App<S> {
     }
 
     pub(super) fn attach_permission<P: Permission>(&mut self, place: Place) {
-        let kind = if const { selected(S::LAYERS, P::NAME) } {
+        if const { selected(S::LAYERS, P::NAME) } {
             P::plan(&mut self.plan);
-            Kind::permission::<P>(self.plan.session())
+            self.registry.attach(Layer {
+                place,
+                kind: Kind::permission::<P>(self.plan.session()),
+                #[cfg(feature = "introspect")]
+                note: crate::introspect::LayerNote::permission::<P>(),
+            });
         } else {
-            Kind::absent_permission()
-        };
-        self.registry.attach(Layer {
-            place,
-            kind,
-            #[cfg(feature = "introspect")]
-            note: crate::introspect::LayerNote::permission::<P>(),
-        });
+            self.leave_out(place);
+        }
     }
 
     pub(super) fn attach_middleware<M: Middleware>(&mut self, place: Place) {
-        let kind = if const { selected(S::LAYERS, M::NAME) } {
+        if const { selected(S::LAYERS, M::NAME) } {
             M::plan(&mut self.plan);
-            Kind::middleware::<M>(self.plan.session())
+            self.registry.attach(Layer {
+                place,
+                kind: Kind::middleware::<M>(self.plan.session()),
+                #[cfg(feature = "introspect")]
+                note: crate::introspect::LayerNote::middleware::<M>(),
+            });
         } else {
-            Kind::absent_middleware()
-        };
-        self.registry.attach(Layer {
-            place,
-            kind,
-            #[cfg(feature = "introspect")]
-            note: crate::introspect::LayerNote::middleware::<M>(),
-        });
+            self.leave_out(place);
+        }
+    }
+
+    /// A permission or a middleware of this place is not in the bundle, which was said to reach none: then it does not start
+    /// if it does. A bundle around whose calls nothing stands pays no more than this for what stands around others.
+    fn leave_out(&mut self, place: Place) {
+        if self.registry.left_out.is_empty() {
+            self.plan.checks.push(dispatch::check_left_out);
+        }
+        self.registry.left_out.push(place);
     }
 }
 

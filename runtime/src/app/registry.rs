@@ -19,6 +19,8 @@ pub(crate) struct Registry {
     pub(crate) routes: Vec<RouteWiring>,
     pub(crate) sources: Vec<SourceWiring>,
     pub(crate) layers: Vec<Layer>,
+    /// The places of what the bundle was made without, as nothing of it stands around its calls.
+    pub(crate) left_out: Vec<Place>,
     /// The functions that rely on a permission from outside.
     pub(crate) relying: Vec<&'static str>,
     /// How calls are run where there are layers.

@@ -60,6 +60,19 @@ pub(crate) fn chains(registry: &mut Registry) -> Result<Vec<Chain>, StartError> 
     Ok(chains)
 }
 
+/// What the bundle was made without stands around none of its calls.
+pub(crate) fn check_left_out(registry: &Registry) -> Result<(), StartError> {
+    let routes = registry.routes.iter().map(|wiring| (wiring.endpoint, wiring.group, Some(wiring.route.path)));
+    let sources = registry.sources.iter().map(|wiring| (wiring.endpoint, wiring.group, None));
+    for (endpoint, group, path) in routes.chain(sources) {
+        let endpoint = &registry.endpoints[endpoint];
+        if registry.left_out.iter().any(|place| belongs(*place, endpoint.name, endpoint.tags, &[group], path)) {
+            return Err(StartError::LeftOut { function: endpoint.name });
+        }
+    }
+    Ok(())
+}
+
 /// A function that relies on a permission from outside has one.
 fn check_guarded(registry: &Registry, endpoint: usize, chain: &Chain) -> Result<(), StartError> {
     let name = registry.endpoints[endpoint].name;

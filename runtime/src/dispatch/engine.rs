@@ -68,6 +68,11 @@ pub enum StartError {
         /// The function.
         function: &'static str,
     },
+    /// A permission or a middleware stands around a function, and the bundle was made without it.
+    LeftOut {
+        /// The function.
+        function: &'static str,
+    },
     /// A function changes sessions, and no source keeps them.
     NothingKeepsSessions,
     /// A source of sessions sends messages that say who calls, which is not known before it has said so.
@@ -97,6 +102,11 @@ impl fmt::Display for StartError {
             Self::Unguarded { function } => write!(
                 formatter,
                 "`{function}` says `guarded`, and nothing guards it: attach a permission to its group, a tag or its route"
+            ),
+            Self::LeftOut { function } => write!(
+                formatter,
+                "a permission or a middleware stands around `{function}`, and it is not in this bundle: the app is wired otherwise \
+                 here than where it was packaged"
             ),
             Self::NothingKeepsSessions => formatter
                 .write_str("a function takes `&SessionControl`, and no authenticator of the app keeps sessions"),

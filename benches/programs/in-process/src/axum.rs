@@ -49,7 +49,7 @@ async fn item(Path(id): Path<u64>) -> Json<Item> {
 fn main() -> ExitCode {
     let Some((work, count)) = work::asked() else { return work::usage() };
     let wrong = match work {
-        Work::Greet { .. } => {
+        Work::Greet { .. } | Work::Apart => {
             let router: Router = Router::new().route("/greet/{id}", post(greet));
             (0..count).filter(|_| !answers(&router, Method::POST, "/greet/7", work::BODY)).count()
         }

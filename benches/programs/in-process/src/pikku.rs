@@ -7,8 +7,8 @@ mod contracts {
 }
 
 use pikku::{
-    App, BoxError, BoxFuture, Bytes, Contract, ContractMissing, Decode, Engine, Field, Function, Platform, Problem,
-    Selection,
+    App, BoxError, BoxFuture, Bytes, Contract, ContractMissing, Decode, Engine, Field, Function, Next, Outcome,
+    Platform, Problem, Selection,
     call::Context,
     http::{HttpRequest, Method, get},
     platform::{LogLine, OutgoingMessage},
@@ -58,6 +58,28 @@ impl Selection for Bare {
     }
 }
 
+/// The same, made without the policies around other functions.
+struct Apart;
+
+impl Selection for Apart {
+    const GROUPS: Option<&'static [&'static str]> = None;
+    const LAYERS: Option<&'static [&'static str]> = Some(&[]);
+
+    fn contract<F: Function>() -> Result<Contract, ContractMissing> {
+        Bare::contract::<F>()
+    }
+}
+
+#[pikku::permission]
+pub async fn nobody() -> bool {
+    false
+}
+
+#[pikku::middleware]
+pub async fn passes(next: Next<'_>) -> Outcome {
+    next.run().await
+}
+
 /// Everything, with the packager's contract.
 struct Validated;
 
@@ -99,6 +121,12 @@ fn main() -> ExitCode {
             let engine =
                 if validated { start(bench_hello::app::<Validated>()) } else { start(bench_hello::app::<Bare>()) };
             let Some(engine) = engine else { return ExitCode::FAILURE };
+            (0..count).filter(|_| !answers(&engine, Method::POST, "/greet/7", work::BODY)).count()
+        }
+        Work::Apart => {
+            let app = bench_hello::app::<Apart>().tag("staff", |l| l.permission::<nobody>().middleware::<passes>());
+            let app = app.routes("/admin/{*rest}", |l| l.permission::<nobody>().middleware::<passes>());
+            let Some(engine) = start(app) else { return ExitCode::FAILURE };
             (0..count).filter(|_| !answers(&engine, Method::POST, "/greet/7", work::BODY)).count()
         }
         Work::Route { routes } => {

@@ -14,16 +14,19 @@ pub const BODY: &[u8] = br#"{"name":"Ada","age":36,"tags":["math","poetry"]}"#;
 pub enum Work {
     /// A posted greeting.
     Greet { validated: bool },
+    /// The same in an app with policies around other functions, which its bundle was made without.
+    Apart,
     /// A request that is routed among so many others.
     Route { routes: usize },
 }
 
-/// The work and the number of requests, from `greet|validated|route:N COUNT`.
+/// The work and the number of requests, from `greet|validated|apart|route:N COUNT`.
 pub fn asked() -> Option<(Work, usize)> {
     let mut arguments = std::env::args().skip(1);
     let work = match arguments.next()?.as_str() {
         "greet" => Work::Greet { validated: false },
         "validated" => Work::Greet { validated: true },
+        "apart" => Work::Apart,
         other => Work::Route { routes: other.strip_prefix("route:")?.parse().ok()? },
     };
     Some((work, arguments.next()?.parse().ok()?))
@@ -60,6 +63,6 @@ pub fn ended(wrong: usize) -> ExitCode {
 
 /// How to call it.
 pub fn usage() -> ExitCode {
-    eprintln!("usage: greet|validated|route:N COUNT");
+    eprintln!("usage: greet|validated|apart|route:N COUNT");
     ExitCode::from(2)
 }
