@@ -7,6 +7,7 @@
 //! | [`MemoryStore`] | tests, and a server of one process | |
 //! | `SqliteStore` | the processes of one machine | `sqlite` |
 //! | `PostgresStore` | any number of instances | `postgres` |
+//! | `D1Store` of `pikku-cloudflare` | Workers, by their D1 database | `stores` there |
 //!
 //! [`MemoryStore`] is a service as it is. The others are given by the app, which knows where they are, as a type of its own:
 //!
@@ -40,6 +41,7 @@
 mod engine;
 mod memory;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 #[cfg(feature = "postgres")]
 pub use engine::PostgresStore;
 #[cfg(feature = "sqlite")]
@@ -63,6 +65,11 @@ impl StoreKey {
             hash.update(part);
         }
         Self(hash.finalize().into())
+    }
+
+    /// Its octets in base64url, for stores that have texts for keys.
+    pub fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
     }
 
     /// Its octets.

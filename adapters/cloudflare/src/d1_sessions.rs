@@ -1,4 +1,7 @@
-use crate::{Database, DatabaseError};
+use crate::{
+    Database, DatabaseError,
+    d1_tables::{self, whole},
+};
 use pikku::{BoxError, BoxFuture};
 use pikku_auth::session::{SessionKey, SessionStore, StoredSession};
 use serde_json::Value;
@@ -21,9 +24,6 @@ const LOAD: &str = "SELECT value, ends_ms FROM pikku_sessions WHERE key = ?1 AND
 
 const TOUCH: &str = "UPDATE pikku_sessions SET ends_ms = min(?3, expires_ms) WHERE key = ?1 AND ends_ms > ?2";
 
-/// How SQLite, and D1 around it, tells that the table is not there.
-const NO_TABLE: &str = "no such table: pikku_sessions";
-
 impl D1Sessions {
     /// The statements that make the table, where it is not there.
     pub const SCHEMA: &str = "\
@@ -43,24 +43,12 @@ CREATE INDEX IF NOT EXISTS pikku_sessions_ends ON pikku_sessions (ends_ms);
         Self(database)
     }
 
-    /// Runs statements, and once more where the table had to be made for them.
     async fn run<const N: usize>(
         &self,
         statements: [(&'static str, Vec<Value>); N],
     ) -> Result<Vec<Vec<Value>>, DatabaseError> {
-        match self.0.batch(statements.clone()).await {
-            Err(error) if error.to_string().contains(NO_TABLE) => {}
-            done => return done,
-        }
-        let schema = Self::SCHEMA.split(';').map(str::trim).filter(|statement| !statement.is_empty());
-        self.0.batch(schema.map(|statement| (statement, Vec::new()))).await?;
-        self.0.batch(statements).await
+        d1_tables::run(&self.0, Self::SCHEMA, statements).await
     }
-}
-
-/// A time as D1 takes it: JavaScript's numbers are whole up to 53 bits, and nobody's session lasts longer.
-fn time(ms: u64) -> Value {
-    ms.min((1 << 53) - 1).into()
 }
 
 /// A user's name may be any text; what stands in the table is its hash.
@@ -71,7 +59,7 @@ fn owner(user: &str) -> Value {
 impl SessionStore for D1Sessions {
     fn load<'a>(&'a self, key: &'a SessionKey, now_ms: u64) -> BoxFuture<'a, Result<Option<StoredSession>, BoxError>> {
         pikku::edge(async move {
-            let rows = self.run([(LOAD, vec![key.text().into(), time(now_ms)])]).await?;
+            let rows = self.run([(LOAD, vec![key.text().into(), whole(now_ms)])]).await?;
             let Some(row) = rows.first().and_then(|rows| rows.first()) else { return Ok(None) };
             let (Some(value), Some(ends_ms)) = (row["value"].as_str(), row["ends_ms"].as_u64()) else {
                 return Err("what is kept is no session".into());
@@ -87,17 +75,17 @@ impl SessionStore for D1Sessions {
                 key.text().into(),
                 owner(session.user()),
                 session.to_json()?.into(),
-                time(ends_ms),
-                time(expires_ms),
+                whole(ends_ms),
+                whole(expires_ms),
             ];
-            self.run([(DROP, vec![time(created_ms)]), (SAVE, row)]).await?;
+            self.run([(DROP, vec![whole(created_ms)]), (SAVE, row)]).await?;
             Ok(())
         })
     }
 
     fn touch<'a>(&'a self, key: &'a SessionKey, now_ms: u64, ends_ms: u64) -> BoxFuture<'a, Result<(), BoxError>> {
         pikku::edge(async move {
-            self.run([(TOUCH, vec![key.text().into(), time(now_ms), time(ends_ms)])]).await?;
+            self.run([(TOUCH, vec![key.text().into(), whole(now_ms), whole(ends_ms)])]).await?;
             Ok(())
         })
     }

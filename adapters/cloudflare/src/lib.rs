@@ -16,7 +16,7 @@
 //! classes that nothing can take out again. Services reach the bindings through `Bindings`, behind the feature `bindings`,
 //! and D1 and KV also through `Database` and `KeyValue`, which need neither the feature nor that crate. `D1Sessions` and
 //! `KvSessions`, behind the feature `sessions`, keep the sessions of `pikku-auth`; `WorkerFetch`, behind `keys`, fetches its key
-//! sets.
+//! sets. `D1Store`, behind `stores`, keeps the rates and results of `pikku-middleware`.
 //!
 //! Natively the crate is empty, so that an app can depend on it on every target.
 
@@ -26,6 +26,10 @@ mod bindings;
 mod call;
 #[cfg(all(target_family = "wasm", feature = "sessions"))]
 mod d1_sessions;
+#[cfg(all(target_family = "wasm", feature = "stores"))]
+mod d1_store;
+#[cfg(all(target_family = "wasm", any(feature = "sessions", feature = "stores")))]
+mod d1_tables;
 #[cfg(target_family = "wasm")]
 mod database;
 #[cfg(target_family = "wasm")]
@@ -59,6 +63,8 @@ pub use ::worker;
 pub use bindings::Bindings;
 #[cfg(all(target_family = "wasm", feature = "sessions"))]
 pub use d1_sessions::D1Sessions;
+#[cfg(all(target_family = "wasm", feature = "stores"))]
+pub use d1_store::D1Store;
 #[cfg(target_family = "wasm")]
 pub use database::{Database, DatabaseError};
 #[cfg(all(target_family = "wasm", feature = "keys"))]

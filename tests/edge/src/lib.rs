@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `edge` | a start that takes its time, panics and traps beside calls in flight, work after the answer, queues, schedules |
 //! | `bound` | every kind of binding, one of them to the other group |
-//! | `kept` | sessions in a KV namespace and in a D1 database, keys of tokens that are fetched |
+//! | `kept` | sessions in a KV namespace and in a D1 database, rates and results in a D1 database, keys of tokens that are fetched |
 
 pub mod bound;
 pub mod callers;
 pub mod faults;
 pub mod keys;
+pub mod limits;
 pub mod sessions;
 pub mod work;
 
@@ -17,10 +18,12 @@ use bound::use_all;
 use callers::{message_caller, send_parcel, take_parcel, user};
 use faults::{overflow, panic_late, panic_now, read_all, wait};
 use keys::{fetched, whose};
+use limits::{Payments, TwoADay, limit_cases, limit_holds, limited, pay};
 use pikku::{
     App, Queue, Selection,
     http::{get, post},
 };
+use pikku_middleware::{Idempotency, RateLimit};
 use sessions::{cases, holds};
 use work::{fill, hourly, nightly};
 
@@ -32,13 +35,15 @@ pub struct Edge;
 #[derive(Debug, pikku::Group)]
 pub struct Bound;
 
-/// What keeps sessions, and fetches keys.
+/// What keeps sessions, rates and results, and fetches keys.
 #[derive(Debug, pikku::Group)]
 pub struct Kept;
 
 /// The app.
 pub fn app<S: Selection>() -> App<S> {
     App::new()
+        .routes("/limited", |l| l.middleware::<RateLimit<TwoADay>>())
+        .routes("/payments", |l| l.middleware::<Idempotency<Payments>>())
         .group::<Edge>(|g| {
             g.authenticate::<message_caller>()
                 .http::<wait>(get("/wait/{ms}"))
@@ -55,8 +60,13 @@ pub fn app<S: Selection>() -> App<S> {
             g.authenticate::<user>().http::<use_all>(post("/bindings/{key}")).http::<send_parcel>(post("/parcels"))
         })
         .group::<Kept>(|g| {
-            g.http::<cases>(get("/cases"))
+            g.authenticate::<user>()
+                .http::<cases>(get("/cases"))
                 .http::<holds>(post("/cases/{store}/{case}"))
+                .http::<limit_cases>(get("/limit-cases"))
+                .http::<limit_holds>(post("/limit-cases/{case}"))
+                .http::<limited>(get("/limited"))
+                .http::<pay>(post("/payments"))
                 .http::<whose>(post("/whose"))
                 .http::<fetched>(post("/fetched"))
         })
