@@ -545,9 +545,13 @@ async fn where_messages_have_no_attributes_the_caller_stands_above_the_body() {
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let placed = |user: Option<&str>, path: &str, body: &'static str| {
         let mut request = pikku::http::HttpRequest::new(Method::POST, path);
-        for (name, value) in
-            [("x-user", user), ("x-scopes", Some("orders")), ("content-type", Some("application/json"))]
-        {
+        for (name, value) in [
+            ("x-user", user),
+            ("x-scopes", Some("orders")),
+            ("content-type", Some("application/json")),
+            ("traceparent", Some(trace)),
+            ("tracestate", Some("a=1")),
+        ] {
             if let Some(value) = value {
                 request.headers.append(name, value.as_bytes()).unwrap();
             }
@@ -561,7 +565,7 @@ async fn where_messages_have_no_attributes_the_caller_stands_above_the_body() {
     assert_eq!(placed(None, "/notes", "{\"id\":22}").await.status.as_u16(), 204);
     let sent = std::mem::take(&mut *platform.0.lock().unwrap());
     assert!(sent[0].starts_with("pikku-message: 1\npikku-caller: eyJ"), "{}", sent[0]);
-    assert!(sent[0].ends_with(&format!("\ntraceparent: {trace}\n\n{{\"id\":19}}")), "{}", sent[0]);
+    assert!(sent[0].ends_with(&format!("\ntraceparent: {trace}\ntracestate: a=1\n\n{{\"id\":19}}")), "{}", sent[0]);
     assert_eq!(sent[3], "{\"id\":22}", "without a caller it is as it is");
 
     let deliver = |queue: &'static str, body: String, group: Option<&str>| {

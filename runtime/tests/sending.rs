@@ -2,7 +2,7 @@
 
 use pikku::{
     All, App, Call, Problem, Queue as Wiring,
-    call::QueueMessage,
+    call::{MessageAttribute, QueueMessage},
     http::{Method, post},
     introspect::manifest_of,
     service::{Queue, SendError},
@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use std::{sync::Mutex, time::Duration};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// What the request said, before the platform went on with a span of its own.
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, pikku::Message)]
 #[pikku(queue = "orders-placed")]
@@ -42,13 +44,13 @@ async fn place_order(placed: &Queue<OrderPlaced>, ledger: &Queue<Entry>, order: 
     draft.send().await.map_err(OrderError::NotHandedOn)
 }
 
-static TRACES: Mutex<Vec<Option<String>>> = Mutex::new(Vec::new());
+static TRACES: Mutex<Vec<Option<(String, Option<String>)>>> = Mutex::new(Vec::new());
 
 #[pikku::function]
 async fn reserve(call: &Call, order: OrderPlaced) -> Result<(), Problem> {
     assert_eq!(call.queue().unwrap().queue, "orders-placed");
     assert_eq!(order.id, 7);
-    TRACES.lock().unwrap().push(call.trace().map(str::to_owned));
+    TRACES.lock().unwrap().push(call.trace().map(|trace| (trace.to_owned(), call.trace_state())));
     Ok(())
 }
 
@@ -91,17 +93,43 @@ async fn a_trace_goes_on_through_a_queue() {
     let app = TestApp::start(app()).await;
     let mut request = HttpRequest::new(Method::POST, "/orders");
     request.headers.append("content-type", b"application/json").unwrap();
+    for (name, value) in [("traceparent", PARENT), ("tracestate", "a=1,b=2"), ("tracestate", "c=3")] {
+        request.headers.append(name, value.as_bytes()).unwrap();
+    }
     request.body = br#"{"id":7}"#.as_slice().into();
     let context = Context { id: "1".into(), trace: Some(TRACE.to_owned()), ..Context::default() };
     assert_eq!(app.engine().http(request, context).await.status.as_u16(), 204);
-    assert_eq!(app.sent::<OrderPlaced>()[0].attributes["traceparent"], TRACE);
+    let sent = &app.sent::<OrderPlaced>()[0].attributes;
+    assert_eq!((sent["traceparent"].as_str(), sent["tracestate"].as_str()), (TRACE, "a=1,b=2,c=3"));
     app.deliver_enqueued().await;
-    assert!(TRACES.lock().unwrap().contains(&Some(TRACE.to_owned())));
-    // One that carries none has that of its own invocation, which the test harness has not.
-    app.queue_message("orders-placed", QueueMessage { body: r#"{"id":7}"#.to_owned(), ..QueueMessage::default() })
-        .await
-        .unwrap();
+    assert!(TRACES.lock().unwrap().contains(&Some((TRACE.to_owned(), Some("a=1,b=2,c=3".to_owned())))));
+    // One that carries none has that of its own invocation, which the test harness has not, whatever is said of it.
+    let state = MessageAttribute { data_type: "String".to_owned(), value: "a=1".to_owned() };
+    let message_attributes = [("tracestate".to_owned(), state)].into();
+    let message = QueueMessage { body: r#"{"id":7}"#.to_owned(), message_attributes, ..QueueMessage::default() };
+    app.queue_message("orders-placed", message).await.unwrap();
     assert_eq!(TRACES.lock().unwrap().last(), Some(&None));
+}
+
+#[tokio::test]
+async fn what_is_said_of_another_trace_does_not_go_on() {
+    use pikku::{call::Context, http::HttpRequest};
+    let app = TestApp::start(app()).await;
+    let xray = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    for (parent, trace) in [(Some(PARENT), xray), (Some("none"), TRACE), (None, TRACE)] {
+        let mut request = HttpRequest::new(Method::POST, "/orders");
+        for (name, value) in
+            [("content-type", Some("application/json")), ("traceparent", parent), ("tracestate", Some("a=1"))]
+        {
+            request.headers.append(name, value.unwrap_or_default().as_bytes()).unwrap();
+        }
+        request.body = br#"{"id":8}"#.as_slice().into();
+        let context = Context { id: "1".into(), trace: Some(trace.to_owned()), ..Context::default() };
+        assert_eq!(app.engine().http(request, context).await.status.as_u16(), 204);
+    }
+    let sent = app.sent::<OrderPlaced>();
+    assert_eq!(sent.len(), 3);
+    assert!(sent.iter().all(|sent| sent.attributes.len() == 1), "{:?}", sent[0].attributes);
 }
 
 #[tokio::test]

@@ -192,11 +192,13 @@ async fn who_caused_a_message_goes_with_it_through_a_queue_without_attributes() 
         let request = Request::new("POST", "/parcels").header("Content-Type", "application/json");
         let request = request.header("X-User", "ada").header("X-Scopes", scopes);
         let request = request.header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let request = request.header("tracestate", "shop=1");
         request.body(json!({ "id": id }).to_string())
     };
     assert_eq!(ask(&workers, parcel(1, "letters")).await.status, 204, "{:?}", workers.logs());
     assert_eq!(ask(&workers, parcel(2, "parcels")).await.status, 204, "{:?}", workers.logs());
-    until_logged(&workers, "parcel 2 of ada, trace 00-0af7651916cd43dd8448eb211c80319c").await;
+    until_logged(&workers, "parcel 2 of ada, trace 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 shop=1")
+        .await;
     until_logged(&workers, "this needs a session with the scope `parcels`").await;
     assert!(!logged(&workers, "parcel 1"), "{:?}", workers.logs());
     // One that nobody has signed, and the one that was refused, as it lay in the queue, with another body.
@@ -234,6 +236,40 @@ async fn a_namespace_and_a_database_keep_sessions_as_every_store_has_to() {
     rows("INSERT INTO pikku_sessions VALUES ('ended', 'nobody', '{}', 1, 1)").await;
     let again = ask(&workers, Request::new("POST", format!("/cases/d1/{}", cases[0]))).await;
     assert_eq!((again.status, rows("SELECT key FROM pikku_sessions WHERE key = 'ended'").await.len()), (204, 0));
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_database_keeps_rates_and_results_as_every_store_has_to() {
+    let workers = started(LocalWorkers::bundle(worker("edge", "kept")).app(tool("npm"))).await;
+    let cases: Vec<String> = serde_json::from_slice(&get(&workers, "/limit-cases").await.body).expect("names");
+    assert!(cases.len() > 10, "{cases:?}");
+    for case in &cases {
+        let response = ask(&workers, Request::new("POST", format!("/limit-cases/{case}"))).await;
+        assert_eq!(response.status, 204, "{case}: {:?}", workers.logs());
+    }
+    let rows =
+        async |sql: &str| workers.sql("edge-kept", "LIMITS", sql, &[]).await.unwrap_or_else(|why| panic!("{why}"));
+    let made = rows("SELECT name FROM sqlite_master WHERE name LIKE 'pikku_r%' ORDER BY name").await;
+    let names = ["pikku_rates", "pikku_rates_mark", "pikku_results", "pikku_results_ends"];
+    assert_eq!(made, names.map(|name| json!({"name": name})));
+    // What says nothing any more is gone after the next call.
+    rows("INSERT INTO pikku_rates VALUES ('ended', 1)").await;
+    rows("INSERT INTO pikku_results VALUES ('ended', '', 1)").await;
+
+    // A rate, and a key, hold for an app as a middleware asks for them.
+    let statuses = [get(&workers, "/limited").await, get(&workers, "/limited").await, get(&workers, "/limited").await];
+    assert_eq!(statuses.map(|response| response.status), [204, 204, 429], "{:?}", workers.logs());
+    let pay = |key: &str| Request::new("POST", "/payments").header("X-User", "ada").header("Idempotency-Key", key);
+    let (once, again, other) =
+        (ask(&workers, pay("one")).await, ask(&workers, pay("one")).await, ask(&workers, pay("two")).await);
+    assert_eq!((once.status, json_of(&once)), (200, json!({"number": 1})), "{:?}", workers.logs());
+    assert_eq!((again.header("idempotency-replayed"), json_of(&again)), (Some("true"), json!({"number": 1})));
+    assert_eq!((other.header("idempotency-replayed"), json_of(&other)), (None, json!({"number": 2})));
+    for table in ["pikku_rates", "pikku_results"] {
+        let ended = rows(&format!("SELECT key FROM {table} WHERE key = 'ended'")).await;
+        assert_eq!(ended.len(), 0, "{table}");
+    }
     workers.shutdown().await;
 }
 

@@ -102,6 +102,7 @@ fn a_request_is_a_span() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
         ("OTEL_SERVICE_NAME", "shop"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=plantedsecret7Qx"),
+        ("PIKKU_PROXIES", "1"),
     ]);
     let answer = server
         .ask(&format!("GET /show/a?q=1 HTTP/1.1\r\ntraceparent: {PARENT}\r\ntracestate: a=b\r\nx-request-id: req-7"));
@@ -158,6 +159,7 @@ fn a_message_is_a_span_below_that_of_its_sender() {
     for message in [failed, done] {
         assert_eq!((message.name.as_str(), message.kind), ("process jobs", SpanKind::Consumer as i32));
         assert_eq!(message.parent_span_id, request.span_id, "it was sent within the request");
+        assert_eq!(message.trace_state, "a=b");
         let known = [
             ("messaging.destination.name", "jobs"),
             ("messaging.operation.type", "process"),

@@ -36,7 +36,7 @@ const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// What functions have seen: the word of the test, the number of the message and how often it was delivered.
 static SEEN: Mutex<Vec<(String, u32, u32)>> = Mutex::new(Vec::new());
-static TRACES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static TRACES: Mutex<Vec<(String, Option<String>)>> = Mutex::new(Vec::new());
 static AT_A_TIME: AtomicU32 = AtomicU32::new(0);
 static MOST_AT_A_TIME: AtomicU32 = AtomicU32::new(0);
 
@@ -91,7 +91,7 @@ async fn send(jobs: &Queue<Job>, job: Job) -> Result<(), SendFailed> {
 
 async fn do_job(call: &Call, job: Job) -> Result<(), Problem> {
     let message = call.queue().expect("a message");
-    TRACES.lock().unwrap().extend(call.trace().map(str::to_owned));
+    TRACES.lock().unwrap().extend(call.trace().map(|trace| (trace.to_owned(), call.trace_state())));
     SEEN.lock().unwrap().push((job.word.clone(), job.number, message.receive_count));
     let now = AT_A_TIME.fetch_add(1, Ordering::SeqCst) + 1;
     MOST_AT_A_TIME.fetch_max(now, Ordering::SeqCst);
@@ -221,6 +221,7 @@ impl Running {
         let body = job.to_string();
         self.request(format!(
             "POST /jobs HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-type: application/json\r\ntraceparent: {TRACE}\r\n\
+             tracestate: shop=1\r\n\
              content-length: {}\r\n\r\n{body}",
             body.len()
         ))
@@ -265,7 +266,7 @@ async fn what_a_request_sends_comes_back_as_a_call() {
     let answer = server.post(&json!({"word": "sent", "number": 1})).await;
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     until("it is delivered", async || seen("sent") == [(1, 1)]).await;
-    assert!(TRACES.lock().unwrap().iter().any(|trace| trace == TRACE));
+    assert!(TRACES.lock().unwrap().contains(&(TRACE.to_owned(), Some("shop=1".to_owned()))));
     server.stop().await;
 }
 

@@ -4,6 +4,7 @@
 //! pikku-message: 1
 //! pikku-caller: eyJ…
 //! traceparent: 00-…
+//! tracestate: …
 //!
 //! {"id":7}
 //! ```
@@ -11,19 +12,19 @@
 //! No JSON text begins so, hence nothing that an app sends is taken for one. A message without a caller lies in the queue as
 //! it is, for whoever reads it there.
 
-use super::{CALLER, TRACEPARENT};
+use super::{CALLER, TRACEPARENT, TRACESTATE};
 use crate::BoxError;
 
 const BEGIN: &str = "pikku-message: 1\n";
 /// The most octets of the lines.
 const LONGEST: usize = 8 * 1_024;
 
-/// A body with what is said of it.
-pub(crate) fn wrap(token: &str, trace: Option<&str>, body: &str) -> Result<String, BoxError> {
+/// A body with what is said of it: who caused it, and of its other attributes the trace.
+pub(crate) fn wrap(token: &str, attributes: &[(&str, &str)], body: &str) -> Result<String, BoxError> {
     let mut text = String::with_capacity(BEGIN.len() + token.len() + body.len() + 128);
     text.push_str(BEGIN);
-    for (name, value) in [(CALLER, Some(token)), (TRACEPARENT, trace)] {
-        let Some(value) = value else { continue };
+    let trace = attributes.iter().copied().filter(|(name, _)| [TRACEPARENT, TRACESTATE].contains(name));
+    for (name, value) in [(CALLER, token)].into_iter().chain(trace) {
         if value.contains(char::is_control) {
             return Err(format!("`{name}` of a message has a control character").into());
         }
@@ -60,17 +61,19 @@ mod tests {
     #[test]
     fn what_was_wrapped_is_unwrapped() {
         for body in ["{\"id\":7}", "", "\n\n", "pikku-message: 1\n\n\"ä\"", &"x".repeat(100_000)] {
-            let text = wrap("a.b.c", Some("00-1-2-3"), body).unwrap();
-            assert_eq!(opened(&text), Some((vec![(CALLER, "a.b.c"), (TRACEPARENT, "00-1-2-3")], body)));
-            let text = wrap("a.b.c", None, body).unwrap();
+            let attributes = [(TRACEPARENT, "00-1-2-3"), ("tenant", "1"), (TRACESTATE, "a=b")];
+            let text = wrap("a.b.c", &attributes, body).unwrap();
+            let said = vec![(CALLER, "a.b.c"), attributes[0], attributes[2]];
+            assert_eq!(opened(&text), Some((said, body)));
+            let text = wrap("a.b.c", &[], body).unwrap();
             assert_eq!(opened(&text), Some((vec![(CALLER, "a.b.c")], body)));
         }
     }
 
     #[test]
     fn what_cannot_be_told_apart_is_not_wrapped() {
-        assert!(wrap("a\nb", None, "").is_err() && wrap("a", Some("\r"), "").is_err());
-        assert!(wrap(&"a".repeat(LONGEST), None, "").is_err());
+        assert!(wrap("a\nb", &[], "").is_err() && wrap("a", &[(TRACEPARENT, "\r")], "").is_err());
+        assert!(wrap(&"a".repeat(LONGEST), &[], "").is_err());
     }
 
     #[test]

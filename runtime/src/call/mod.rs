@@ -35,7 +35,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
-pub(crate) use trace::{TRACEPARENT, traceparent};
+pub(crate) use trace::{TRACEPARENT, TRACESTATE, traceparent};
 
 /// One call of one function.
 #[derive(Debug)]
@@ -203,6 +203,20 @@ impl Call {
     /// [`Queue<T>`](crate::service::Queue) sent it is the `traceparent` of the call that sent it.
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
+    }
+
+    /// What the systems say of the [trace](Self::trace) that it has come through, as W3C's `tracestate` has it: up to 512
+    /// characters. `None` without any, and where the platform has begun a trace of its own, as AWS X-Ray does.
+    pub fn trace_state(&self) -> Option<String> {
+        let trace = self.trace()?;
+        if let Some(request) = self.http() {
+            let is_its_own = trace::is_same_trace(trace, request.header(TRACEPARENT)?);
+            return if is_its_own { trace::tracestate(request.headers.get_all(TRACESTATE)) } else { None };
+        }
+        // A message that has a trace gives it to its call.
+        let attributes = &self.queue()?.message_attributes;
+        attributes.get(TRACEPARENT)?;
+        trace::tracestate([attributes.get(TRACESTATE)?.value.as_bytes()])
     }
 
     /// What of the platform handed the call over, where the platform says so.

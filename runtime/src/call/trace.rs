@@ -2,6 +2,11 @@
 
 /// The name of the header, and of the attribute of a message, that carries a trace (W3C Trace Context, section 3.2).
 pub(crate) const TRACEPARENT: &str = "traceparent";
+/// The same of what the systems say of a trace that it has come through (section 3.3).
+pub(crate) const TRACESTATE: &str = "tracestate";
+/// The most of that which goes on, in characters and in members (sections 3.3.1.5 and 3.3.1.1).
+const LONGEST_STATE: usize = 512;
+const MOST_MEMBERS: usize = 32;
 
 /// A trace as W3C writes it: one that arrived so, as it is, and one of AWS X-Ray with its ids in the other form
 /// ("Tracing header" of the X-Ray developer guide: `Root=1-<8 digits>-<24 digits>;Parent=<16 digits>;Sampled=<0 or 1>`).
@@ -27,6 +32,35 @@ fn is_traceparent(trace: &str) -> bool {
     digits(2) && digits(32) && digits(16) && digits(2) && trace.len() <= 512
 }
 
+/// Whether two traces, as W3C writes them, have the same id.
+pub(crate) fn is_same_trace(one: &str, other: &str) -> bool {
+    is_traceparent(one) && is_traceparent(other) && one.get(3..35) == other.get(3..35)
+}
+
+/// A state as it goes on, of the values of its headers: whole members, as many of the first as may be. What is none is
+/// dropped whole, as section 3.3 has it.
+pub(crate) fn tracestate<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
+    let mut state = String::new();
+    let mut members = 0;
+    for value in values {
+        let value =
+            str::from_utf8(value).ok().filter(|value| value.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t')))?;
+        for member in
+            value.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty())
+        {
+            members += 1;
+            if members > MOST_MEMBERS || state.len() + 1 + member.len() > LONGEST_STATE {
+                return Some(state).filter(|state| !state.is_empty());
+            }
+            if !state.is_empty() {
+                state.push(',');
+            }
+            state.push_str(member);
+        }
+    }
+    Some(state).filter(|state| !state.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,10 +73,29 @@ mod tests {
         assert_eq!(traceparent(xray).as_deref(), Some("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"));
         let unsampled = "Root=1-5759e988-bd862e3fe1be46a994272793; Parent=53995c3f42cd8ad8";
         assert_eq!(traceparent(unsampled).as_deref(), Some("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00"));
+        assert!(is_same_trace(w3c, "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-00"));
+        assert!(
+            !is_same_trace(w3c, "00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-01") && !is_same_trace("", "")
+        );
         for other in
             ["", "abc", "Root=1-5759e988-bd862e3fe1be46a994272793", "00-xyz-b7ad6b7169203331-01", "Root=1-ä-b;Parent=c"]
         {
             assert_eq!(traceparent(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_systems_say_of_a_trace_goes_on_as_whole_members() {
+        let state = |values: &[&[u8]]| tracestate(values.iter().copied());
+        assert_eq!(state(&[b"a=1"]).as_deref(), Some("a=1"));
+        assert_eq!(state(&[b"a=1 ,\tb@c=2,,", b"d=x y"]).as_deref(), Some("a=1,b@c=2,d=x y"));
+        for none in [&b""[..], b" , ", b"b=\xe4", b"a=1\nb: c", b"a=\x7f"] {
+            assert_eq!((state(&[none]), state(&[])), (None, None), "{none:?}");
+        }
+        assert_eq!(state(&[b"a=1", b"b=\xe4"]), None);
+        let long = format!("a={},b={},c=1", "x".repeat(300), "y".repeat(300));
+        assert_eq!(state(&[long.as_bytes()]).as_deref(), Some(&*format!("a={}", "x".repeat(300))));
+        assert_eq!(state(&["z".repeat(513).as_bytes()]), None);
+        assert_eq!(state(&["a=1,".repeat(40).as_bytes()]).map(|state| state.split(',').count()), Some(32));
     }
 }

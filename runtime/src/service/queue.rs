@@ -1,7 +1,7 @@
 use super::{ConstructPerCall, Handle, MessageSigner, Need, PerCall, Plan, Scope, SendError, Service};
 use crate::{
     BoxError, Platform, Problem,
-    call::{TRACEPARENT, traceparent},
+    call::{TRACEPARENT, TRACESTATE, traceparent},
     future::BoxFuture,
     platform::OutgoingMessage,
 };
@@ -29,7 +29,7 @@ pub trait Message: Serialize + JsonSchema + Send + Sync + 'static {
 ///
 /// Functions and per-call services ask for it by type. That alone grants their bundle the queue, and nothing else does.
 /// It carries the trace of its call on, so that the [`trace`](crate::Call::trace) of the call behind the queue is of the
-/// same trace id.
+/// same trace id, and its [`trace_state`](crate::Call::trace_state) the same.
 ///
 /// ```
 /// use pikku::{Call, service::{Queue, SendError}};
@@ -73,8 +73,8 @@ pub trait Message: Serialize + JsonSchema + Send + Sync + 'static {
 /// and no promise anywhere, is left out.
 pub struct Queue<T> {
     platform: Arc<dyn Platform>,
-    /// The trace of the call, as W3C writes it.
-    trace: Option<String>,
+    /// The trace of the call as W3C writes it, and what systems say of it.
+    trace: Option<(String, Option<String>)>,
     message: PhantomData<fn(T)>,
 }
 
@@ -148,7 +148,12 @@ impl<T: Message> Queue<T> {
 
     /// What is said of each message.
     fn attributes(&self) -> Vec<(&str, &str)> {
-        self.trace.iter().map(|trace| (TRACEPARENT, trace.as_str())).collect()
+        let Some((trace, state)) = &self.trace else { return Vec::new() };
+        [Some((TRACEPARENT, trace)), state.as_ref().map(|state| (TRACESTATE, state))]
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name, value.as_str()))
+            .collect()
     }
 }
 
@@ -239,7 +244,8 @@ impl<T: Message> Service for Queue<T> {
 impl<T: Message> ConstructPerCall for Queue<T> {
     fn construct<'s>(scope: &'s Scope<'_>) -> BoxFuture<'s, Result<Self, BoxError>> {
         T::Signer::queue(scope, |platform| {
-            let trace = scope.call().trace().and_then(traceparent);
+            let call = scope.call();
+            let trace = call.trace().and_then(traceparent).map(|trace| (trace, call.trace_state()));
             Self { platform, trace, message: PhantomData }
         })
     }

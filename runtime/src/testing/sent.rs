@@ -73,7 +73,7 @@ impl Sent<String> {
 /// If the caller has a control character or is too long.
 #[cfg(feature = "callers")]
 pub fn above_the_body(caller: &str, body: &str) -> String {
-    crate::call::envelope::wrap(caller, None, body).unwrap_or_else(|error| panic!("{error}"))
+    crate::call::envelope::wrap(caller, &[], body).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A [`Queue<T>`] for the unit test of one function: what is sent is kept for the test to look at.

@@ -57,6 +57,7 @@ pub async fn send_parcel(parcels: &Queue<Parcel>, parcel: Parcel) -> Result<(), 
 #[pikku::function(scopes = ["parcels"])]
 pub async fn take_parcel(call: &Call, journal: &Journal, parcel: Parcel) -> Result<(), Problem> {
     let subject = call.claims().and_then(Claims::subject).unwrap_or_default();
-    journal.note(&format!("parcel {} of {subject}, trace {}", parcel.id, call.trace().unwrap_or("none")));
+    let (trace, state) = (call.trace().unwrap_or("none"), call.trace_state().unwrap_or_default());
+    journal.note(&format!("parcel {} of {subject}, trace {trace} {state}", parcel.id));
     Ok(())
 }

@@ -27,6 +27,8 @@ use tracing::{Instrument as _, Span};
 
 /// The attribute that carries the trace of who sent a message (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
+/// The one that carries what systems say of that trace.
+const TRACESTATE: &str = "tracestate";
 
 /// How long to wait for a message at a time. An end waits no longer for it.
 const WAIT: Duration = Duration::from_secs(1);
@@ -253,8 +255,11 @@ impl Shared {
         }
         let CallSpan { span, trace } = self.span(&source, &delivery);
         if let Some(trace) = &trace {
-            // What is sent on belongs below this span, where it is exported.
-            delivery.attributes.insert(TRACEPARENT.to_owned(), trace.clone());
+            // What is sent on belongs below this span, where it is exported. What is said of another trace does not go on.
+            let before = delivery.attributes.insert(TRACEPARENT.to_owned(), trace.clone());
+            if before.and_then(|before| before.get(3..35).map(|id| trace.get(3..35) == Some(id))) != Some(true) {
+                delivery.attributes.remove(TRACESTATE);
+            }
         }
         let (id, queue) = (delivery.id.as_str().into(), source.queue.clone());
         let current = Current { id, trace: trace.clone(), source: Some(queue) };
@@ -268,7 +273,7 @@ impl Shared {
             Kind::Schedule => span::Kind::Run { schedule: &source.queue },
         };
         let parent = |name: &str| delivery.attributes.get(name).map(String::as_str);
-        let begin = Begin { kind, id: &delivery.id, parent: (parent(TRACEPARENT), parent("tracestate")) };
+        let begin = Begin { kind, id: &delivery.id, parent: (parent(TRACEPARENT), parent(TRACESTATE)) };
         CallSpan::begin(&begin, || Some((None, self.service.engine().function_of(source.target))))
     }
 

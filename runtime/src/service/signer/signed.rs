@@ -1,7 +1,7 @@
 use super::MessageSigner;
 use crate::{
     BoxError, BoxFuture, Claims, Platform,
-    call::{CALLER, TRACEPARENT, envelope},
+    call::{CALLER, envelope},
     platform::{LogLine, OutgoingMessage},
     service::{Plan, Scope, Service, depth_above},
 };
@@ -91,8 +91,7 @@ impl<S: CallerSigner> SendsAs<S> {
         if self.platform.has_attributes(message.queue) {
             return Ok(Signed::Attribute(token));
         }
-        let trace = message.attributes.iter().find(|(name, _)| *name == TRACEPARENT).map(|&(_, value)| value);
-        envelope::wrap(&token, trace, message.body).map(Signed::Body)
+        envelope::wrap(&token, message.attributes, message.body).map(Signed::Body)
     }
 }
 
