@@ -24,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! The plain server does by itself what `PROXY_SETS_IT` says for `x-request-id`, and the id is that of the call.
+//! The plain server does this by itself: the id of a call is the proxy's where it is told that it stands behind one
+//! (`PIKKU_PROXIES`), made otherwise, and on every answer.
 
 use crate::text::{self, Name};
 use pikku::{

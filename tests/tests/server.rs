@@ -153,7 +153,7 @@ async fn a_second_signal_is_insistence() {
 #[tokio::test]
 async fn lines_of_the_log_are_json_with_id_and_trace() {
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let server = started("scenarios", &[]).await;
+    let server = started("scenarios", &[("PIKKU_PROXIES", "1")]).await;
     let request =
         Request::new("GET", "/failures?how=problem").header("x-request-id", "req-9").header("traceparent", trace);
     let Response { status, headers, .. } = server.send(request).await.expect("an answer");

@@ -203,7 +203,9 @@ impl Handler {
             None => {
                 let values = request.headers().get_all(FORWARDED).iter().map(HeaderValue::as_bytes);
                 let before = forwarded(values, shared.proxies).map(|client| ClientAddress(client).text());
-                Either::Right(shared.service.answer(request, Some(before.as_ref().unwrap_or(client)), beat))
+                // With no proxy before it, that too is the client's own.
+                let takes_id = shared.proxies > 0;
+                Either::Right(shared.service.answer(request, Some(before.as_ref().unwrap_or(client)), takes_id, beat))
             }
         }
     }

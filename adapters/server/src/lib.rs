@@ -32,7 +32,7 @@
 //!
 //! | of a request | the call has |
 //! |---|---|
-//! | `x-request-id`, or one that is made | its id; the response carries it as well |
+//! | `x-request-id` of a [proxy](Server::behind), or an id that is made | its id; the response carries it as well |
 //! | `traceparent` | its trace |
 //! | the request's time | its deadline |
 //! | a client that goes away | its end: the function is dropped where it waits |

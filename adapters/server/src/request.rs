@@ -36,8 +36,9 @@ pub(crate) fn read(parts: Parts) -> (HttpRequest, Told, Room) {
 /// What the headers tell the server itself.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    /// The id that the request has, where it is one: up to 128 visible characters.
+    /// The id that the request has, where it is one: up to 128 letters, digits and `-._~+/=:@`. One that is there twice is none.
     pub(crate) id: Option<Arc<str>>,
+    has_id: bool,
     /// The trace that it belongs to, as it arrived.
     pub(crate) trace: Option<HeaderValue>,
     /// What the systems of that trace have added to it.
@@ -50,7 +51,10 @@ impl Told {
     /// All of them in one pass, which costs less than a look for each.
     fn look_at(&mut self, name: &str, value: &HeaderValue) {
         match name {
-            "x-request-id" if self.id.is_none() => self.id = id(value).map(Arc::from),
+            "x-request-id" => {
+                self.id = if self.has_id { None } else { id(value).map(Arc::from) };
+                self.has_id = true;
+            }
             "traceparent" if self.trace.is_none() => self.trace = Some(value.clone()),
             "tracestate" if self.state.is_none() => self.state = Some(value.clone()),
             "expect" => self.waits = true,
@@ -61,7 +65,8 @@ impl Told {
 
 fn id(value: &HeaderValue) -> Option<&str> {
     let id = value.to_str().ok()?;
-    ((1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_graphic())).then_some(id)
+    let is_taken = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+/=:@".contains(&octet);
+    ((1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(is_taken)).then_some(id)
 }
 
 #[cfg(test)]
@@ -77,16 +82,20 @@ mod tests {
     #[test]
     fn only_a_plain_id_is_taken_over() {
         let is_id = |value: &[u8]| id(&HeaderValue::from_bytes(value).unwrap()).is_some();
-        assert!(is_id(b"req-1") && is_id(&[b'a'; 128]));
-        assert!(!is_id(b"") && !is_id(&[b'a'; 129]) && !is_id(b"a b") && !is_id(&[0xff]));
+        assert!(is_id(b"req-1") && is_id(&[b'a'; 128]) && is_id(b"Root=1-67891233-abcdef012345678912345678"));
+        for none in [&b""[..], &[b'a'; 129], b"a b", b"<script>", b"a\"b", b"a,b", b"{}", b"\xff"] {
+            assert!(!is_id(none), "{none:?}");
+        }
     }
 
     #[test]
     fn the_server_is_told_in_the_headers() {
-        let asked = http::Request::get("/").header("x-request-id", "no id").header("x-request-id", "req-1");
+        let asked = http::Request::get("/").header("x-request-id", "req-1").header("host", "t");
         let asked = asked.header("traceparent", "00-1").header("expect", "100-continue").header("tracestate", "a=1");
-        let (read, told, _) = read(asked.body(()).unwrap().into_parts().0);
-        assert_eq!((told.id.as_deref(), told.waits, read.headers.iter().count()), (Some("req-1"), true, 5));
+        let (request, told, _) = read(asked.body(()).unwrap().into_parts().0);
+        assert_eq!((told.id.as_deref(), told.waits, request.headers.iter().count()), (Some("req-1"), true, 5));
         assert!(told.trace.is_some_and(|trace| trace == "00-1") && told.state.is_some_and(|state| state == "a=1"));
+        let twice = http::Request::get("/").header("x-request-id", "req-1").header("x-request-id", "req-1");
+        assert_eq!(read(twice.body(()).unwrap().into_parts().0).1.id, None);
     }
 }

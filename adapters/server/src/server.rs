@@ -95,7 +95,9 @@ impl<S: Selection> Server<S> {
     }
 
     /// So many proxies stand before it, each of which adds the address it sees to `X-Forwarded-For`: the client's address is
-    /// what the outermost of them saw. With none, which is the default, the header is the client's own and counts for nothing.
+    /// what the outermost of them saw, and the id of a request is that of its `X-Request-Id`, where it has one that is
+    /// well-formed: up to 128 letters, digits and `-._~+/=:@`. With none, which is the default, both headers are the client's
+    /// own and count for nothing. A proxy is to set `X-Request-Id` itself, whatever the client says.
     pub fn behind(mut self, proxies: usize) -> Self {
         self.settings.proxies = proxies;
         self

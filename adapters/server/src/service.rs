@@ -34,7 +34,8 @@ use tracing::{Instrument, Span};
 
 /// An app that has been started, as a tower service: requests in, responses out, whole bodies in, streams out.
 ///
-/// It never fails: every error is a response. Clones share the app. A request whose future is dropped, as servers do when
+/// It never fails: every error is a response. The id of a request is that of its `x-request-id`, where what stands around the
+/// service has left one there that is well-formed. Clones share the app. A request whose future is dropped, as servers do when
 /// the client goes away, ends its call.
 ///
 /// ```
@@ -130,17 +131,19 @@ impl AppService {
         &self.0.engine
     }
 
-    /// Answers a request of a client at that address; the connection has a beat until the answer is sent. Everything that can
-    /// be done without waiting is done at once, so that the future is small: there is one for each request.
+    /// Answers a request of a client at that address; the connection has a beat until the answer is sent. `takes_id` says that
+    /// the id in its headers is not the client's own. Everything that can be done without waiting is done at once, so that the
+    /// future is small: there is one for each request.
     pub(crate) fn answer<B: Body>(
         &self,
         request: Request<B>,
         client: Option<&Arc<str>>,
+        takes_id: bool,
         beat: Option<Beat>,
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<B> {
         let (parts, body) = request.into_parts();
-        let (mut request, Told { id, trace, state, waits }, room) = request::read(parts);
-        let id = id.unwrap_or_else(made_id);
+        let (mut request, Told { id, trace, state, waits, .. }, room) = request::read(parts);
+        let id = id.filter(|_| takes_id).unwrap_or_else(made_id);
         request.request_id = Some(Arc::clone(&id));
         request.client_ip = client.cloned();
         let request = Box::new(request);
@@ -241,7 +244,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let client = request.extensions().get().map(|client: &ClientAddress| client.text());
-        Box::pin(self.answer(request, client.as_ref(), None))
+        Box::pin(self.answer(request, client.as_ref(), true, None))
     }
 }
 

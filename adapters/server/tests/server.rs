@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{app, body, header, noted, rest, started, status, until_noted};
+use common::{app, body, header, noted, rest, started, started_as, status, until_noted};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pikku::{All, Bytes};
@@ -20,7 +20,7 @@ fn json(text: &str) -> Value {
 
 #[tokio::test]
 async fn a_call_sees_its_request() {
-    let server = started(Limits::default()).await;
+    let server = started_as(Server::new(app()).behind(1)).await;
     let sent = "POST http://shop.example/show/a%20b?q=1 HTTP/1.1\r\nhost: t\r\nx-request-id: req-7\r\nconnection: close\r\n\
                 traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ncookie: a=1; b=2\r\n\
                 content-length: 4\r\n\r\nbody";
@@ -33,6 +33,21 @@ async fn a_call_sees_its_request() {
         seen.to_string(),
         r#"{"client":"127.0.0.1","cookies":[["a","1"],["b","2"]],"host":"shop.example","id":"req-7","left_ms":null,"method":"POST","octets":4,"path":"/show/a%20b","trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#
     );
+}
+
+#[tokio::test]
+async fn an_id_is_taken_of_a_proxy_alone() {
+    let ask = |ids: &str| format!("GET /show/1 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{ids}\r\n");
+    let is_made = |answer: &str| header(answer, "x-request-id").is_some_and(|id| id.len() == 32);
+    let (open, behind) = (started(Limits::default()).await, started_as(Server::new(app()).behind(1)).await);
+    let answer = open.raw(ask("x-request-id: forged\r\n")).await;
+    assert!(is_made(&answer), "a client chooses no id: {answer}");
+    assert_eq!(header(&behind.raw(ask("x-request-id: of-a.proxy\r\n")).await, "x-request-id"), Some("of-a.proxy"));
+    let long = format!("x-request-id: {}\r\n", "a".repeat(129));
+    for ids in ["", "x-request-id: a b\r\n", "x-request-id: <b>\r\n", "x-request-id: a\r\nx-request-id: b\r\n", &long] {
+        let answer = behind.raw(ask(ids)).await;
+        assert!(is_made(&answer), "{ids}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -178,8 +178,13 @@ pub(crate) async fn started(limits: Limits) -> Running {
 
 /// Starts a server with limits.
 pub(crate) async fn started_with(app: App<All>, limits: Limits) -> Running {
+    started_as(Server::new(app).limits(limits)).await
+}
+
+/// Starts a server.
+pub(crate) async fn started_as(server: Server<All>) -> Running {
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = Server::new(app).address("127.0.0.1:0").limits(limits);
+    let server = server.address("127.0.0.1:0");
     let server = server.until(async { stopped.await.unwrap_or_default() }).bind().await.unwrap();
     Running { address: server.address(), stop: Some(stop), ended: tokio::spawn(server.serve()) }
 }
