@@ -172,8 +172,11 @@ pub enum Outcome {
         /// Why. No secrets.
         reason: String,
     },
-    /// It was not begun: it is ready again, and this delivery is not counted where the engine can take it back.
-    Release,
+    /// It was not begun: it comes again, and this delivery is not counted where the engine can take it back.
+    Release {
+        /// How long it is kept back.
+        delay: Duration,
+    },
 }
 
 /// A delivery and what becomes of it.
@@ -201,9 +204,9 @@ impl Settlement {
         Self { receipt: receipt.clone(), outcome: Outcome::Dead { reason: reason.into() } }
     }
 
-    /// Not begun.
+    /// Not begun, and ready again.
     pub fn release(receipt: &Receipt) -> Self {
-        Self { receipt: receipt.clone(), outcome: Outcome::Release }
+        Self { receipt: receipt.clone(), outcome: Outcome::Release { delay: Duration::ZERO } }
     }
 }
 
@@ -216,7 +219,7 @@ pub enum Settled {
     Retrying(Duration),
     /// It is among the dead letters.
     Dead,
-    /// It is ready again.
+    /// It comes again, after the time that was asked for.
     Released,
     /// The receipt holds no longer: the deadline passed and the message was delivered anew, or it is settled already.
     /// Nothing was changed.

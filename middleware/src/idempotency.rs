@@ -45,7 +45,7 @@
 //! | that is new | by the function |
 //! | whose call has ended, with the same input | what that was answered, and `Idempotency-Replayed: true` |
 //! | whose call has ended, with another input | `422`, `idempotency_key_reused` |
-//! | whose call goes on still | `409`, `idempotency_key_in_use`, with `Retry-After`; it does not wait |
+//! | whose call goes on still | `409`, `idempotency_key_in_use`, with `Retry-After`; it does not wait. A message is [put off](#messages) |
 //! | whose result could not be kept: too large, or a stream | `409`, `idempotency_result_gone`; nothing is done again |
 //! | that is malformed, there twice, or missing where it is required | `400` |
 //! | over HTTP without a session | `400`, unless the policy takes [`STRANGERS`](Policy::STRANGERS) |
@@ -57,6 +57,22 @@
 //! the key is done. Cookies are never kept. A call that ends without an end, as with its process, holds its key for
 //! [`LEASE_S`](Policy::LEASE_S), or until its deadline where that is later, and then lets it go: who dies in the middle of its work is
 //! called again, so what a function does in several steps it does in one transaction.
+//!
+//! # Messages
+//!
+//! A message comes again while its key is held where a process died in the middle of it, or where it was sent twice. It is not done
+//! then, and not lost: it is put off until the key is free, at the latest until what holds it has come to its deadline.
+//!
+//! | platform | a message whose key is held |
+//! |---|---|
+//! | server | comes again when the claim is over. On SQLite and PostgreSQL that is none of its tries; NATS and SQS count it as one |
+//! | Workers | comes again when the claim is over, up to 12 hours; it is one of its tries |
+//! | Lambda | comes again after the queue's visibility timeout; it is one of its tries |
+//! | Azure Functions | comes again as the host sees fit; it is one of its tries |
+//!
+//! Where it is one of its tries, a queue has at least two [`retries`](pikku::Queue::retries): one for the call that died, one for what
+//! came too early. On Lambda and Azure, where the platform alone says when, [`LEASE_S`](Policy::LEASE_S) is no longer than the
+//! visibility timeout times the retries that are left.
 //!
 //! A result is told again to who was told it, without asking permissions again: the call itself may have changed what they look
 //! at, as who hands an order over does not own it any more. What a function does to the session
@@ -110,6 +126,8 @@ struct Claim<'a, S> {
     key: StoreKey,
     fingerprint: String,
     pending: String,
+    /// When it is let go at the latest.
+    ends_ms: u64,
 }
 
 /// What has become of a key.
@@ -134,25 +152,30 @@ impl<P: Policy> Idempotency<P> {
         let fingerprint = fingerprint::of(call, &next.input()?);
         let store = P::Store::get(scope).await?;
         let Keyed { key, .. } = keyed;
-        let pending = Record::pending(&fingerprint, &token()?).map_err(|error| unavailable(&*error))?;
-        let claim = Claim { store: &*store, key, fingerprint, pending };
-        match claim.begin::<P>(call).await? {
+        let ends_ms = Self::claim_ends_ms(call);
+        let pending = Record::pending(&fingerprint, &token()?, ends_ms).map_err(|error| unavailable(&*error))?;
+        let claim = Claim { store: &*store, key, fingerprint, pending, ends_ms };
+        match claim.begin(call).await? {
             Known::First => claim.call::<P>(call, next).await,
             Known::Ended(outcome) => outcome,
         }
     }
+
+    /// How long a call holds its key.
+    fn claim_ends_ms(call: &Call) -> u64 {
+        let lease_ms = call.now_ms().saturating_add(u64::from(P::LEASE_S) * 1000);
+        lease_ms.max(call.deadline_ms().map_or(0, |deadline| deadline.saturating_add(1000)))
+    }
 }
 
 impl<S: ResultStore> Claim<'_, S> {
-    async fn begin<P: Policy>(&self, call: &Call) -> Result<Known, Problem> {
+    async fn begin(&self, call: &Call) -> Result<Known, Problem> {
         let store = self.store;
+        let mut held_until_ms = 0;
         // What another has ends or is let go in between at most now and then.
         for _ in 0..3 {
             let now_ms = call.now_ms();
-            let lease_ms = u64::from(P::LEASE_S) * 1000;
-            let left_ms = call.deadline_ms().map_or(0, |deadline| deadline.saturating_sub(now_ms).saturating_add(1000));
-            let ends_ms = now_ms.saturating_add(lease_ms.max(left_ms));
-            let is_first = store.replace(&self.key, None, &self.pending, ends_ms, now_ms).await;
+            let is_first = store.replace(&self.key, None, &self.pending, self.ends_ms, now_ms).await;
             if is_first.map_err(|error| unavailable(&*error))? {
                 return Ok(Known::First);
             }
@@ -167,17 +190,19 @@ impl<S: ResultStore> Claim<'_, S> {
                 let detail = "this key was used with another input";
                 return Err(Problem::new(StatusCode::UNPROCESSABLE_CONTENT, "idempotency_key_reused", detail));
             }
-            return match record.into_outcome() {
-                Some(outcome) => {
+            match record.into_outcome() {
+                Ok(outcome) => {
                     // The name and the value are HTTP's own.
                     let _ = call.add_response_header("idempotency-replayed", "true");
-                    Ok(Known::Ended(outcome))
+                    return Ok(Known::Ended(outcome));
                 }
-                None => break,
-            };
+                Err(ends_ms) => {
+                    held_until_ms = ends_ms;
+                    break;
+                }
+            }
         }
-        let detail = "a call with this key goes on still";
-        Err(refusal::retry_after(Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail), 1))
+        Err(in_use(call, held_until_ms))
     }
 
     async fn call<P: Policy>(&self, call: &Call, next: Next<'_>) -> Outcome {
@@ -202,6 +227,14 @@ impl<S: ResultStore> Claim<'_, S> {
         }
         outcome
     }
+}
+
+/// A client asks again soon. What is delivered again comes when the key is free at the latest, and does not use up its tries before.
+fn in_use(call: &Call, until_ms: u64) -> Problem {
+    let problem = Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", "a call with this key goes on still");
+    let left_ms = until_ms.saturating_sub(call.now_ms());
+    let after_s = if call.http().is_some() { 1 } else { left_ms.div_ceil(1000) };
+    refusal::retry_after(problem, after_s).with_deferred(true)
 }
 
 fn missing() -> Problem {

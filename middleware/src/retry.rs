@@ -98,12 +98,6 @@ fn up_to(most: u64) -> u64 {
     }
 }
 
-/// The seconds that a problem asks to wait.
-fn retry_after_ms(problem: &Problem) -> u64 {
-    let seconds = problem.headers().get("retry-after").and_then(|value| value.parse::<u64>().ok());
-    seconds.unwrap_or(0).saturating_mul(1000)
-}
-
 impl<P: Policy> Retry<P> {
     const NAMED: &'static Name = &text::name("retry", P::NAME);
 
@@ -116,11 +110,10 @@ impl<P: Policy> Retry<P> {
                 Err(problem) if attempt < P::ATTEMPTS && P::is_retried(&problem) => problem,
                 outcome => return outcome,
             };
-            let asked_ms = retry_after_ms(&problem);
-            let wait_ms = up_to(longest_ms(P::FIRST_MS, P::MOST_MS, attempt)).max(asked_ms);
-            let wait = Duration::from_millis(wait_ms);
+            let wait = Duration::from_millis(up_to(longest_ms(P::FIRST_MS, P::MOST_MS, attempt)));
+            let wait = wait.max(problem.retry_after().unwrap_or_default());
             let is_in_time = call.remaining().is_none_or(|left| wait < left);
-            if wait_ms > u64::from(P::MOST_MS) || !is_in_time || call.is_cancelled() {
+            if wait > Duration::from_millis(P::MOST_MS.into()) || !is_in_time || call.is_cancelled() {
                 return Err(problem);
             }
             // What would be lost with it.

@@ -21,6 +21,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::Semaphore;
 
@@ -116,6 +117,9 @@ async fn raw(work: &Work) -> Result<u32, Problem> {
 #[pikku::function(public)]
 async fn reserve(work: &Work, order: Order) -> Result<(), Problem> {
     work.add();
+    if order.sku == "gate" {
+        work.0.1.acquire().await.unwrap().forget();
+    }
     if order.sku == "broken" { Err(Problem::internal("the database is gone")) } else { Ok(()) }
 }
 
@@ -247,6 +251,31 @@ async fn a_concurrent_duplicate_is_refused_and_not_done() {
     work.0.1.add_permits(1);
     assert_eq!(first.await.text(), "order 1 of gate");
     assert_eq!(order(&app, "ada", "k1", "gate").await.text(), "order 1 of gate");
+    assert_eq!(work.done(), 1);
+}
+
+#[tokio::test]
+async fn a_message_whose_key_is_held_is_put_off_until_it_is_free() {
+    let (app, work) = start::<Orders>().await;
+    let now_ms = app.engine().platform().now_ms();
+    let message = || QueueMessage {
+        id: "1".to_owned(),
+        body: json!({ "sku": "gate", "count": 1 }).to_string(),
+        ..QueueMessage::default()
+    };
+    let mut first = pin!(app.queue_message("stock", message()));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    // It holds its key for thirty seconds.
+    for (later_ms, left_s) in [(0, 30), (20_500, 10), (29_999, 1)] {
+        app.set_now_ms(now_ms + later_ms);
+        let problem = app.queue_message("stock", message()).await.unwrap_err();
+        assert_eq!((problem.code(), problem.deferred()), ("idempotency_key_in_use", true));
+        assert_eq!(problem.retry_after(), Some(Duration::from_secs(left_s)));
+    }
+    work.0.1.add_permits(1);
+    first.await.unwrap();
+    app.queue_message("stock", message()).await.unwrap();
     assert_eq!(work.done(), 1);
 }
 

@@ -58,8 +58,9 @@ pub fn message<S: Selection>(
         let context = context(&engine, app.timeout_ms, Some(id.into()), None);
         Ok(match deliver(&engine, target, message.into(), context).await {
             Ok(_) => JsValue::NULL,
-            Err(_) => target
+            Err(problem) => target
                 .retry_delay(attempts)
+                .max(problem.retry_after())
                 .map_or(again, |delay| JsValue::from_f64(delay.as_secs().min(LONGEST_DELAY_S) as f64)),
         })
     })

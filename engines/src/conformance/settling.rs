@@ -176,6 +176,26 @@ pub(super) async fn a_released_message_is_ready_and_not_counted(bench: &Bench) -
     Verdict::Holds
 }
 
+pub(super) async fn a_released_message_is_kept_back_for_the_time_asked(bench: &Bench) -> Verdict {
+    let spec = QueueSpec { max_receives: 1, ..bench.spec() };
+    declare!(bench, spec, Some(Guarantee::Release));
+    bench.send(NewMessage::new(&spec.name, "x")).await;
+    let delay = bench.unit() * 2;
+    for _ in 0..3 {
+        let delivery = bench.receive_one(&spec.name).await;
+        assert_eq!(delivery.receives, 1, "it is not one of the deliveries that are allowed");
+        let settlement = Settlement { receipt: delivery.receipt, outcome: Outcome::Release { delay } };
+        let settled = bench.engine.settle(&spec.name, &[settlement]).await;
+        assert_eq!(settled.expect("it is settled"), [Settled::Released]);
+        bench.receive_none(&spec.name).await;
+        bench.pass(delay).await;
+    }
+    let delivery = bench.receive_one(&spec.name).await;
+    let settled = bench.engine.settle(&spec.name, &[Settlement::retry(&delivery.receipt, "no")]).await;
+    assert_eq!(settled.expect("it is settled"), [Settled::Dead]);
+    Verdict::Holds
+}
+
 pub(super) async fn two_engines_share_a_store(bench: &Bench) -> Verdict {
     let spec = bench.spec();
     declare!(bench, spec, None);

@@ -243,6 +243,11 @@ pub(super) async fn settle(
     futures_util::future::join_all(each).await.into_iter().collect()
 }
 
+/// Has the server deliver it again, after a while.
+fn again(delay: Duration) -> AckKind {
+    AckKind::Nak(Some(delay).filter(|delay| !delay.is_zero()))
+}
+
 async fn settle_one(
     store: &Store,
     held: &Held,
@@ -262,7 +267,7 @@ async fn settle_one(
         Outcome::Retry { delay, .. } if ticket.receives < queue.declared.max_receives => {
             let delay = delay.unwrap_or_else(|| queue.declared.backoff().delay(ticket.receives, fastrand::f64()));
             let delay = delay.min(MOST_SPAN);
-            answer(store, ticket.subject, AckKind::Nak(Some(delay).filter(|delay| !delay.is_zero()))).await?;
+            answer(store, ticket.subject, again(delay)).await?;
             Settled::Retrying(delay)
         }
         Outcome::Retry { reason, .. } | Outcome::Dead { reason } => {
@@ -275,8 +280,8 @@ async fn settle_one(
             answer(store, ticket.subject, AckKind::Ack).await?;
             Settled::Dead
         }
-        Outcome::Release => {
-            answer(store, ticket.subject, AckKind::Nak(None)).await?;
+        Outcome::Release { delay } => {
+            answer(store, ticket.subject, again((*delay).min(MOST_SPAN))).await?;
             Settled::Released
         }
     };

@@ -203,11 +203,13 @@ fn columns(entries: &ByReceipt) -> (Vec<i64>, Vec<i64>, HashMap<i64, usize>) {
 /// What becomes of messages that are not done.
 #[derive(Default)]
 struct Parts {
-    retried: Vec<i64>,
+    /// They come again.
+    kept_back: Vec<i64>,
     delays: Vec<i64>,
+    /// How many deliveries of them are taken back.
+    uncounted: Vec<i64>,
     buried: Vec<i64>,
     reasons: Vec<String>,
-    released: Vec<i64>,
 }
 
 impl Parts {
@@ -215,10 +217,8 @@ impl Parts {
         match outcome {
             Outcome::Retry { delay, .. } if receives < queue.max_receives => {
                 let receives = u32::try_from(receives).unwrap_or(u32::MAX);
-                let delay = delay.unwrap_or_else(|| queue.backoff.delay(receives, fastrand::f64())).min(MOST_SPAN);
-                self.retried.push(id);
-                self.delays.push(millis(delay));
-                Settled::Retrying(delay)
+                let delay = delay.unwrap_or_else(|| queue.backoff.delay(receives, fastrand::f64()));
+                Settled::Retrying(self.keep_back(id, delay, 0))
             }
             Outcome::Retry { reason, .. } | Outcome::Dead { reason } => {
                 self.buried.push(id);
@@ -226,30 +226,30 @@ impl Parts {
                 self.reasons.push(reason.replace('\0', "\u{fffd}"));
                 Settled::Dead
             }
-            Outcome::Release => {
-                self.released.push(id);
+            Outcome::Release { delay } => {
+                self.keep_back(id, *delay, 1);
                 Settled::Released
             }
             Outcome::Done => Settled::Stale,
         }
     }
 
+    fn keep_back(&mut self, id: i64, delay: Duration, uncounted: i64) -> Duration {
+        let delay = delay.min(MOST_SPAN);
+        self.kept_back.push(id);
+        self.delays.push(millis(delay));
+        self.uncounted.push(uncounted);
+        delay
+    }
+
     async fn write(&self, session: Session<'_>, queue: &Queue) -> Result<(), Failure> {
-        if !self.retried.is_empty() {
+        if !self.kept_back.is_empty() {
             session
                 .execute(
-                    "UPDATE pikku_message m SET state = CASE WHEN s.delay > 0 THEN 1 ELSE 0 END, due = pikku_now($3) + \
-                     s.delay, span = s.delay, receipt = 0 FROM unnest($1::bigint[], $2::bigint[]) AS s (id, delay) WHERE \
-                     m.id = s.id",
-                    &[&self.retried, &self.delays, &session.now],
-                )
-                .await?;
-        }
-        if !self.released.is_empty() {
-            session
-                .execute(
-                    "UPDATE pikku_message SET state = 0, receives = receives - 1, receipt = 0 WHERE id = ANY($1)",
-                    &[&self.released],
+                    "UPDATE pikku_message m SET state = CASE WHEN s.delay > 0 THEN 1 ELSE 0 END, due = pikku_now($4) + \
+                     s.delay, span = s.delay, receives = m.receives - s.uncounted, receipt = 0 FROM unnest($1::bigint[], \
+                     $2::bigint[], $3::bigint[]) AS s (id, delay, uncounted) WHERE m.id = s.id",
+                    &[&self.kept_back, &self.delays, &self.uncounted, &session.now],
                 )
                 .await?;
         }

@@ -346,27 +346,29 @@ fn settle_one(round: &Round<'_>, queue: &Queue, settlement: &Settlement) -> Resu
     match &settlement.outcome {
         Outcome::Retry { delay, .. } if receives < queue.max_receives => {
             let delay = delay.unwrap_or_else(|| queue.backoff.delay(receives, fastrand::f64()));
-            let delay = delay.min(crate::spec::MOST_SPAN);
-            let state = if span(delay) > 0 { KEPT_BACK } else { READY };
-            let mut statement = round.connection.prepare_cached(
-                "UPDATE pikku_message SET state = ?2, due = ?3, span = ?4, receipt = 0 WHERE id = ?1",
-            )?;
-            statement.execute(params![id, state, round.now.after(delay).millis(), span(delay)])?;
-            Ok(Settled::Retrying(delay))
+            keep_back(round, id, receives, delay).map(Settled::Retrying)
         }
         Outcome::Retry { reason, .. } | Outcome::Dead { reason } => {
             bury(round, queue, id, reason)?;
             Ok(Settled::Dead)
         }
-        Outcome::Release => {
-            let mut statement = round.connection.prepare_cached(
-                "UPDATE pikku_message SET state = 0, receives = receives - 1, receipt = 0 WHERE id = ?1",
-            )?;
-            statement.execute([id])?;
+        Outcome::Release { delay } => {
+            keep_back(round, id, receives.saturating_sub(1), *delay)?;
             Ok(Settled::Released)
         }
         Outcome::Done => Ok(Settled::Stale),
     }
+}
+
+/// Has a message come again after a while, counted as delivered so often.
+fn keep_back(round: &Round<'_>, id: i64, receives: u32, delay: Duration) -> Result<Duration, Failure> {
+    let delay = delay.min(crate::spec::MOST_SPAN);
+    let state = if span(delay) > 0 { KEPT_BACK } else { READY };
+    let mut statement = round.connection.prepare_cached(
+        "UPDATE pikku_message SET state = ?2, due = ?3, span = ?4, receives = ?5, receipt = 0 WHERE id = ?1",
+    )?;
+    statement.execute(params![id, state, round.now.after(delay).millis(), span(delay), receives])?;
+    Ok(delay)
 }
 
 pub(super) fn extend(

@@ -196,8 +196,7 @@ async fn settle_one(
         }
         Outcome::Retry { delay, .. } if ticket.receives < queue.max_receives => {
             let delay = delay.unwrap_or_else(|| queue.backoff.delay(ticket.receives, fastrand::f64()));
-            // Of the 12 hours, some are over.
-            let delay = delay.min(LONGEST_VISIBILITY - queue.visibility.min(LONGEST_VISIBILITY / 2));
+            let delay = delay.min(longest_delay(queue));
             hide(service, &queue.url, ticket.handle, delay).await?;
             Settled::Retrying(delay)
         }
@@ -212,13 +211,18 @@ async fn settle_one(
             }
             Settled::Dead
         }
-        Outcome::Release => {
-            hide(service, &queue.url, ticket.handle, Duration::ZERO).await?;
+        Outcome::Release { delay } => {
+            hide(service, &queue.url, ticket.handle, (*delay).min(longest_delay(queue))).await?;
             Settled::Released
         }
     };
     held.settled(&settlement.receipt.0);
     Ok(settled)
+}
+
+/// The longest that a message is kept back: of the 12 hours, some are over.
+fn longest_delay(queue: &Queue) -> Duration {
+    LONGEST_VISIBILITY - queue.visibility.min(LONGEST_VISIBILITY / 2)
 }
 
 /// Puts a message among the dead letters with the reason.

@@ -21,8 +21,11 @@ pub(super) struct Record<'a> {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State<'a> {
-    /// Its call goes on. No two have the same token.
-    Pending(Cow<'a, str>),
+    /// Its call goes on, up to that time at most, in milliseconds since the Unix epoch. No two have the same token.
+    Pending {
+        token: Cow<'a, str>,
+        ends_ms: u64,
+    },
     Empty,
     Json(Text<'a>),
     Response {
@@ -90,8 +93,8 @@ fn is_of_this_time(problem: &Problem) -> bool {
 
 impl<'a> Record<'a> {
     /// Of a call that begins.
-    pub(super) fn pending(fingerprint: &str, token: &str) -> Result<String, BoxError> {
-        Self::text(fingerprint, State::Pending(token.into()))
+    pub(super) fn pending(fingerprint: &str, token: &str, ends_ms: u64) -> Result<String, BoxError> {
+        Self::text(fingerprint, State::Pending { token: token.into(), ends_ms })
     }
 
     /// Of a call that has ended so; `None` where it may be done again.
@@ -139,19 +142,20 @@ impl<'a> Record<'a> {
         &self.fingerprint
     }
 
-    /// What the call ended in; `None` where it goes on.
-    pub(super) fn into_outcome(self) -> Option<Outcome> {
-        match self.state.into_outcome() {
-            Ok(outcome) => outcome,
-            Err(error) => Some(Err(Problem::internal(format!("what is kept is no result: {error}")))),
+    /// What the call ended in, or else when it lets its key go at the latest, in milliseconds since the Unix epoch.
+    pub(super) fn into_outcome(self) -> Result<Outcome, u64> {
+        if let State::Pending { ends_ms, .. } = self.state {
+            return Err(ends_ms);
         }
+        let read = self.state.into_outcome();
+        Ok(read.unwrap_or_else(|error| Err(Problem::internal(format!("what is kept is no result: {error}")))))
     }
 }
 
 impl State<'_> {
-    fn into_outcome(self) -> Result<Option<Outcome>, BoxError> {
-        Ok(Some(match self {
-            Self::Pending(_) => return Ok(None),
+    fn into_outcome(self) -> Result<Outcome, BoxError> {
+        Ok(match self {
+            Self::Pending { .. } => return Err("it goes on still".into()),
             Self::Empty => Ok(Reply::Empty),
             Self::Json(text) => Ok(Reply::Json(text.into_octets()?)),
             Self::Response { status, headers, body } => {
@@ -171,7 +175,7 @@ impl State<'_> {
                 let detail = "this was done, and what it was answered cannot be told again";
                 Err(Problem::new(StatusCode::CONFLICT, "idempotency_result_gone", detail))
             }
-        }))
+        })
     }
 }
 

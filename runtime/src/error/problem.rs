@@ -1,7 +1,7 @@
 use super::{StatusCode, Violation};
 use crate::http::Headers;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 /// An error as every caller sees it: problem details (RFC 9457) with a stable code.
 ///
@@ -18,6 +18,7 @@ struct Inner {
     detail: Cow<'static, str>,
     errors: Vec<Violation>,
     retry: bool,
+    deferred: bool,
     private: Option<String>,
     headers: Headers,
 }
@@ -32,6 +33,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry,
+            deferred: false,
             private: None,
             headers: Headers::default(),
         }))
@@ -41,6 +43,14 @@ impl Problem {
     #[must_use]
     pub fn with_retry(mut self, retry: bool) -> Self {
         self.0.retry = retry;
+        self
+    }
+
+    /// Whether the call was put off before anything of it was done: where a platform can, it hands a message over again and does not
+    /// count this as one of its tries.
+    #[must_use]
+    pub fn with_deferred(mut self, deferred: bool) -> Self {
+        self.0.deferred = deferred;
         self
     }
 
@@ -95,6 +105,16 @@ impl Problem {
     /// Whether the same call may succeed later.
     pub fn retry(&self) -> bool {
         self.0.retry
+    }
+
+    /// Whether the call was put off before anything of it was done.
+    pub fn deferred(&self) -> bool {
+        self.0.deferred
+    }
+
+    /// How long to wait before the call comes again, where its header `Retry-After` says so in seconds (RFC 9110, section 10.2.3).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.headers().get("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs)
     }
 
     /// The text for the log alone.

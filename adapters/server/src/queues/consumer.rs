@@ -12,7 +12,7 @@ use pikku::{
     call::{Context, MessageAttribute, QueueMessage, Trigger},
     dispatch::{Arrival, Target},
 };
-use pikku_engines::{Body, Delivery, Outcome, QueueSpec, Settled, Settlement};
+use pikku_engines::{Backoff, Body, Delivery, Outcome, QueueSpec, Settled, Settlement};
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -73,6 +73,7 @@ struct Source {
     /// The most messages that are taken at once.
     batch: usize,
     visibility: Duration,
+    backoff: Backoff,
     calls: Arc<Semaphore>,
 }
 
@@ -186,8 +187,15 @@ fn target(service: &AppService, arrival: &Arrival<'_>) -> Result<Target, ServeEr
 impl Source {
     fn new(spec: &QueueSpec, kind: Kind, target: Target, batch: usize, calls: usize) -> Self {
         let calls = calls.clamp(1, Semaphore::MAX_PERMITS);
-        let (queue, visibility) = (spec.name.clone(), spec.visibility);
-        Self { queue, kind, target, batch: batch.max(1), visibility, calls: Arc::new(Semaphore::new(calls)) }
+        Self {
+            queue: spec.name.clone(),
+            kind,
+            target,
+            batch: batch.max(1),
+            visibility: spec.visibility,
+            backoff: spec.backoff,
+            calls: Arc::new(Semaphore::new(calls)),
+        }
     }
 
     /// Places for calls: at least one, at most as many as a batch has messages.
@@ -250,7 +258,7 @@ impl Shared {
     /// Handles one delivery: its call, and the settlement of what came of it.
     async fn take(self: Arc<Self>, source: Arc<Source>, mut delivery: Delivery) {
         if self.stopping.is_cancelled() {
-            self.settle(&source, &delivery, Outcome::Release).await;
+            self.settle(&source, &delivery, Outcome::Release { delay: Duration::ZERO }).await;
             return;
         }
         let CallSpan { span, trace } = self.span(&source, &delivery);
@@ -299,12 +307,11 @@ impl Shared {
                 Ok(_) => Outcome::Done,
                 Err(problem) => {
                     span::failed(&Span::current(), problem.code());
-                    let delay = source.target.retry_delay(delivery.receives);
-                    Outcome::Retry { delay, reason: envelope(&problem) }
+                    failed(&problem, source.backoff, delivery.receives)
                 }
             },
             never = hidden => match never {},
-            () = self.ended.cancelled() => Outcome::Release,
+            () = self.ended.cancelled() => Outcome::Release { delay: Duration::ZERO },
         };
         after.cancel();
         if !after.is_empty() {
@@ -312,7 +319,7 @@ impl Shared {
         }
         let said = match &outcome {
             Outcome::Done => "done",
-            Outcome::Release => "given up",
+            Outcome::Release { .. } => "put off",
             _ => "failed",
         };
         let ms = begun.elapsed().as_secs_f64() * 1e3;
@@ -372,6 +379,16 @@ impl Shared {
 /// No value: a message is kept hidden until nobody asks for it any more.
 enum Never {}
 
+/// What becomes of a delivery whose call failed so. It does not come again before the problem says.
+fn failed(problem: &Problem, backoff: Backoff, receives: u32) -> Outcome {
+    let asked = problem.retry_after();
+    if problem.deferred() {
+        return Outcome::Release { delay: asked.unwrap_or_default() };
+    }
+    let delay = asked.map(|asked| asked.max(backoff.delay(receives, fastrand::f64())));
+    Outcome::Retry { delay, reason: envelope(problem) }
+}
+
 /// Says what a person has to know of a settlement.
 fn say(source: &Source, delivery: &Delivery, outcome: &Outcome, settled: Option<&Settled>) {
     let (queue, id) = (source.queue.as_str(), delivery.id.as_str());
@@ -379,7 +396,7 @@ fn say(source: &Source, delivery: &Delivery, outcome: &Outcome, settled: Option<
         Some(Settled::Dead) => {
             let detail = match outcome {
                 Outcome::Retry { reason, .. } | Outcome::Dead { reason } => reason.as_str(),
-                Outcome::Done | Outcome::Release => "",
+                Outcome::Done | Outcome::Release { .. } => "",
             };
             tracing::warn!(
                 queue,
@@ -430,5 +447,30 @@ fn message(delivery: &Delivery, fifo: bool) -> QueueMessage {
         group_id: delivery.group.clone(),
         message_attributes: delivery.attributes.iter().map(attribute).collect::<BTreeMap<_, _>>(),
         ..QueueMessage::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pikku::{StatusCode, http::Headers};
+
+    #[test]
+    fn a_message_comes_again_no_sooner_than_its_problem_asks() {
+        let backoff = Backoff { first: Duration::from_secs(5), most: Duration::from_secs(60), jitter: false };
+        let busy = |after: &str| {
+            let mut headers = Headers::default();
+            headers.append("retry-after", after.as_bytes()).unwrap();
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "busy").with_headers(headers)
+        };
+        let delay = |problem: &Problem, receives| match failed(problem, backoff, receives) {
+            Outcome::Retry { delay, .. } => delay.map(|delay| delay.as_secs()),
+            other => panic!("it is one of its tries: {other:?}"),
+        };
+        assert_eq!(delay(&Problem::internal("x"), 1), None, "as the queue says");
+        assert_eq!((delay(&busy("30"), 1), delay(&busy("30"), 4)), (Some(30), Some(40)));
+        assert_eq!(delay(&busy("soon"), 1), None);
+        let put_off = busy("30").with_deferred(true);
+        assert_eq!(failed(&put_off, backoff, 4), Outcome::Release { delay: Duration::from_secs(30) });
     }
 }
