@@ -13,15 +13,8 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
-    /// An environment variable is not what it should be.
-    Setting {
-        /// The variable.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// Why not.
-        reason: String,
-    },
+    /// Environment variables are not what they should be: all of them.
+    Settings(Vec<WrongSetting>),
     /// The app could not start.
     App(StartError),
     /// The store of the queues cannot be used.
@@ -36,17 +29,71 @@ pub enum ServeError {
     },
 }
 
+/// An environment variable that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WrongSetting {
+    /// The variable.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Why not.
+    pub reason: String,
+}
+
+impl WrongSetting {
+    pub(crate) fn new(name: &'static str, value: &str, reason: impl Into<String>) -> Self {
+        Self { name, value: value.to_owned(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for WrongSetting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, value, reason } = self;
+        write!(formatter, "{name} is `{value}`: {reason}")
+    }
+}
+
+/// The settings that are wrong so far: one does not hide another.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes(Vec<WrongSetting>);
+
+impl Mistakes {
+    /// What a setting says; nothing where it is wrong.
+    pub(crate) fn note<T>(&mut self, read: Result<T, WrongSetting>) -> Option<T> {
+        read.map_err(|wrong| self.0.push(wrong)).ok()
+    }
+
+    /// # Errors
+    ///
+    /// All that is wrong.
+    pub(crate) fn none_or_all(self) -> Result<(), ServeError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ServeError::Settings(self.0)) }
+    }
+}
+
 impl ServeError {
     pub(crate) fn address(address: &str, source: io::Error) -> Self {
         Self::Address { address: address.to_owned(), source }
     }
 
     pub(crate) fn setting(name: &'static str, value: &str, reason: impl Into<String>) -> Self {
-        Self::Setting { name, value: value.to_owned(), reason: reason.into() }
+        Self::Settings(vec![WrongSetting::new(name, value, reason)])
     }
 
     pub(crate) fn process(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Process { what, source }
+    }
+
+    /// This, with the settings that are wrong besides.
+    pub(crate) fn beside(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Settings(mut one), Self::Settings(two)) => {
+                one.extend(two);
+                Self::Settings(one)
+            }
+            (one, _) => one,
+        }
     }
 
     fn is_in_use(&self) -> bool {
@@ -58,7 +105,7 @@ impl ServeError {
         match self {
             Self::Address { .. } if self.is_in_use() => "PK8001",
             Self::Address { .. } => "PK8002",
-            Self::Setting { .. } => "PK8003",
+            Self::Settings(_) => "PK8003",
             Self::App(_) => "PK8004",
             #[cfg(feature = "engines")]
             Self::Queues(why) => why.code(),
@@ -70,7 +117,7 @@ impl ServeError {
     /// that has to be mended, 8 for what the system refuses and a store that may come back.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Setting { .. } => 2,
+            Self::Settings(_) => 2,
             Self::App(_) => 3,
             // What is there as it is today is there tomorrow.
             #[cfg(feature = "engines")]
@@ -91,7 +138,7 @@ impl ServeError {
                 "set PIKKU_ADDRESS to an address of this machine with a port, such as 0.0.0.0:8080; ports below 1024 \
                  take a privilege"
             }
-            Self::Setting { .. } => "set the variable to what it takes, or take it away",
+            Self::Settings(_) => "set each variable to what it takes, or take it away",
             #[cfg(feature = "engines")]
             Self::Queues(why) => why.hint(),
             Self::App(_) => "mend what the message names; the same would stop the app on every platform",
@@ -107,7 +154,10 @@ impl fmt::Display for ServeError {
                 write!(formatter, "the address {address} is in use")
             }
             Self::Address { address, .. } => write!(formatter, "the server cannot listen at {address}"),
-            Self::Setting { name, value, reason } => write!(formatter, "{name} is `{value}`: {reason}"),
+            Self::Settings(wrong) => {
+                let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+                formatter.write_str(&wrong.join("; "))
+            }
             Self::App(_) => formatter.write_str("the app could not start"),
             #[cfg(feature = "engines")]
             Self::Queues(why) => write!(formatter, "the queues cannot be used: {why}"),
@@ -134,7 +184,7 @@ impl Error for ServeError {
             // Its reason is in the text already.
             #[cfg(feature = "engines")]
             Self::Queues(why) => why.source(),
-            Self::Setting { .. } => None,
+            Self::Settings(_) => None,
         }
     }
 }

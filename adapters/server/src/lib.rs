@@ -81,7 +81,7 @@ mod stop;
 mod version;
 
 pub use answer::Answer;
-pub use error::ServeError;
+pub use error::{ServeError, WrongSetting};
 pub use limits::Limits;
 pub use request::ClientAddress;
 pub use run::run;

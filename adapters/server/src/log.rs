@@ -40,10 +40,11 @@ pub(crate) fn listen() -> Result<Listening, ServeError> {
     if tracing::dispatcher::has_been_set() {
         return Ok(Listening::default());
     }
-    let wanted = match std::env::var("RUST_LOG") {
-        Ok(text) => text.parse().map_err(|error| ServeError::setting("RUST_LOG", &text, format!("{error}")))?,
-        Err(_) => Targets::new().with_default(LevelFilter::INFO),
-    };
+    let wanted = wanted();
+    #[cfg(feature = "otlp")]
+    let (wanted, telemetry) = both(wanted, crate::otlp::Telemetry::from_environment())?;
+    #[cfg(not(feature = "otlp"))]
+    let wanted = wanted?;
     // Lines know their calls without a span.
     let wanted = wanted.with_target(SPANS, LevelFilter::OFF);
     let lines = Lines::default().with_writer(stderr);
@@ -57,7 +58,6 @@ pub(crate) fn listen() -> Result<Listening, ServeError> {
     let lines = lines.with_filter(wanted);
     #[cfg(feature = "otlp")]
     {
-        let telemetry = crate::otlp::Telemetry::from_environment()?;
         // Another thread may have been faster; then that one's listener is as good.
         let _ = match telemetry.layer() {
             Some(spans) => {
@@ -73,6 +73,24 @@ pub(crate) fn listen() -> Result<Listening, ServeError> {
         // As above.
         let _ = tracing::subscriber::set_global_default(Registry::default().with(lines));
         Ok(Listening::default())
+    }
+}
+
+/// What is to be logged.
+fn wanted() -> Result<Targets, ServeError> {
+    match std::env::var("RUST_LOG") {
+        Ok(text) => text.parse().map_err(|error| ServeError::setting("RUST_LOG", &text, format!("{error}"))),
+        Err(_) => Ok(Targets::new().with_default(LevelFilter::INFO)),
+    }
+}
+
+/// Both, or all that is wrong with either.
+#[cfg(feature = "otlp")]
+fn both<A, B>(one: Result<A, ServeError>, two: Result<B, ServeError>) -> Result<(A, B), ServeError> {
+    match (one, two) {
+        (Ok(one), Ok(two)) => Ok((one, two)),
+        (Err(one), Err(two)) => Err(one.beside(two)),
+        (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
 

@@ -27,8 +27,13 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// Why it could not begin.
 pub async fn serve<S: Selection>(app: App<S>) -> Result<(), ServeError> {
-    let listening = log::listen()?;
-    let ended = match Server::new(app).environment() {
+    let (listening, server) = match (log::listen(), Server::new(app).environment()) {
+        (Ok(listening), server) => (listening, server),
+        // Nothing listens yet.
+        (Err(error), Ok(_)) => return Err(error),
+        (Err(one), Err(two)) => return Err(one.beside(two)),
+    };
+    let ended = match server {
         Ok(server) => server.serve().await,
         Err(error) => Err(error),
     };
@@ -69,7 +74,7 @@ impl<S: Selection> Server<S> {
     ///
     /// # Errors
     ///
-    /// A variable is not what it should be.
+    /// The variables that are not what they should be, all of them.
     pub fn environment(mut self) -> Result<Self, ServeError> {
         self.settings.read(|name| std::env::var(name).ok())?;
         Ok(self)

@@ -1,6 +1,10 @@
 //! Settings from the environment.
 
-use crate::{Limits, ServeError, health::Health};
+use crate::{
+    Limits, ServeError,
+    error::{Mistakes, WrongSetting},
+    health::Health,
+};
 use std::{str::FromStr, time::Duration};
 
 /// The longest time that can be set: a day.
@@ -59,11 +63,16 @@ impl Default for Settings {
 
 impl Settings {
     /// Takes what the variables say. `get` gives the value of a variable.
+    ///
+    /// # Errors
+    ///
+    /// All that are wrong.
     pub(crate) fn read(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), ServeError> {
         let Self { address, limits, health, proxies, queues } = self;
+        let mut mistakes = Mistakes::default();
         if let Some(given) = get("PIKKU_ADDRESS") {
             *address = given;
-        } else if let Some(port) = number::<u16>(&get, "PORT", 0)? {
+        } else if let Some(port) = mistakes.note(number::<u16>(&get, "PORT", 0)).flatten() {
             *address = format!("0.0.0.0:{port}");
         }
         let times = [
@@ -74,7 +83,7 @@ impl Settings {
             ("PIKKU_MESSAGE_TIME", &mut queues.message_time),
         ];
         for (name, time) in times {
-            *time = seconds(&get, name)?.unwrap_or(*time);
+            *time = mistakes.note(seconds(&get, name)).flatten().unwrap_or(*time);
         }
         let counts = [
             ("PIKKU_BODY_LIMIT", 0, &mut limits.body),
@@ -87,7 +96,7 @@ impl Settings {
             ("PIKKU_QUEUE_CALLS", 1, &mut queues.calls),
         ];
         for (name, least, count) in counts {
-            *count = number(&get, name, least)?.unwrap_or(*count);
+            *count = mistakes.note(number(&get, name, least)).flatten().unwrap_or(*count);
         }
         if let Some(given) = get("PIKKU_QUEUES") {
             queues.store = given;
@@ -95,20 +104,32 @@ impl Settings {
         if let Some(given) = get("PIKKU_OUTBOX") {
             queues.outboxes = given.split_whitespace().map(str::to_owned).collect();
         }
-        match get("PIKKU_CONSUME").as_deref() {
-            None => {}
-            Some("yes") => queues.consumes = true,
-            Some("no") => queues.consumes = false,
-            Some(other) => return Err(ServeError::setting("PIKKU_CONSUME", other, "it is neither `yes` nor `no`")),
-        }
-        for (name, path) in [("PIKKU_HEALTH_PATH", &mut health.live), ("PIKKU_READY_PATH", &mut health.ready)] {
-            let Some(given) = get(name) else { continue };
-            if !given.is_empty() && !given.starts_with('/') {
-                return Err(ServeError::setting(name, &given, "it does not begin with `/`"));
+        queues.consumes = mistakes.note(yes(&get, "PIKKU_CONSUME")).flatten().unwrap_or(queues.consumes);
+        for (name, known) in [("PIKKU_HEALTH_PATH", &mut health.live), ("PIKKU_READY_PATH", &mut health.ready)] {
+            if let Some(given) = mistakes.note(path(&get, name)).flatten() {
+                *known = given;
             }
-            *path = (!given.is_empty()).then_some(given);
         }
-        Ok(())
+        mistakes.none_or_all()
+    }
+}
+
+fn yes(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<bool>, WrongSetting> {
+    let Some(text) = get(name) else { return Ok(None) };
+    match text.as_str() {
+        "yes" => Ok(Some(true)),
+        "no" => Ok(Some(false)),
+        _ => Err(WrongSetting::new(name, &text, "it is neither `yes` nor `no`")),
+    }
+}
+
+/// A path, or none where the variable is empty.
+fn path(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Option<String>>, WrongSetting> {
+    match get(name) {
+        Some(text) if !text.is_empty() && !text.starts_with('/') => {
+            Err(WrongSetting::new(name, &text, "it does not begin with `/`"))
+        }
+        given => Ok(given.map(|text| Some(text).filter(|text| !text.is_empty()))),
     }
 }
 
@@ -116,20 +137,20 @@ fn number<N: FromStr + PartialOrd + std::fmt::Display>(
     get: &impl Fn(&str) -> Option<String>,
     name: &'static str,
     least: N,
-) -> Result<Option<N>, ServeError> {
+) -> Result<Option<N>, WrongSetting> {
     let Some(text) = get(name) else { return Ok(None) };
     match text.parse() {
         Ok(number) if number >= least => Ok(Some(number)),
-        Ok(_) => Err(ServeError::setting(name, &text, format!("the least is {least}"))),
-        Err(_) => Err(ServeError::setting(name, &text, "it is no whole number, or too large a one")),
+        Ok(_) => Err(WrongSetting::new(name, &text, format!("the least is {least}"))),
+        Err(_) => Err(WrongSetting::new(name, &text, "it is no whole number, or too large a one")),
     }
 }
 
-fn seconds(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Duration>, ServeError> {
+fn seconds(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Duration>, WrongSetting> {
     let Some(text) = get(name) else { return Ok(None) };
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST_S => Ok(Some(Duration::from_secs_f64(seconds))),
-        _ => Err(ServeError::setting(name, &text, "it is no number of seconds above 0, up to a day")),
+        _ => Err(WrongSetting::new(name, &text, "it is no number of seconds above 0, up to a day")),
     }
 }
 
@@ -185,11 +206,31 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let wrong = [
+            ("PORT", "70000"),
+            ("PIKKU_DRAIN_TIME", "soon"),
+            ("PIKKU_MESSAGE_TIME", "0"),
+            ("PIKKU_BODY_LIMIT", "10MB"),
+            ("PIKKU_CONSUME", "maybe"),
+            ("PIKKU_HEALTH_PATH", "health"),
+            ("PIKKU_READY_PATH", "ready"),
+        ];
+        let error = read(&[&wrong[..], &[("PIKKU_QUEUE_CALLS", "3")]].concat()).unwrap_err();
+        let ServeError::Settings(told) = &error else { panic!("{error:?}") };
+        let told: Vec<_> = told.iter().map(|told| (told.name, told.value.as_str())).collect();
+        assert_eq!(told, wrong);
+        assert!(
+            error.to_string().contains("PIKKU_DRAIN_TIME is `soon`: it is no number of seconds above 0, up to a day; ")
+        );
+    }
+
+    #[test]
     fn the_documentation_names_every_variable() {
         let source = include_str!("settings.rs").split("mod tests").next().unwrap_or_default();
         let mut quoted: Vec<&str> = source.split('"').filter(|text| text.starts_with("PIKKU_")).collect();
         quoted.push("PORT");
-        assert_eq!(quoted.len(), 21);
+        assert_eq!(quoted.len(), 20);
         let page = include_str!("docs/settings.md");
         assert!(quoted.iter().all(|name| page.contains(&format!("| `{name}` |"))), "{quoted:?}");
     }

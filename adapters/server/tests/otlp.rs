@@ -293,6 +293,21 @@ fn wrong_settings_stop_the_start() {
         assert_eq!(child.wait().unwrap().code(), Some(2), "{said}");
         assert!(said.contains(&format!("{name} is `{value}`")), "{said}");
     }
+    // One does not hide another, whoever reads it.
+    let wrong = [
+        ("RUST_LOG", "info,=loud"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("PIKKU_REQUEST_TIME", "0"),
+        ("PIKKU_PROXIES", "-1"),
+    ];
+    let said = Server::command(&wrong).output().unwrap();
+    let said = (said.status.code(), String::from_utf8(said.stderr).unwrap());
+    assert_eq!(said.0, Some(2), "{}", said.1);
+    for (name, value) in wrong {
+        assert!(said.1.contains(&format!("{name} is `{value}`: ")), "{name}: {}", said.1);
+    }
 }
 
 /// Takes what is sent to it, and decodes it.

@@ -7,6 +7,7 @@ mod client;
 
 use crate::{
     ServeError,
+    error::{Mistakes, WrongSetting},
     span::{Begin, Kind, known},
 };
 use client::Collector;
@@ -45,32 +46,19 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// A variable is not what it should be.
+    /// The variables that are not what they should be.
     pub(crate) fn from_environment() -> Result<Self, ServeError> {
         let Some((name, endpoint)) = first(ENDPOINTS) else { return Ok(Self(None)) };
         let is = |name: &str, wanted: &str| env::var(name).is_ok_and(|value| value.trim().eq_ignore_ascii_case(wanted));
         if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
             return Ok(Self(None));
         }
-        let refused = |reason: &str| Err(ServeError::setting(name, &endpoint, reason));
-        match endpoint.parse::<http::Uri>() {
-            Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => {}
-            Ok(uri) if uri.scheme_str() == Some("https") => {
-                return refused("spans are sent over plain HTTP: name a collector of this machine or network");
-            }
-            _ => return refused("it is no address such as http://localhost:4318"),
-        }
-        if let Some((name, protocol)) = first(PROTOCOLS).filter(|(_, protocol)| protocol != "http/protobuf") {
-            return Err(ServeError::setting(name, &protocol, "spans are sent as http/protobuf"));
-        }
-        sampler()?;
-        let timeout = match first(TIMEOUTS) {
-            None => TIMEOUT,
-            Some((name, text)) => match text.parse() {
-                Ok(ms) if ms > 0 => Duration::from_millis(ms),
-                _ => return Err(ServeError::setting(name, &text, "it is no number of milliseconds above 0")),
-            },
-        };
+        let mut mistakes = Mistakes::default();
+        mistakes.note(collector(name, &endpoint));
+        mistakes.note(protocol());
+        mistakes.note(sampler());
+        let timeout = mistakes.note(timeout()).unwrap_or(TIMEOUT);
+        mistakes.none_or_all()?;
         let exporter = SpanExporter::builder().with_http().with_http_client(Collector::new(timeout)).build();
         let exporter = exporter.map_err(|error| ServeError::setting(name, &endpoint, error.to_string()))?;
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
@@ -106,8 +94,34 @@ fn first(names: [&'static str; 2]) -> Option<(&'static str, String)> {
     names.into_iter().find_map(|name| Some((name, env::var(name).ok().filter(|value| !value.is_empty())?)))
 }
 
+fn collector(name: &'static str, endpoint: &str) -> Result<(), WrongSetting> {
+    match endpoint.parse::<http::Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => Ok(()),
+        Ok(uri) if uri.scheme_str() == Some("https") => {
+            let reason = "spans are sent over plain HTTP: name a collector of this machine or network";
+            Err(WrongSetting::new(name, endpoint, reason))
+        }
+        _ => Err(WrongSetting::new(name, endpoint, "it is no address such as http://localhost:4318")),
+    }
+}
+
+fn protocol() -> Result<(), WrongSetting> {
+    match first(PROTOCOLS).filter(|(_, protocol)| protocol != "http/protobuf") {
+        Some((name, protocol)) => Err(WrongSetting::new(name, &protocol, "spans are sent as http/protobuf")),
+        None => Ok(()),
+    }
+}
+
+fn timeout() -> Result<Duration, WrongSetting> {
+    let Some((name, text)) = first(TIMEOUTS) else { return Ok(TIMEOUT) };
+    match text.parse() {
+        Ok(ms) if ms > 0 => Ok(Duration::from_millis(ms)),
+        _ => Err(WrongSetting::new(name, &text, "it is no number of milliseconds above 0")),
+    }
+}
+
 /// The library takes its default for a sampler that it does not know; a typing error would send everything, or nothing.
-fn sampler() -> Result<(), ServeError> {
+fn sampler() -> Result<(), WrongSetting> {
     const KNOWN: [&str; 6] = [
         "always_on",
         "always_off",
@@ -118,12 +132,12 @@ fn sampler() -> Result<(), ServeError> {
     ];
     let Ok(sampler) = env::var(SAMPLER) else { return Ok(()) };
     if !KNOWN.contains(&sampler.as_str()) {
-        return Err(ServeError::setting(SAMPLER, &sampler, format!("it is none of {}", KNOWN.join(", "))));
+        return Err(WrongSetting::new(SAMPLER, &sampler, format!("it is none of {}", KNOWN.join(", "))));
     }
     let argument = env::var(SAMPLER_ARGUMENT).unwrap_or_default();
     let is_ratio = argument.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio));
     if sampler.ends_with("traceidratio") && !is_ratio {
-        return Err(ServeError::setting(SAMPLER_ARGUMENT, &argument, "it is no number from 0 to 1"));
+        return Err(WrongSetting::new(SAMPLER_ARGUMENT, &argument, "it is no number from 0 to 1"));
     }
     Ok(())
 }
