@@ -6,7 +6,7 @@ mod layers;
 mod registry;
 mod selection;
 
-use crate::{Authenticator, Cron, Middleware, Permission, Queue, service::Plan, wiring::Source};
+use crate::{Authenticator, Cron, Middleware, Permission, Queue, access::Scope, service::Plan, wiring::Source};
 pub use group::{Group, Groups};
 pub use kinds::Kinds;
 pub(crate) use layers::{Around, Check, Handle, Kind as LayerKind, Layer, Place, Source as SessionSource};
@@ -71,6 +71,34 @@ impl<S: Selection> App<S> {
     /// Takes sessions from this source. The first one that knows a call's credentials says who calls.
     pub fn authenticate<A: Authenticator>(mut self) -> Self {
         self.attach_source::<A>(Place::App);
+        self
+    }
+
+    /// Says which scopes the app has: what one of its functions requires beside these is a mistake, told while packaging.
+    ///
+    /// A scope above one of these is of the app too: of `orders:read`, that is `orders`. Said more than once, all count.
+    ///
+    /// ```
+    /// # use pikku::{App, Selection, access::Scope};
+    /// const READ_ORDERS: Scope = Scope::new("orders:read");
+    /// const WRITE_ORDERS: Scope = Scope::new("orders:write");
+    ///
+    /// // A constant says it where it is required, too; a literal that is misspelt there is found by its absence here.
+    /// #[pikku::function(scopes = [READ_ORDERS])]
+    /// async fn count() -> Result<u32, pikku::Problem> { Ok(3) }
+    ///
+    /// fn app<S: Selection>() -> App<S> {
+    ///     App::new().scopes(&[READ_ORDERS, WRITE_ORDERS])
+    /// }
+    /// # let _ = app::<pikku::All>();
+    /// ```
+    #[cfg_attr(
+        not(feature = "introspect"),
+        expect(unused_mut, unused_variables, reason = "only the manifest tells them")
+    )]
+    pub fn scopes(mut self, scopes: &[Scope]) -> Self {
+        #[cfg(feature = "introspect")]
+        self.registry.notes.scopes(scopes);
         self
     }
 

@@ -4,6 +4,7 @@
 
 use crate::{
     App, Function, Input as _, Selection, Service,
+    access::Scope,
     app::{SourceKind, Wired},
     function::{error_cases, takes_nothing},
     http::Route,
@@ -16,7 +17,12 @@ mod layers;
 
 pub(crate) use layers::LayerNote;
 use serde_json::Value;
-use std::{collections::BTreeMap, io::Write, panic, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    panic,
+    process::ExitCode,
+};
 
 /// Writes the manifest to standard output.
 pub fn emit<S: Selection>(app: App<S>) -> ExitCode {
@@ -53,6 +59,7 @@ pub fn manifest_of<S: Selection>(app: App<S>) -> manifest::Manifest {
         groups: registry.notes.groups,
         functions: functions.collect(),
         services,
+        scopes: registry.notes.scopes.map(|scopes| scopes.into_iter().map(str::to_owned).collect()),
         faults,
     };
     note_reads(&mut manifest);
@@ -80,9 +87,15 @@ pub(crate) struct Notes {
     groups: Vec<manifest::Group>,
     functions: BTreeMap<String, (&'static str, manifest::Function)>,
     faults: Vec<manifest::Fault>,
+    scopes: Option<BTreeSet<&'static str>>,
 }
 
 impl Notes {
+    /// Notes scopes of the app.
+    pub(crate) fn scopes(&mut self, scopes: &[Scope]) {
+        self.scopes.get_or_insert_default().extend(scopes.iter().map(|scope| scope.name()));
+    }
+
     /// Begins a group.
     #[track_caller]
     pub(crate) fn enter(&mut self, name: &str) {

@@ -2,7 +2,7 @@
 
 use pikku::{
     App, AuthError, Call, Claims, Group, Problem, Scopes, Selection, Session, SessionChange, SessionControl,
-    access::{All, Any, Not},
+    access::{All, Any, Not, Scope},
     call::{Context, PlatformIdentity, SocketEvent, SocketPhase},
     dispatch::Arrival,
     http::{Headers, get, post},
@@ -596,4 +596,13 @@ fn the_manifest_says_what_stands_around_each_wiring() {
     let orders = manifest.function("orders").unwrap();
     assert_eq!((&orders.access.scopes[..], orders.access.read_only), (&["orders:read".to_owned()][..], true));
     assert!(manifest.function("open").unwrap().access.public);
+}
+
+#[test]
+fn the_manifest_has_the_scopes_that_the_app_says() {
+    let scopes = |app: App<pikku::All>| pikku::introspect::manifest_of(app).scopes;
+    assert_eq!(scopes(app()), None);
+    assert_eq!(scopes(app().scopes(&[])), Some(vec![]));
+    let (read, write) = (Scope::new("orders:read"), Scope::new("orders:write"));
+    assert_eq!(scopes(app().scopes(&[write, read]).scopes(&[read])).unwrap(), ["orders:read", "orders:write"]);
 }

@@ -1,7 +1,11 @@
 //! Who may call what, decided twice: by the pipeline, and by a model of a few lines that is obviously right. Random calls
 //! of an app in which everything stands around everything must end the same, over whatever they arrive.
 //!
-//! `PIKKU_DECISIONS=10000000 cargo test --release -p pikku --test decision -- --nocapture` makes the long run.
+//! `PIKKU_DECISIONS=10000000 cargo test -p pikku --test decision -- --nocapture` makes the long run. What it said:
+//!
+//! ```text
+//! 10000000 cases of seed 6, no disagreement: {204: 2476330, 400: 592555, 401: 1560153, 403: 4775969, 500: 297714, 503: 297279}
+//! ```
 
 use pikku::{
     App, AuthError, BoxError, BoxFuture, Call, Claims, Engine, Group, Platform, Role, Scopes, Session,

@@ -1,6 +1,9 @@
 use crate::error::Finding;
 use pikku_manifest::{Function, LayerKind, Manifest, SessionMode, Wiring, WiringKind};
 
+/// How alike two names are of which one may be meant for the other.
+const NEAR: f64 = 0.8;
+
 /// A function that is reached from outside says who may call it. The compiler asks every function for that; whether a
 /// permission stands before one that leaves it to a permission of its app, group, tag or route only the whole app shows.
 pub(super) fn check(manifest: &Manifest, findings: &mut Vec<Finding>) {
@@ -12,6 +15,33 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Vec<Finding>) {
                 Some(&wiring.location),
                 format!("anyone could call `{}` by `{}`: nothing stands before it", function.name, wiring.id),
                 "attach a permission to its group, a tag or its route, or write `#[pikku::function(public)]`",
+            ));
+        }
+    }
+    if let Some(scopes) = &manifest.scopes {
+        undeclared(manifest, scopes, findings);
+    }
+}
+
+/// A scope that a function requires and that the app does not have: nobody could call it.
+fn undeclared(manifest: &Manifest, scopes: &[String], findings: &mut Vec<Finding>) {
+    let is_declared = |required: &str| {
+        scopes
+            .iter()
+            .any(|scope| scope.strip_prefix(required).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+    };
+    for function in &manifest.functions {
+        for required in function.access.scopes.iter().filter(|scope| !is_declared(scope)) {
+            let similar = scopes.iter().map(|scope| (strsim::jaro_winkler(required, scope), scope));
+            let hint = match similar.max_by(|one, other| one.0.total_cmp(&other.0)) {
+                Some((likeness, scope)) if likeness >= NEAR => format!("did you mean `{scope}`?"),
+                _ => format!("add it there, or require one of: {}", scopes.join(", ")),
+            };
+            findings.push(Finding::new(
+                "PK0217",
+                Some(&function.location),
+                format!("`{}` requires the scope `{required}`, which is none of `App::scopes`", function.name),
+                hint,
             ));
         }
     }

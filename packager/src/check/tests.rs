@@ -213,3 +213,35 @@ fn what_is_reached_from_outside_is_public_or_guarded() {
     manifest.functions[0].access.scopes.push("orders:read".to_owned());
     assert_eq!(found(&manifest), Vec::<String>::new());
 }
+
+#[test]
+fn a_required_scope_is_one_of_the_app() {
+    let mut manifest = app(vec![("a", vec![get("/")])]);
+    let mut findings = |scopes: Option<&[&str]>, required: &[&str]| {
+        manifest.scopes = scopes.map(|scopes| scopes.iter().map(|&scope| scope.to_owned()).collect());
+        manifest.functions[0].access.scopes = required.iter().map(|&scope| scope.to_owned()).collect();
+        let told = check(&manifest).into_iter();
+        told.map(|finding| (finding.code, finding.message, finding.hint)).collect::<Vec<_>>()
+    };
+    let declared: &[&str] = &["orders:read", "orders:write", "reports"];
+    // What an app does not say is not looked at; what is above a scope of it is of it.
+    assert_eq!(findings(None, &["ordres:read"]), []);
+    assert_eq!(findings(Some(declared), &["orders:read", "orders", "reports"]), []);
+    let told = findings(Some(declared), &["ordres:read", "orders:read", "refunds"]);
+    let is_none = |scope: &str| format!("`act` requires the scope `{scope}`, which is none of `App::scopes`");
+    assert_eq!(
+        told,
+        [
+            ("PK0217", is_none("ordres:read"), "did you mean `orders:read`?".to_owned()),
+            (
+                "PK0217",
+                is_none("refunds"),
+                "add it there, or require one of: orders:read, orders:write, reports".to_owned()
+            )
+        ]
+    );
+    for scope in ["order", "orders:", "orders:rea", "orders:read:own", "report", "reports:daily"] {
+        assert_eq!(findings(Some(declared), &[scope]).len(), 1, "{scope}");
+    }
+    assert_eq!(findings(Some(&[]), &["orders"]).len(), 1);
+}

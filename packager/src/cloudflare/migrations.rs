@@ -78,6 +78,7 @@ mod tests {
             groups: vec![],
             functions: vec![],
             services: vec![service],
+            scopes: None,
             faults: vec![],
         }
     }

@@ -122,7 +122,7 @@ fn manifest(groups: Vec<Group>) -> Manifest {
             reads: pikku_manifest::Reads::default(),
         })
         .collect();
-    Manifest { manifest_version: MANIFEST_VERSION, groups, functions, services: vec![], faults: vec![] }
+    Manifest { manifest_version: MANIFEST_VERSION, groups, functions, services: vec![], scopes: None, faults: vec![] }
 }
 
 /// Gives a function services.

@@ -41,6 +41,9 @@ pub struct Manifest {
     pub functions: Vec<Function>,
     /// The services those functions reach, directly or through other services, sorted by name.
     pub services: Vec<Service>,
+    /// The scopes that the app has, sorted; absent where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
     /// What the app itself found wrong while it was described, such as two functions of one name.
     /// A packager refuses an app that has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
