@@ -63,6 +63,16 @@ pub(crate) struct Settings {
     pub(crate) azure: AzureSettings,
     /// What concerns the plain server.
     pub(crate) server: ServerSettings,
+    /// What concerns this machine.
+    pub(crate) dev: DevSettings,
+}
+
+/// `[package.metadata.pikku.dev]`: nothing of it gets into a bundle or a deployment file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DevSettings {
+    /// The values of variables and secrets that `dev` and `call` run the app with, where they are not set.
+    pub(crate) vars: BTreeMap<String, String>,
 }
 
 /// `[package.metadata.pikku.lambda]`.

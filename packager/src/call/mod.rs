@@ -92,7 +92,7 @@ pub(crate) fn run(args: &CallArgs, talk: &Talk) -> Result<ExitCode, Error> {
     }
     // What it sends goes where `cargo pikku dev` takes it from.
     let data_dir = args.data_dir.clone().unwrap_or_else(|| project.pikku_dir().join("dev"));
-    command.env("PIKKU_CALL_TIME", args.timeout.to_string()).envs(variables(&data_dir)?);
+    command.env("PIKKU_CALL_TIME", args.timeout.to_string()).envs(variables(&data_dir, &project.settings.dev)?);
     call(command, &program, &input)
 }
 

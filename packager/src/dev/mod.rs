@@ -14,7 +14,12 @@ mod session;
 mod told;
 mod watch;
 
-use crate::{cli::ProjectArgs, error::Error, output::Talk, project::Project};
+use crate::{
+    cli::ProjectArgs,
+    error::Error,
+    output::Talk,
+    project::{DevSettings, Project},
+};
 use clap::Args;
 pub(crate) use error::DevError;
 use screen::Screen;
@@ -22,7 +27,7 @@ use session::Session;
 use std::{
     ffi::OsString,
     net::{SocketAddr, TcpListener, ToSocketAddrs as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 const EXAMPLES: &str = "\
@@ -34,6 +39,8 @@ Examples:
 
 Every transport of the app is on one port. A change of the app's sources, or of a package that it takes by path, builds it
 anew; while it builds, and if it does not, the app as it was goes on. At /_pikku/ is a page that describes the app.
+
+Variables that are not set get the values that [package.metadata.pikku.dev.vars] has for them, here and in `call`, and nowhere else.
 
 On a terminal, keys: r builds and starts it anew, s runs a schedule now, o opens the page, ? lists the keys, q ends
 it, as Ctrl-C does; once more ends it at once.";
@@ -93,18 +100,39 @@ fn listen(args: &DevArgs) -> Result<TcpListener, Error> {
     TcpListener::bind(&addresses[..]).map_err(failed)
 }
 
-/// The variables of an app's process, beside those of this one: where its queues are, unless that is said already.
-pub(crate) fn variables(data_dir: &std::path::Path) -> Result<Vec<(&'static str, OsString)>, Error> {
-    let mut variables = Vec::new();
-    let unset = |name: &str| std::env::var_os(name).is_none();
-    if unset("PIKKU_QUEUES") {
+/// The variables of an app's process, beside those of this one: where its queues are, and what the settings have for this
+/// machine, unless that is said already.
+pub(crate) fn variables(data_dir: &Path, settings: &DevSettings) -> Result<Vec<(String, OsString)>, Error> {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let mut variables = local(settings, is_set);
+    if !is_set("PIKKU_QUEUES") {
         crate::files::create_dir(data_dir)?;
         let mut queues = OsString::from("sqlite:");
         queues.push(data_dir.join("queues.db"));
-        variables.push(("PIKKU_QUEUES", queues));
+        variables.push(("PIKKU_QUEUES".to_owned(), queues));
     }
-    if unset("PIKKU_DRAIN_TIME") {
-        variables.push(("PIKKU_DRAIN_TIME", "5".into()));
+    if !is_set("PIKKU_DRAIN_TIME") {
+        variables.push(("PIKKU_DRAIN_TIME".to_owned(), "5".into()));
     }
     Ok(variables)
+}
+
+/// The variables that the settings have for this machine. One that is set is left as it is, also one of which a file has the
+/// value: that would not be looked at beside it.
+fn local(settings: &DevSettings, is_set: impl Fn(&str) -> bool) -> Vec<(String, OsString)> {
+    let unset = |(name, _): &(&String, &String)| !is_set(name) && !is_set(&format!("{name}_FILE"));
+    settings.vars.iter().filter(unset).map(|(name, value)| (name.clone(), value.into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_stays_as_it_is() {
+        let vars = ["KEY", "PAGE", "TOKEN"].map(|name| (name.to_owned(), "of the settings".to_owned()));
+        let settings = DevSettings { vars: vars.into() };
+        let local = local(&settings, |name| ["PAGE", "TOKEN_FILE"].contains(&name));
+        assert_eq!(local, [("KEY".to_owned(), "of the settings".into())]);
+    }
 }

@@ -68,7 +68,7 @@ impl Server {
         id: Id,
         program: Built,
         listener: &TcpListener,
-        variables: &[(&'static str, OsString)],
+        variables: &[(String, OsString)],
         events: &mpsc::Sender<Event>,
     ) -> Result<Self, Error> {
         let path = program.path.clone();

@@ -24,9 +24,9 @@ use crate::{
 use chrono::{SecondsFormat, Utc};
 use pikku_manifest::Manifest;
 use std::{
-    ffi::OsString,
     io,
     net::TcpListener,
+    path::PathBuf,
     process::ExitStatus,
     sync::Arc,
     time::{Duration, Instant},
@@ -89,7 +89,7 @@ pub(super) struct Session {
     args: DevArgs,
     project: Arc<Project>,
     listener: TcpListener,
-    variables: Vec<(&'static str, OsString)>,
+    data_dir: PathBuf,
     screen: Screen,
     watch: Watch,
     events: mpsc::Sender<Event>,
@@ -121,10 +121,6 @@ impl Session {
     pub(super) fn new(args: DevArgs, project: Project, listener: TcpListener, screen: Screen) -> Result<Self, Error> {
         let (events, happened) = mpsc::channel(WAITING);
         let data_dir = args.data_dir.clone().unwrap_or_else(|| project.pikku_dir().join("dev"));
-        let mut variables = variables(&data_dir)?;
-        if screen.talk(true).has_color() && !screen.is_json() {
-            variables.push(("PIKKU_DEV_COLOR", "1".into()));
-        }
         signals(&events)?;
         let keys = if screen.is_json() { None } else { Keys::listen(events.clone()) };
         Ok(Self {
@@ -132,7 +128,7 @@ impl Session {
             args,
             project: Arc::new(project),
             listener,
-            variables,
+            data_dir,
             screen,
             events,
             happened,
@@ -263,10 +259,12 @@ impl Session {
 
     fn start(&mut self, program: Built) -> Result<(), Error> {
         self.ids += 1;
-        let mut variables = self.variables.clone();
-        variables.extend(settings::named(&self.project).map(|(name, file)| (name, file.into_os_string())));
-        let started = Server::start(self.ids, program, &self.listener, &variables, &self.events);
-        match started {
+        let mut variables = variables(&self.data_dir, &self.project.settings.dev)?;
+        if self.screen.talk(true).has_color() && !self.screen.is_json() {
+            variables.push(("PIKKU_DEV_COLOR".to_owned(), "1".into()));
+        }
+        variables.extend(settings::named(&self.project).map(|(name, file)| (name.to_owned(), file.into_os_string())));
+        match Server::start(self.ids, program, &self.listener, &variables, &self.events) {
             Ok(server) => self.next = Some(server),
             Err(error) => self.screen.failed(&error, self.serving.is_some()),
         }
