@@ -1,6 +1,7 @@
 """What the judges of a deployed stack are asked, through AWS's own SDK: each command prints one JSON value.
 
     stack.py bucket NAME                 creates a bucket for the code
+    stack.py secret NAME VALUE           keeps a secret, and answers its ARN
     stack.py facts STACK                 functions, roles, schedules, mappings and queues of the stack
     stack.py routes STACK TEMPLATE       makes the routes that ministack does not read from an API's definition
     stack.py hide QUEUE_URL SECONDS      sets how long a received message is hidden
@@ -23,6 +24,10 @@ def bucket(name):
     region = boto3.session.Session().region_name
     boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
     return name
+
+
+def secret(name, value):
+    return boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"]
 
 
 def resources(stack):
@@ -146,6 +151,7 @@ def logs(group):
 
 COMMANDS = {
     "bucket": bucket,
+    "secret": secret,
     "facts": facts,
     "routes": routes,
     "hide": hide,

@@ -154,6 +154,13 @@ pub struct Stack {
 impl Stack {
     /// Starts ministack and deploys the template of a packaged example as it is.
     pub fn deploy(example: &str, parameters: &[(&str, &OsStr)]) -> Self {
+        let stack = Self::start(example);
+        stack.deploy_with(parameters);
+        stack
+    }
+
+    /// Starts ministack, for a packaged example that is deployed later.
+    pub fn start(example: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let mut command = Command::new(tool("venv/bin/ministack"));
@@ -167,14 +174,25 @@ impl Stack {
         let template = bundles(example).join("template.yaml");
         let stack = Self { server, name: example.to_owned(), template, folder };
         stack.ask(&["bucket", "code"]);
+        stack
+    }
+
+    /// Keeps a secret, and answers its ARN.
+    pub fn secret(&self, name: &str, value: &str) -> String {
+        let arn = self.ask(&["secret", name, value]);
+        arn.as_str().unwrap_or_else(|| panic!("it has no ARN: {arn}")).to_owned()
+    }
+
+    /// Deploys the template of the example as it is.
+    pub fn deploy_with(&self, parameters: &[(&str, &OsStr)]) {
         let mut deploy = Command::new(tool("venv/bin/sam"));
         deploy
             .args(["deploy", "--template-file"])
-            .arg(&stack.template)
-            .args(["--stack-name", example, "--s3-bucket", "code", "--capabilities", "CAPABILITY_IAM"])
+            .arg(&self.template)
+            .args(["--stack-name", &self.name, "--s3-bucket", "code", "--capabilities", "CAPABILITY_IAM"])
             .args(["--region", REGION, "--no-confirm-changeset", "--no-progressbar"])
-            .current_dir(stack.folder.path())
-            .envs(aws(port));
+            .current_dir(self.folder.path())
+            .envs(aws(self.server.port));
         if !parameters.is_empty() {
             deploy.arg("--parameter-overrides");
             deploy.args(parameters.iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())));
@@ -185,9 +203,8 @@ impl Stack {
             "sam deploy failed:\n{}\n{}\n{}",
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
-            stack.server.said()
+            self.server.said()
         );
-        stack
     }
 
     /// Asks `judges/stack.py`, which has AWS's own SDK.

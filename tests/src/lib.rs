@@ -17,6 +17,7 @@ mod place;
 mod planted;
 pub mod readme;
 mod secrets;
+mod shop;
 mod sqs;
 
 pub use answer::Answer;
@@ -26,6 +27,7 @@ pub use place::{
 };
 pub use planted::{PLANTED, planted};
 pub use secrets::{KeyVault, SecretStores};
+pub use shop::{CUSTOMER, cookie, shop_manager, shop_variable};
 pub use sqs::Sqs;
 
 use pikku_local_lambda::{Builder, Invocation, LocalLambda, Logs};

@@ -1,8 +1,12 @@
 //! A packaged example as a stack: `sam deploy` brings the generated template, as it is, to an AWS on this machine.
 
-use pikku_tests::{bundles, judge::Stack};
+use pikku_tests::{CUSTOMER, bundles, cookie, judge::Stack, shop_manager, shop_variable};
 use serde_json::{Value, json};
-use std::{ffi::OsStr, fs, path::Path};
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    path::Path,
+};
 
 #[test]
 fn a_bad_message_alone_stays_in_flight_and_ends_in_the_dead_letter_queue() {
@@ -48,25 +52,44 @@ fn number(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
 }
 
+/// The shop, with a store of its own.
+fn shop(store: &Path) -> Stack {
+    let stack = Stack::start("shop");
+    let keys = stack.secret("session-keys", &shop_variable("SESSION_KEYS"));
+    let (keys, staff) = (OsString::from(keys), OsString::from(shop_variable("STAFF_KEY")));
+    let parameters = [("ShopStore", store.as_os_str()), ("StaffKey", &staff), ("SessionKeysSecretArn", &keys)];
+    stack.deploy_with(&parameters);
+    stack
+}
+
 #[test]
 fn an_order_goes_through_the_shop() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("shop.sqlite");
-    let stack = Stack::deploy("shop", &[("ShopStore", store.as_os_str())]);
+    let stack = shop(&store);
     let api = stack.open();
     let facts = stack.facts();
     let queue = facts["outputs"]["OrdersPlacedQueueUrl"].as_str().expect("a queue");
     let tea = r#"{"sku":"TEA-42","name":"tea","price_cents":450,"stock":12}"#;
-    let put = stack.request(&api, "PUT", "/products/TEA-42", tea);
+    let put = stack.request_with(&api, "PUT", "/products/TEA-42", &[("Authorization", &shop_manager())], tea);
     assert_eq!(put.status, 200, "{put:?}");
 
+    // The keys that seal her cookie are in Secrets Manager, which the function asks.
+    let signed_up = stack.request(&api, "POST", "/customers", CUSTOMER);
+    assert_eq!(signed_up.status, 201, "{signed_up:?}");
+    let set = signed_up
+        .head
+        .lines()
+        .find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")));
+    let ada = cookie(set.unwrap_or_else(|| panic!("no cookie: {signed_up:?}")).1);
     let order = r#"{"lines":[{"sku":"TEA-42","quantity":2}],"email":"a@example.com"}"#;
-    let placed = stack.request_with(&api, "POST", "/orders", &[("Idempotency-Key", "the-first-order")], order);
+    let placing = [("Idempotency-Key", "the-first-order"), ("Cookie", ada.as_str())];
+    let placed = stack.request_with(&api, "POST", "/orders", &placing, order);
     assert_eq!((placed.status, &placed.json()["total_cents"]), (201, &json!(900)), "{placed:?}");
     // The function has sent it to the queue by the address that the template gave it, and the queue hands it on.
     stack.wait_for(&["depth", queue], |depth| depth == &json!({"waiting": 0, "in_flight": 0}));
     let id = &placed.json()["id"];
-    let known = stack.request(&api, "GET", &format!("/orders/{id}"), "");
+    let known = stack.request_with(&api, "GET", &format!("/orders/{id}"), &[("Cookie", ada.as_str())], "");
     assert_eq!((known.status, &known.json()["status"]), (200, &json!("reserved")), "{known:?}");
 
     stack.ask(&["send", queue, r#"{"id":4711}"#, &json!({ "id": id }).to_string()]);
@@ -78,7 +101,7 @@ fn an_order_goes_through_the_shop() {
 
 #[test]
 fn the_shop_is_deployed_as_it_was_packaged() {
-    let stack = Stack::deploy("shop", &[("ShopStore", OsStr::new("/tmp/unused.sqlite"))]);
+    let stack = shop(Path::new("/tmp/unused.sqlite"));
     let facts = stack.facts();
     assert_eq!(facts["status"], "CREATE_COMPLETE");
     let manifest: Value = serde_json::from_slice(&fs::read(bundles("shop").join("manifest.json")).expect("a manifest"))

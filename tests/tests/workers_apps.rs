@@ -1,7 +1,7 @@
 //! The examples as Workers: what the echo sees of a platform's events, and the shop at work.
 
 use pikku_local_workers::{Body, LocalWorkers, Message, Request};
-use pikku_tests::{copy_folder, repository, tool, worker};
+use pikku_tests::{CUSTOMER, cookie, copy_folder, repository, shop_manager, shop_variable, tool, worker};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -124,6 +124,8 @@ async fn an_order_goes_through_the_shop() {
     let groups = ["catalog", "orders", "reports"].map(|group| worker("shop", group));
     let [catalog, orders, reports] = groups;
     let shop = LocalWorkers::bundle(catalog).bundle(orders).bundle(reports).app(tool("npm"));
+    let shop = shop.variable("SESSION_KEYS", shop_variable("SESSION_KEYS"));
+    let shop = shop.variable("STAFF_KEY", shop_variable("STAFF_KEY"));
     let shop = shop.start().await.unwrap_or_else(|why| panic!("the shop does not start: {why}"));
     let ask = async |group: &str, request: Request| {
         let response = shop.fetch(&format!("shop-{group}"), request).await.unwrap_or_else(|why| panic!("{why}"));
@@ -135,10 +137,20 @@ async fn an_order_goes_through_the_shop() {
     };
 
     let tea = json!({"sku": "TEA-42", "name": "tea", "price_cents": 450, "stock": 3});
-    let (status, _) = ask("catalog", send("PUT", "/products/TEA-42", tea)).await;
+    let put = || send("PUT", "/products/TEA-42", tea.clone());
+    assert_eq!(ask("catalog", put()).await.0, 401);
+    let (status, _) = ask("catalog", put().header("Authorization", shop_manager())).await;
     assert!((200..300).contains(&status), "{:?}", shop.logs());
+    let sign_up = Request::new("POST", "/customers").header("Content-Type", "application/json").body(CUSTOMER);
+    let signed_up = shop.fetch("shop-orders", sign_up).await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(signed_up.status, 201, "{:?}", shop.logs());
+    let ada = cookie(signed_up.header("set-cookie").expect("a cookie"));
+    let log_in = |password: &str| send("POST", "/login", json!({"name": "ada", "password": password}));
+    assert_eq!(ask("orders", log_in("correct horse battery staple")).await.0, 204, "{:?}", shop.logs());
+    assert_eq!(ask("orders", log_in("incorrect horse")).await.0, 403);
     let order = json!({"lines": [{"sku": "TEA-42", "quantity": 2}], "email": "a@example.com"});
-    let place = |key: &str| send("POST", "/orders", order.clone()).header("Idempotency-Key", key);
+    let place =
+        |key: &str| send("POST", "/orders", order.clone()).header("Idempotency-Key", key).header("Cookie", &ada);
     let (status, placed) = ask("orders", place("the-first-order")).await;
     assert_eq!((status, &placed["total_cents"]), (201, &json!(900)), "{:?}", shop.logs());
     // The same key is the same order.
@@ -148,7 +160,7 @@ async fn an_order_goes_through_the_shop() {
     let path = format!("/orders/{}", placed["id"]);
     let mut status = Value::Null;
     for _ in 0..100 {
-        status = ask("orders", Request::new("GET", &path)).await.1["status"].take();
+        status = ask("orders", Request::new("GET", &path).header("Cookie", &ada)).await.1["status"].take();
         if status == "reserved" {
             break;
         }
@@ -157,6 +169,16 @@ async fn an_order_goes_through_the_shop() {
     assert_eq!(status, "reserved", "{:?}", shop.logs());
     let (_, tea) = ask("catalog", Request::new("GET", "/products/TEA-42")).await;
     assert_eq!(tea["stock"], 1);
+
+    // The carrier tells, with the key that it was given.
+    let new = send("POST", "/carrier-keys", json!({"id": "post-1", "carrier": "the post"}));
+    let (status, made) = ask("orders", new.header("Authorization", shop_manager())).await;
+    assert_eq!(status, 201, "{:?}", shop.logs());
+    let tell = |key: &str| send("POST", "/parcels", json!({"order": placed["id"]})).header("X-Api-Key", key);
+    assert_eq!(ask("orders", tell("post-1.guessed")).await.0, 401);
+    assert_eq!(ask("orders", tell(made["key"].as_str().expect("a key"))).await.0, 204, "{:?}", shop.logs());
+    let shown = ask("orders", Request::new("GET", &path).header("Cookie", &ada)).await;
+    assert_eq!(shown.1["status"], "shipped");
 
     let night = UNIX_EPOCH + Duration::from_secs(1_767_236_400);
     let run = shop.scheduled("shop-reports", "0 3 * * *", night).await.unwrap_or_else(|why| panic!("{why}"));

@@ -2,8 +2,10 @@
 //!
 //! Packages examples/shop for Lambda and tells a short story with it: each event is sent to the bundle of its group, which
 //! is started from its zip against the local Runtime API, and what came back is printed for people to read. What the shop
-//! sends to its queue comes back to it as a batch, with a broken message beside it.
+//! sends to its queue comes back to it as a batch, with a broken message beside it, and the cookie of its customer with the
+//! requests after the one that set it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,10 +19,12 @@ use crate::steps::Steps;
 use crate::test::{SHOP, build_packager, invocation, package};
 
 /// The story: a group, the event sent to it, and what that shows.
-const STORY: [(&str, &str, &str); 10] = [
-    ("catalog", "api-put-product.json", "a product is put into the catalog"),
+const STORY: [(&str, &str, &str); 12] = [
+    ("catalog", "api-put-product.json", "staff put a product into the catalog, with a token that names their role"),
     ("warehouse", "s3-delivery.json", "a file in a bucket adds to its stock"),
     ("catalog", "api-list-products.json", "the catalog is listed; the query is decoded by the input's schema"),
+    ("orders", "api-place-order.json", "nobody has logged in, so no order is placed"),
+    ("orders", "api-sign-up.json", "a customer opens an account, and from here on sends the cookie that comes back"),
     ("orders", "api-place-wrong-order.json", "a wrong order is refused, with every mistake in it"),
     ("orders", "api-place-order.json", "an order is placed and sent to a queue"),
     ("orders", BATCH, "the queue hands it back beside a broken message, which alone stays"),
@@ -50,6 +54,10 @@ struct Stage {
     /// What is written on the way, empty at the start.
     folder: PathBuf,
     queue: Queue,
+    /// What the shop takes on this machine, of its settings.
+    variables: Vec<(String, String)>,
+    /// The customer's cookie, once there is one.
+    cookie: RefCell<Option<String>>,
 }
 
 impl Stage {
@@ -65,14 +73,18 @@ impl Stage {
             events: places.root.join(SHOP.1).join("events"),
             folder,
             queue: Queue::start().map_err(|source| Failure::Start { command: "the demo's queue".into(), source })?,
+            variables: variables(places)?,
+            cookie: RefCell::default(),
         })
     }
 
     fn send(&self, group: &str, name: &str, shows: &str) -> Result<(), Failure> {
-        let path = if name == BATCH { self.batch()? } else { self.events.join(name) };
+        let path = if name == BATCH { self.batch()? } else { self.with_cookie(name)? };
         let resources =
             json!({ "queue:orders-placed": format!("{}/123456789012/orders-placed", self.queue.endpoint()) });
-        let program = Program::new(&self.packager)
+        let program = Program::new(&self.packager);
+        let program = self.variables.iter().fold(program, |program, (name, value)| program.env(name, value));
+        let program = program
             .args(invocation("lambda", &self.bundles, group))
             .arg("--quiet")
             .arg("--event")
@@ -97,12 +109,30 @@ impl Stage {
             print!("{}", String::from_utf8_lossy(&captured.stdout));
             return Err(Failure::Exit { command, status: captured.status });
         }
-        let answer =
+        let answer: Value =
             serde_json::from_slice(&captured.stdout).map_err(|e| Failure::Output { command, reason: e.to_string() })?;
         for line in answered(&answer) {
             println!("  answered  {line}");
         }
+        if let Some(set) = answer["cookies"][0].as_str() {
+            self.cookie.replace(set.split(';').next().map(str::to_owned));
+        }
         Ok(())
+    }
+
+    /// The event; where it is a request of a customer who has logged in, with the cookie.
+    fn with_cookie(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.events.join(name);
+        let cookie = self.cookie.borrow();
+        let mut event = read(&path)?;
+        let (Some(cookie), Some(headers)) = (&*cookie, event["headers"].as_object()) else { return Ok(path) };
+        if headers.contains_key("authorization") {
+            return Ok(path);
+        }
+        event["cookies"] = json!([cookie]);
+        let path = self.folder.join(name);
+        fs::write(&path, event.to_string()).map_err(Failure::file("write", &path))?;
+        Ok(path)
     }
 
     /// The example's batch with what the shop has sent as its first message; the second one is broken.
@@ -118,6 +148,23 @@ impl Stage {
         fs::write(&path, event.to_string()).map_err(Failure::file("write", &path))?;
         Ok(path)
     }
+}
+
+/// The variables that the shop's settings have for this machine, as `cargo pikku dev` takes them.
+fn variables(places: &Places) -> Result<Vec<(String, String)>, Failure> {
+    let manifest = places.root.join(SHOP.1).join("Cargo.toml");
+    let program = Program::cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
+        .arg(&manifest)
+        .limit(60);
+    let command = program.line();
+    let failed = |reason: String| Failure::Output { command: command.clone(), reason };
+    let metadata: Value = serde_json::from_str(&program.read()?).map_err(|e| failed(e.to_string()))?;
+    let mut packages = metadata["packages"].as_array().into_iter().flatten();
+    let shop = packages.find(|package| package["name"] == SHOP.0);
+    let variables = shop.and_then(|shop| shop.pointer("/metadata/pikku/dev/vars")?.as_object());
+    let variables = variables.ok_or_else(|| failed("the shop has no settings for this machine".into()))?;
+    Ok(variables.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect())
 }
 
 /// An event in a line or a few: what a person wants to know of it.

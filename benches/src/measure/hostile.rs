@@ -2,7 +2,7 @@
 
 use super::{
     Bench,
-    server::{executor, start_shop},
+    server::{executor, manager, start_shop},
 };
 use crate::{
     failure::Failure,
@@ -91,7 +91,8 @@ impl Bench {
                 let (time, peak) = executor.block_on(async {
                     let server = start_shop(&program, &folder, &[("PIKKU_BODIES_LIMIT", &BODIES.to_string())])?;
                     let put = r#"{"sku":"TEA-42","name":"green tea","price_cents":450,"stock":1000}"#;
-                    load(server.address, &Asked::put("/products/TEA-42", put, "green tea"), 1, 1).await?;
+                    let put = Asked::put("/products/TEA-42", put, "green tea").bearing(manager());
+                    load(server.address, &put, 1, 1).await?;
                     let mut attackers = Attackers::begin(server.address, attacks)?;
                     sleep(Duration::from_millis(1500)).await;
                     let mut times =

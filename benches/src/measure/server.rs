@@ -169,6 +169,19 @@ impl Bench {
     }
 }
 
+/// The token of a manager of the shop, who may put products.
+pub(super) fn manager() -> &'static str {
+    include_str!("../../../examples/shop/local/manager.jwt").trim()
+}
+
+/// What the shop takes on this machine, of its settings.
+fn shop_variables() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = include_str!("../../../examples/shop/Cargo.toml").lines();
+    let lines = lines.skip_while(|line| *line != "[package.metadata.pikku.dev.vars]").skip(1);
+    let variables = lines.map_while(|line| line.split_once(" = "));
+    variables.map(|(name, value)| (name, value.trim_matches(['"', '\''])))
+}
+
 /// Starts the shop as its unit of systemd does, but with a store of its own.
 pub(super) fn start_shop(program: &Path, folder: &Path, variables: &[(&str, &str)]) -> Result<Served, Failure> {
     fs::create_dir_all(folder).map_err(Failure::file(folder))?;
@@ -181,7 +194,8 @@ pub(super) fn start_shop(program: &Path, folder: &Path, variables: &[(&str, &str
     let unit = fs::read_to_string(&unit).map_err(Failure::file(&unit))?;
     let set = unit.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
     let mut command = Command::new(program);
-    command.envs(set).env("SHOP_STORE", store).env("PIKKU_QUEUES", queues).envs(variables.iter().copied());
+    command.envs(set).envs(shop_variables()).env("SHOP_STORE", store).env("PIKKU_QUEUES", queues);
+    command.envs(variables.iter().copied());
     Served::start(&mut command)
 }
 
@@ -189,7 +203,7 @@ pub(super) fn start_shop(program: &Path, folder: &Path, variables: &[(&str, &str
 fn shop_requests() -> [Asked; 3] {
     let tea = r#"{"sku":"TEA-42","name":"green tea","price_cents":450,"stock":1000}"#;
     [
-        Asked::put("/products/TEA-42", tea, "green tea"),
+        Asked::put("/products/TEA-42", tea, "green tea").bearing(manager()),
         Asked::get("/products/TEA-42", "green tea"),
         Asked::get("/products?name=tea&limit=10", "green tea"),
     ]

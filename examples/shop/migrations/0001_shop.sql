@@ -1,5 +1,5 @@
 -- The shop's tables. `wrangler d1 migrations apply` brings them to D1; natively the shop applies them when it opens its
--- file, which is why each statement may run again.
+-- file. Files from before it counted them have these tables, which is why each statement may run again.
 
 CREATE TABLE IF NOT EXISTS products (
     sku TEXT NOT NULL PRIMARY KEY,

@@ -78,8 +78,8 @@ pub async fn get_product(store: &Store, key: ProductKey) -> Result<Product, Cata
     found.first()?.ok_or(CatalogError::NoSuchProduct { sku: key.sku })
 }
 
-/// Adds or changes a product.
-#[pikku::function(public)]
+/// Adds or changes a product: what staff may who buy for the shop.
+#[pikku::function(scopes = ["catalog:write"])]
 pub async fn put_product(store: &Store, product: Product) -> Result<Product, CatalogError> {
     let put = Statement::new(
         "INSERT INTO products (sku, name, price_cents, stock) VALUES (?1, ?2, ?3, ?4)

@@ -1,7 +1,13 @@
 //! Orders and their stock.
 
-use crate::store::{Rows, Statement, Store, StoreError};
-use pikku::service::{Clock, Queue, SendError};
+use crate::{
+    customers::Customer,
+    store::{Rows, Statement, Store, StoreError},
+};
+use pikku::{
+    Session,
+    service::{Clock, Queue, SendError},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -105,20 +111,21 @@ pub struct OrderPlaced {
     pub id: u64,
 }
 
-/// Places an order. What is placed under its key already stays as it is.
+/// Places a customer's order. What the customer has placed under its key already stays as it is.
 const PLACE: &str = "
-    INSERT INTO orders (key, status, total_cents, placed_at_ms)
-    SELECT ?1, 'placed', SUM(products.price_cents * (line.value ->> 'quantity')), ?3
+    INSERT INTO orders (customer, key, status, total_cents, placed_at_ms)
+    SELECT ?4, ?1, 'placed', SUM(products.price_cents * (line.value ->> 'quantity')), ?3
     FROM json_each(?2) AS line JOIN products ON products.sku = line.value ->> 'sku'
     HAVING COUNT(*) = json_array_length(?2)
-    ON CONFLICT (key) DO NOTHING";
+    ON CONFLICT (customer, key) DO NOTHING";
 
 /// Adds the lines of an order that has none yet.
 const PLACE_LINES: &str = "
     INSERT INTO order_lines (order_id, position, sku, quantity)
     SELECT orders.id, line.key, line.value ->> 'sku', line.value ->> 'quantity'
     FROM orders, json_each(?2) AS line
-    WHERE orders.key = ?1 AND NOT EXISTS (SELECT 1 FROM order_lines WHERE order_id = orders.id)";
+    WHERE orders.customer = ?3 AND orders.key = ?1
+        AND NOT EXISTS (SELECT 1 FROM order_lines WHERE order_id = orders.id)";
 
 /// The first product of the lines that does not exist.
 const MISSING: &str = "
@@ -140,25 +147,26 @@ const TAKE: &str = "
     FROM (SELECT sku, SUM(quantity) AS wanted FROM order_lines WHERE order_id = ?1 GROUP BY sku) AS lines
     WHERE products.sku = lines.sku AND EXISTS (SELECT 1 FROM orders WHERE id = ?1 AND status = 'reserving')";
 
-/// Places an order.
-#[pikku::function(public)]
+/// Places an order of the customer who has logged in.
+#[pikku::function]
 pub async fn place_order(
     store: &Store,
     clock: &Clock,
     placed: &Queue<OrderPlaced>,
+    customer: Session<Customer>,
     new: NewOrder,
 ) -> Result<Order, OrderError> {
     let lines = serde_json::to_string(&new.lines).map_err(StoreError::from)?;
-    let (key, lines) = (new.key.as_str(), lines.as_str());
+    let (key, lines, customer) = (new.key.as_str(), lines.as_str(), customer.id);
     let [_, _, head, rows, missing] = store
         .batch([
-            Statement::new(PLACE, [key.into(), lines.into(), clock.now_ms().into()]),
-            Statement::new(PLACE_LINES, [key.into(), lines.into()]),
-            Statement::new("SELECT * FROM orders WHERE key = ?1", [key.into()]),
+            Statement::new(PLACE, [key.into(), lines.into(), clock.now_ms().into(), customer.into()]),
+            Statement::new(PLACE_LINES, [key.into(), lines.into(), customer.into()]),
+            Statement::new("SELECT * FROM orders WHERE customer = ?1 AND key = ?2", [customer.into(), key.into()]),
             Statement::new(
                 "SELECT sku, quantity FROM order_lines
-                 WHERE order_id = (SELECT id FROM orders WHERE key = ?1) ORDER BY position",
-                [key.into()],
+                 WHERE order_id = (SELECT id FROM orders WHERE customer = ?1 AND key = ?2) ORDER BY position",
+                [customer.into(), key.into()],
             ),
             Statement::new(MISSING, [lines.into()]),
         ])
@@ -173,8 +181,15 @@ pub async fn place_order(
     Ok(order)
 }
 
+/// Whose order it is may see it. Others do not learn whether it is there.
+#[pikku::permission]
+pub async fn own_order(store: &Store, customer: Session<Customer>, key: OrderKey) -> Result<bool, StoreError> {
+    let own = "SELECT id FROM orders WHERE id = ?1 AND customer = ?2";
+    Ok(!store.query(Statement::new(own, [key.id.into(), customer.id.into()])).await?.is_empty())
+}
+
 /// Shows an order.
-#[pikku::function(public)]
+#[pikku::function(permission = own_order)]
 pub async fn get_order(store: &Store, key: OrderKey) -> Result<Order, OrderError> {
     let [head, lines] = store
         .batch([

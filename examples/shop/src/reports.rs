@@ -55,8 +55,8 @@ pub async fn nightly_report(store: &Store, clock: &Clock) -> Result<(), Problem>
     Ok(())
 }
 
-/// Shows a report.
-#[pikku::function(public)]
+/// Shows a report to staff who may read them.
+#[pikku::function(scopes = ["reports:read"])]
 pub async fn get_report(store: &Store, key: ReportKey) -> Result<Report, ReportError> {
     let one = "SELECT day, orders, out_of_stock, total_cents FROM reports WHERE day = ?1";
     store.query(Statement::new(one, [key.day.into()])).await?.first()?.ok_or(ReportError::NoSuchReport)

@@ -16,6 +16,10 @@ use std::{
 /// How long a call waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What D1 is given by wrangler.
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_shop.sql"), include_str!("../../migrations/0002_people.sql")];
+
 /// One connection: calls take turns, each for the moments that its statements take.
 #[derive(Debug)]
 pub(super) struct Storage(Mutex<Connection>);
@@ -29,10 +33,10 @@ impl Storage {
     /// The journal stays SQLite's own, the one beside the file: a write-ahead log needs memory that all processes share,
     /// which files of a network, such as Lambda's file systems, do not have.
     pub(super) fn open(path: &Path) -> Result<Self, BoxError> {
-        let connection = Connection::open(path)?;
+        let mut connection = Connection::open(path)?;
         connection.busy_timeout(PATIENCE)?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        connection.execute_batch(include_str!("../../migrations/0001_shop.sql"))?;
+        migrate(&mut connection)?;
         Ok(Self(Mutex::new(connection)))
     }
 
@@ -51,6 +55,22 @@ impl Storage {
         transaction.commit()?;
         Ok(rows)
     }
+}
+
+/// Applies the migrations that the file lacks. Which it has is told by its `user_version`, the number of the last.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let last = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
+    if last(connection)? as usize >= MIGRATIONS.len() {
+        return Ok(());
+    }
+    // Another process may be at it: one waits for the other, and looks again.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let last = last(&transaction)?;
+    for (number, migration) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > last) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", number)?;
+    }
+    transaction.commit()
 }
 
 /// A statement's rows, each as an object of its columns.

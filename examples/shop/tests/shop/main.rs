@@ -1,0 +1,6 @@
+//! The shop as its own developers would test it.
+
+mod common;
+mod orders;
+mod people;
+mod store;
