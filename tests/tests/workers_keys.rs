@@ -20,13 +20,20 @@ use tokio::{
 const NOW_MS: u64 = 1_790_000_000_000;
 const MINUTE_MS: u64 = 60_000;
 
-const KEYS: [(&str, Algorithm, &[u8]); 2] = [
+const KEYS: [(&str, Algorithm, &[u8]); 5] = [
     ("first", Algorithm::EdDSA, include_bytes!("../../auth/tests/keys/ed25519.der")),
     ("second", Algorithm::ES256, include_bytes!("../../auth/tests/keys/p256.der")),
+    ("third", Algorithm::ES384, include_bytes!("../../auth/tests/keys/p384.der")),
+    ("fourth", Algorithm::RS256, include_bytes!("../../auth/tests/keys/rsa.der")),
+    ("fifth", Algorithm::PS512, include_bytes!("../../auth/tests/keys/rsa.der")),
 ];
 
 fn private((_, algorithm, der): (&str, Algorithm, &[u8])) -> EncodingKey {
-    if algorithm == Algorithm::EdDSA { EncodingKey::from_ed_der(der) } else { EncodingKey::from_ec_der(der) }
+    match algorithm {
+        Algorithm::EdDSA => EncodingKey::from_ed_der(der),
+        Algorithm::ES256 | Algorithm::ES384 => EncodingKey::from_ec_der(der),
+        _ => EncodingKey::from_rsa_der(der),
+    }
 }
 
 /// A set of these keys.
@@ -136,13 +143,30 @@ async fn keys_are_fetched_kept_and_rotated() {
     assert_eq!((whose(KEYS[0], NOW_MS + 1).await, endpoint.asked()), (known.clone(), 1));
     // The issuer takes another key: the first token of it has them fetched anew, and then the old one is gone.
     assert_eq!(whose(KEYS[1], NOW_MS + MINUTE_MS).await, refused);
-    endpoint.answer(Answers::With("200 OK", set(&KEYS[1..])));
+    endpoint.answer(Answers::With("200 OK", set(&KEYS[1..2])));
     assert_eq!((whose(KEYS[1], NOW_MS + 2 * MINUTE_MS).await, endpoint.asked()), (known.clone(), 3));
     assert_eq!(whose(KEYS[0], NOW_MS + 2 * MINUTE_MS).await, refused);
     // While the endpoint is down, what is known goes on for a day and no longer.
     endpoint.answer(Answers::Nothing);
     assert_eq!(whose(KEYS[1], NOW_MS + 60 * MINUTE_MS).await, known);
     assert_eq!(whose(KEYS[1], NOW_MS + 26 * 60 * MINUTE_MS).await, (503, String::new()));
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_kind_of_key_verifies_its_own() {
+    let endpoint = Endpoint::start(Answers::With("200 OK", set(&KEYS))).await;
+    let workers = started(&endpoint.url()).await;
+    for key in KEYS {
+        let good = token(key, "ada");
+        let (signed, signature) = good.rsplit_once('.').expect("a signature");
+        let other = if signature.starts_with('A') { "B" } else { "A" };
+        let changed = format!("{signed}.{other}{}", &signature[1..]);
+        for (token, status) in [(good.as_str(), 200), (&changed, 401)] {
+            let answer = post(&workers, "/whose", json!({"token": token, "at_ms": NOW_MS})).await;
+            assert_eq!(answer.status, status, "{:?}: {:?}", key.1, workers.logs());
+        }
+    }
     workers.shutdown().await;
 }
 

@@ -99,6 +99,49 @@ fn rfc_8037_a_4_ed25519() {
     assert_eq!(signed(&Key::ed25519(&key.to_string()).unwrap(), message, &signature), [EdDSA]);
 }
 
+/// Made by `openssl dgst -sign`, which knows nothing of the crates that verify here.
+#[test]
+fn signatures_that_openssl_made() {
+    let rsa = Key::rsa(&public(&EncodingKey::from_rsa_der(RSA), RS256).to_string()).unwrap();
+    for (algorithm, signature) in [
+        (
+            PS384,
+            concat!(
+                "WemLnzgnSbRMKYctOB9ogFlBP567I0nd3ENTsP2Tn9tw7UeOJjyUxdH5hG8yldC9laKMhUOi1kn__pU93ythMa4D8vOHBaCod0_7",
+                "eW_-LCGMS8VOme5N0pcji-7duFwLnCi6bf3KAo-a3Lu26P9seVpaR-PjgwPzecKolh3VKXuhUmW4sqmaoW0cSoRJHvWd2nBpnsgw",
+                "eNWFhmsDd9e358BEdblyP4Rwrx9AC2mcx6AUxkn55NmPMhym2r1c1yWE34MegfcgewDTYltx6M20bqAXrrACCQ9vfsMY9PEzVzIk",
+                "zACvuv2412bDiLPjZYozJ8QABtpT5EgWc0jafIfRCA",
+            ),
+        ),
+        (
+            PS512,
+            concat!(
+                "A73MIlnYwt_C3oWFXa0NTImzzoRDaFM5mJCDtvLGxwwBmgnV7FZrH_LLsOCDZNsqjCNNHAxhv7oKi0gmkB_jXZl5pRak3icLJEr7",
+                "bZiEiIuktWjtX3-E7fxOmQN2OMViO8umO-8LeZRqqUST5atTwvaFSCCI8hv_xPhuVPJlvRHsZxOcwHTYE6AhGAFt5rK6gKQ__IkA",
+                "PGgaToda6fDlmZPR0M4jSC-Y9sck2XyJQNU2IYLA4MlU3YmUt_JLExDoADjYiZeWYKNIcNDdREJ3mmgXR-X6VY2KFglvONl90WOv",
+                "8M9V33N3gSPKwwV3SPACEBE72WH8njykAszoTYi_7w",
+            ),
+        ),
+        (
+            RS384,
+            concat!(
+                "MmsR6fZtTb_T5hI9YqwMiXds2ccPzH6ubdhhVCCAL33Q-O3b0pcPjg0107x2gwnOZ4TappW3l3wIujwi86usaD6x1nh6VXYXAI63",
+                "6OcHrMxzLwJXkHNAH-CfG9YB3BGGcaNeYEUPzw2ANpNJbSh6B3ycfS7_6gD_afntWrjsN0BuHCOgDKNRm6yKmWOCbFXh6EYFX6pI",
+                "Rqru4uqThe9ZqJEEAaGrz4fXpFO9zQARSFwoSgIQD99EAynAik4ZPf4_EKMtWkIeru1MGflR98PuZkCyGRk6tqryVuu_NviLAK0D",
+                "KYf3s5hx4VJbn7_EnB1B-9Hbdwo7FzJ4PyXk14pYSg",
+            ),
+        ),
+    ] {
+        assert_eq!(signed(&rsa, "message", &octets(signature)), [algorithm]);
+    }
+    let p384 = Key::p384(&public(&EncodingKey::from_ec_der(P384), ES384).to_string()).unwrap();
+    let signature = concat!(
+        "ALNpxx6t_qipFapUpbuki2pAyMPFImrUi7Rb6z9-Jg8xKmVubgZzkBdrnNdHun_7PGdRJLRspTcC0aAwuMtaohAh_t5QwvVfhtfR",
+        "_1ZDh5rpeGYcSG8yfCHlVcJ7PXdZ",
+    );
+    assert_eq!(signed(&p384, "message", &octets(signature)), [ES384]);
+}
+
 type Make = fn(&str) -> Result<Key, KeyError>;
 
 #[test]
