@@ -78,9 +78,15 @@
 //!
 //! | requirement | kept by | shown by |
 //! |---|---|---|
+//! | 3.2.1 what a page did not ask for in that place is not shown | [`SecurityHeaders`]: an answer that is opened by itself is of its own type and may do nothing; [`Csrf`] by `Sec-Fetch-Site` | `every_answer_has_them`, `csrf_through_simple_requests_is_refused` |
+//! | 3.3.1 `Secure`, 3.3.2 `SameSite`, 3.3.3 `__Host-`, 3.3.4 `HttpOnly`, and a session in no answer but by its cookie | `CookieSessions` of `pikku-auth` | `a_cookie_is_guarded_as_browsers_can`, `who_logs_in_is_known_until_logging_out` |
 //! | 3.4.1 `Strict-Transport-Security`, 3.4.3 `Content-Security-Policy`, 3.4.4 `nosniff`, 3.4.5 `Referrer-Policy`, 3.4.6 `frame-ancestors`, on every answer | [`SecurityHeaders`], attached to the app | `every_answer_has_them` |
 //! | 3.4.2 `Access-Control-Allow-Origin` of an allow-list | [`Cors`] | `cors_with_null_as_origin_is_refused`, `cors_with_look_alike_origins_is_refused`, `cors_with_two_origins_is_refused` |
 //! | 3.5.1, 3.5.2 requests that need no preflight come from the app itself | [`Csrf`] | `csrf_through_simple_requests_is_refused` |
+//! | 3.5.3 what changes something is not asked for by `GET` | a route takes the method that it names; which changes something the app knows | `routes_answer_as_axum_users_expect`, `csrf_through_simple_requests_is_refused` |
+//!
+//! Of the app: 3.5.4, hosts of their own for apps that are not one, and 3.7.2, redirects to other hosts, which none of these make. There
+//! is nothing for 3.2.2, 3.5.5 and 3.7.1, text in pages, messages between windows and plug-ins, for Pikku makes no pages.
 //!
 //! # Layers of tower
 //!

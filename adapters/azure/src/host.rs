@@ -59,7 +59,7 @@ impl Host {
         Self::read(&json, &env)
     }
 
-    fn read(json: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn read(json: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Self {
         let json: HostJson = serde_json::from_slice(json).unwrap_or_default();
         // App settings of these names go before what `host.json` says.
         let timeout = env("AzureFunctionsJobHost__functionTimeout").or(json.function_timeout);

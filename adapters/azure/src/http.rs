@@ -152,3 +152,34 @@ impl<'a> Request<'a> {
         octets.map(Bytes::from).map_err(|_| Problem::malformed("the body is said to be octets and is no base64"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_smuggling_a_client_tells_azure_no_address_of_its_own() {
+        let on = Host::read(b"", &|name| (name == "WEBSITE_INSTANCE_ID").then(|| "1".to_owned()));
+        let alone = Host::read(b"", &|_| None);
+        let seen = |host: &Host, values: &[(&str, &str)]| {
+            let mut request = HttpRequest::new(http::Method::GET, "/");
+            values.iter().for_each(|(name, value)| request.headers.append(name, value.as_bytes()).unwrap());
+            place(host, &mut request, &"1".into());
+            request.client_ip.map(|address| address.to_string())
+        };
+        let own = "203.0.113.7".to_owned();
+        // The front end adds what it sees at the end.
+        for claimed in ["198.51.100.1, 203.0.113.7:4711", "127.0.0.1,203.0.113.7", "203.0.113.7:1"] {
+            assert_eq!(seen(&on, &[("x-forwarded-for", claimed)]), Some(own.clone()), "{claimed}");
+        }
+        let twice = [("X-Forwarded-For", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7:4711")];
+        assert_eq!(seen(&on, &twice), Some(own));
+        // What no front end has set says nothing.
+        for name in
+            ["x-azure-clientip", "x-azure-socketip", "client-ip", "x-client-ip", "x-real-ip", "cf-connecting-ip"]
+        {
+            assert_eq!(seen(&on, &[(name, "198.51.100.1")]), None, "{name}");
+        }
+        assert_eq!(seen(&alone, &[("x-forwarded-for", "198.51.100.1, 203.0.113.7")]), None);
+    }
+}

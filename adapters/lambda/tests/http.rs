@@ -213,6 +213,51 @@ async fn whom_an_authorizer_has_let_in_is_told_apart_from_the_request() {
     assert_eq!(seen(event).await, json!({ "issuer": "api-gateway", "claims": rest }));
 }
 
+/// Headers in which some proxy tells whom it serves, as a client can write them too.
+const ADDRESSES: [&str; 8] = [
+    "cf-connecting-ip",
+    "client-ip",
+    "forwarded",
+    "true-client-ip",
+    "x-azure-clientip",
+    "x-client-ip",
+    "x-forwarded-for",
+    "x-real-ip",
+];
+
+#[tokio::test]
+async fn header_smuggling_a_client_tells_lambda_no_address_of_its_own() {
+    for name in ADDRESSES {
+        let mut event = version_2("/a", "$default", GATEWAY);
+        event["headers"] = json!({ name: "198.51.100.1, 198.51.100.2" });
+        assert_eq!(seen(event).await["client_ip"], "203.0.113.7", "{name}");
+        let event = json!({
+            "httpMethod": "GET", "path": "/a", "multiValueHeaders": { name: ["198.51.100.1", "198.51.100.2"] },
+            "requestContext": { "stage": "dev", "identity": { "sourceIp": "203.0.113.7" } },
+        });
+        assert_eq!(seen(event).await["client_ip"], "203.0.113.7", "{name}");
+    }
+    // A load balancer adds what it sees at the end, and that alone counts.
+    let balanced = |headers: Value| {
+        let mut event = load_balancer(false);
+        event["headers"] = headers;
+        event
+    };
+    let added = |claimed: &str| format!("{claimed}, 203.0.113.7");
+    for claimed in ["127.0.0.1", "198.51.100.1, 198.51.100.2", "203.0.113.8,,", "\"198.51.100.1"] {
+        let event = balanced(json!({ "x-forwarded-for": added(claimed) }));
+        assert_eq!(seen(event).await["client_ip"], "203.0.113.7", "{claimed}");
+        let mut event = load_balancer(true);
+        event["multiValueHeaders"]["x-forwarded-for"] = json!([claimed, "203.0.113.7"]);
+        assert_eq!(seen(event).await["client_ip"], "203.0.113.7", "{claimed}");
+    }
+    for name in ADDRESSES.into_iter().filter(|name| *name != "x-forwarded-for") {
+        let event = balanced(json!({ name: "198.51.100.1", "x-forwarded-for": "203.0.113.7" }));
+        assert_eq!(seen(event).await["client_ip"], "203.0.113.7", "{name}");
+        assert_eq!(seen(balanced(json!({ name: "198.51.100.1" }))).await["client_ip"], Value::Null, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn header_smuggling_a_client_cannot_write_what_an_authorizer_says() {
     let claims = r#"{"jwt":{"claims":{"sub":"mallory"}}}"#;

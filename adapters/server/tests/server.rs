@@ -51,6 +51,42 @@ async fn an_id_is_taken_of_a_proxy_alone() {
 }
 
 #[tokio::test]
+async fn header_smuggling_a_client_tells_a_server_no_address_of_its_own() {
+    let seen = async |server: &common::Running, headers: &str| {
+        let answer = server.raw(format!("GET /show/1 HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{headers}\r\n")).await;
+        json(body(&answer))["client"].as_str().map(str::to_owned)
+    };
+    let (peer, claimed) = (Some("127.0.0.1".to_owned()), |address: &str| Some(address.to_owned()));
+    let open = started(Limits::default()).await;
+    let one = started_as(Server::new(app()).behind(1)).await;
+    let two = started_as(Server::new(app()).behind(2)).await;
+    for name in [
+        "cf-connecting-ip",
+        "client-ip",
+        "forwarded",
+        "true-client-ip",
+        "x-amzn-request-context",
+        "x-azure-clientip",
+        "x-client-ip",
+        "x-real-ip",
+    ] {
+        let header = format!("{name}: 198.51.100.1\r\n");
+        for server in [&open, &one, &two] {
+            assert_eq!(seen(server, &header).await, peer, "{name}");
+        }
+    }
+    // A proxy adds what it sees at the end: with none before the server all of it is the client's own, and with some, what stands
+    // before what the outermost of them saw.
+    let header = "x-forwarded-for: 198.51.100.1, 198.51.100.2\r\nX-Forwarded-For: 203.0.113.7, 10.0.0.1\r\n";
+    assert_eq!(seen(&open, header).await, peer);
+    assert_eq!(seen(&one, header).await, claimed("10.0.0.1"));
+    assert_eq!(seen(&two, header).await, claimed("203.0.113.7"));
+    // Who came past a proxy has said less than there are proxies.
+    assert_eq!(seen(&two, "x-forwarded-for: 198.51.100.1\r\n").await, peer);
+    assert_eq!(seen(&one, "x-forwarded-for: 203.0.113.7, nobody\r\n").await, peer);
+}
+
+#[tokio::test]
 async fn every_answer_has_an_id() {
     let server = started(Limits::default()).await;
     let mut ids = Vec::new();
