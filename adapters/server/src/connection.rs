@@ -1,9 +1,11 @@
 //! One connection, from its beginning to its end.
 
 use crate::{
-    Answer, AppService, ClientAddress, Limits,
+    AppService, ClientAddress, Limits,
     health::{Health, Readiness},
+    layers::{LayeredService, Sent},
     pulse::{Pulse, Seen},
+    request::REQUEST_ID,
     version::Version,
 };
 use http::{HeaderValue, Request, Response};
@@ -40,6 +42,8 @@ const LEAST_HEAD: usize = 8 << 10;
 #[derive(Debug)]
 pub(crate) struct Connections {
     pub(crate) service: AppService,
+    /// The same with layers of tower around it, where there are any.
+    layered: Option<LayeredService>,
     pub(crate) health: Health,
     proxies: usize,
     http1: http1::Builder,
@@ -52,11 +56,11 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(service: AppService, health: Health, proxies: usize) -> Self {
+    pub(crate) fn new(service: AppService, layered: Option<LayeredService>, health: Health, proxies: usize) -> Self {
         let tasks = TaskTracker::new();
         let (http1, http2) = http(service.limits(), Tracked(tasks.clone()));
         let (stopping, ended) = (CancellationToken::new(), CancellationToken::new());
-        Self { service, health, proxies, http1, http2, tasks, stopping, ended }
+        Self { service, layered, health, proxies, http1, http2, tasks, stopping, ended }
     }
 
     fn readiness(&self) -> Readiness {
@@ -92,7 +96,7 @@ impl Connections {
             return;
         };
         let (shared, seen) = (Arc::clone(&self), ClientAddress(client).text());
-        let handler = Handler { shared, client: seen, pulse: Arc::clone(&pulse) };
+        let handler = Handler { shared, address: client, client: seen, pulse: Arc::clone(&pulse) };
         let (io, service) = (TokioIo::new(stream), service_fn(move |request| handler.answer(request)));
         // Every connection has room for the kind that most are.
         let mut connection = match version {
@@ -189,23 +193,39 @@ where
 #[derive(Debug)]
 struct Handler {
     shared: Arc<Connections>,
+    address: SocketAddr,
     /// The client's address, as calls see it.
     client: Arc<str>,
     pulse: Arc<Pulse>,
 }
 
 impl Handler {
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
-        let Self { shared, client, pulse } = self;
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Response<Sent>, Infallible>> + use<> {
+        let Self { shared, address, client, pulse } = self;
         let mut beat = Some(pulse.beat());
         match shared.health.answer(request.method(), request.uri().path(), || shared.readiness(), &mut beat) {
-            Some(response) => Either::Left(ready(Ok(response))),
+            Some(response) => Either::Left(ready(Ok(response.map(Sent::Left)))),
             None => {
                 let values = request.headers().get_all(FORWARDED).iter().map(HeaderValue::as_bytes);
-                let before = forwarded(values, shared.proxies).map(|client| ClientAddress(client).text());
+                let before = forwarded(values, shared.proxies).map(ClientAddress);
                 // With no proxy before it, that too is the client's own.
                 let takes_id = shared.proxies > 0;
-                Either::Right(shared.service.answer(request, Some(before.as_ref().unwrap_or(client)), takes_id, beat))
+                Either::Right(match &shared.layered {
+                    None => {
+                        let before = before.map(ClientAddress::text);
+                        let client = before.as_ref().unwrap_or(client);
+                        let answered = shared.service.answer(request, Some(client), takes_id, beat);
+                        Either::Left(async move { answered.await.map(|response| response.map(Sent::Left)) })
+                    }
+                    Some(layered) => {
+                        let (layered, mut request) = (layered.clone(), request);
+                        request.extensions_mut().insert(before.unwrap_or(ClientAddress(*address)));
+                        if !takes_id {
+                            request.headers_mut().remove(REQUEST_ID);
+                        }
+                        Either::Right(Box::pin(async move { Ok(layered.answer(request, beat).await) }))
+                    }
+                })
             }
         }
     }

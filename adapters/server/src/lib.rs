@@ -63,6 +63,7 @@ pub mod dev;
 mod error;
 mod file;
 mod health;
+mod layers;
 mod limits;
 mod log;
 #[cfg(feature = "otlp")]
@@ -82,6 +83,7 @@ mod version;
 
 pub use answer::Answer;
 pub use error::{ServeError, WrongSetting};
+pub use layers::{LayeredBody, LayeredService};
 pub use limits::Limits;
 pub use request::ClientAddress;
 pub use run::run;

@@ -3,14 +3,19 @@
 use crate::{
     AppService, Limits, ServeError,
     connection::Connections,
+    layers::{LayeredBody, LayeredService, Layers},
     log,
     queues::{Feeds, Outbox, Store, Work},
     settings::Settings,
     stop::{Signals, Stop},
 };
-use pikku::{App, Kinds, Selection};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use pikku::{App, BoxError, Kinds, Selection};
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tower::{Layer, Service};
 
 /// What the store of the queues feeds.
 const FED: Kinds = Kinds::QUEUE.with(Kinds::CRON);
@@ -49,6 +54,7 @@ pub struct Server<S> {
     settings: Settings,
     listener: Option<std::net::TcpListener>,
     stop: Option<Stop>,
+    layers: Layers,
     #[cfg(feature = "engines")]
     engine: Option<Arc<dyn pikku_engines::QueueEngine>>,
     outboxes: Vec<Outbox>,
@@ -62,6 +68,7 @@ impl<S: Selection> Server<S> {
             settings: Settings::default(),
             listener: None,
             stop: None,
+            layers: Layers::default(),
             #[cfg(feature = "engines")]
             engine: None,
             outboxes: Vec::new(),
@@ -105,6 +112,36 @@ impl<S: Selection> Server<S> {
     /// own and count for nothing. A proxy is to set `X-Request-Id` itself, whatever the client says.
     pub fn behind(mut self, proxies: usize) -> Self {
         self.settings.proxies = proxies;
+        self
+    }
+
+    /// Puts a layer of tower around the app: every request that comes over a connection goes through it, all but those for
+    /// health and readiness, while messages and runs of schedules do not. A further layer goes around those before. A layer
+    /// that fails is answered with `500`, and the log has the reason. One that is written for axum takes axum's bodies:
+    /// `tower::util::MapRequestLayer` before it puts `axum::body::Body::new` around ours.
+    ///
+    /// ```
+    /// # use pikku::{All, App, Selection, http::get};
+    /// # #[pikku::function(public)]
+    /// # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
+    /// # #[derive(pikku::Group)] struct Hello;
+    /// # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/hello"))) }
+    /// use http::{HeaderValue, header::SERVER};
+    /// use tower_http::set_header::SetResponseHeaderLayer;
+    ///
+    /// let name = SetResponseHeaderLayer::overriding(SERVER, HeaderValue::from_static("shop"));
+    /// let server = pikku_server::Server::new(app::<All>()).layer(name);
+    /// ```
+    pub fn layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<LayeredService> + Send + 'static,
+        L::Service: Service<Request<LayeredBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<LayeredBody>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<LayeredBody>>>::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.layers.add(layer);
         self
     }
 
@@ -188,7 +225,7 @@ impl<S: Selection> Server<S> {
     /// Why it could not begin.
     pub async fn bind(self) -> Result<Bound, ServeError> {
         let store = Arc::new(self.store());
-        let Self { app, settings, listener, stop, outboxes, .. } = self;
+        let Self { app, settings, listener, stop, layers, outboxes, .. } = self;
         let Settings { address, limits, health, proxies, queues } = settings;
         let failed = |source| ServeError::address(&address, source);
         // Before the services are built, for which a second process on one port would have no use.
@@ -220,7 +257,8 @@ impl<S: Selection> Server<S> {
         if !unfed.is_empty() {
             tracing::warn!("nothing feeds these sources on a plain server: {}", unfed.join(", "));
         }
-        let connections = Arc::new(Connections::new(service, health, proxies));
+        let layered = layers.around(&service);
+        let connections = Arc::new(Connections::new(service, layered, health, proxies));
         Ok(Bound { listener, address, connections, work, stop })
     }
 

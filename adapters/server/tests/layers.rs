@@ -1,0 +1,98 @@
+//! Layers of tower around the app of a server, over real sockets.
+
+mod common;
+
+use axum::{
+    middleware::{Next, from_fn},
+    response::IntoResponse as _,
+};
+use common::{Running, app, body, header, noted, started_as, status, until_noted};
+use http::{HeaderValue, Request, StatusCode, header::SERVER};
+use pikku::All;
+use pikku_server::{LayeredBody, Server};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tower::{ServiceBuilder, limit::ConcurrencyLimitLayer, timeout::TimeoutLayer, util::MapRequestLayer};
+use tower_http::{limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer};
+
+/// A layer of a kind that answers by themselves, and without the app.
+async fn locked(request: axum::extract::Request, next: Next) -> axum::response::Response {
+    match request.headers().contains_key("locked") {
+        true => (StatusCode::LOCKED, "locked").into_response(),
+        false => next.run(request).await,
+    }
+}
+
+async fn layered() -> Running {
+    let named = |name| SetResponseHeaderLayer::appending(SERVER, HeaderValue::from_static(name));
+    let inner = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(8)).layer(RequestBodyLimitLayer::new(8));
+    // What is written for axum takes axum's bodies.
+    let to_axum = MapRequestLayer::new(|request: Request<LayeredBody>| request.map(axum::body::Body::new));
+    let locks = ServiceBuilder::new().layer(to_axum).layer(from_fn(locked));
+    started_as(Server::new(app::<All>()).layer(inner).layer(named("near")).layer(locks).layer(named("far")).behind(1)).await
+}
+
+fn get(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{headers}\r\n")
+}
+
+#[tokio::test]
+async fn requests_go_through_every_layer_and_later_ones_are_further_out() {
+    let mut server = layered().await;
+    let answer = server.raw(get("/show/1", "x-request-id: req-7\r\n")).await;
+    assert_eq!((status(&answer), header(&answer, "x-request-id")), (200, Some("req-7")));
+    let names: Vec<&str> = answer.lines().filter_map(|line| line.strip_prefix("server: ")).collect();
+    assert_eq!(names, ["near", "far"]);
+    // A call still knows its client.
+    let seen: Value = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!(seen["client"], "127.0.0.1");
+    // What is answered by a layer no layer within sees, nor the app.
+    let answer = server.raw(get("/wait?word=locked&ms=0", "locked: yes\r\n")).await;
+    assert_eq!((status(&answer), body(&answer)), (423, "locked"));
+    assert_eq!((header(&answer, "server"), noted("locked")), (Some("far"), vec![]));
+    // A layer may put another body around that of the request.
+    let post = |body: &str| {
+        let head = "POST /show/1 HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: ";
+        format!("{head}{}\r\n\r\n{body}", body.len())
+    };
+    assert_eq!(status(&server.raw(post("eight oc")).await), 200);
+    assert_eq!(status(&server.raw(post("more than eight")).await), 413);
+    // Answers stream through.
+    let chunks = "2\r\n1\n\r\n2\r\n2\n\r\n2\r\n3\n\r\n0\r\n\r\n".to_owned();
+    assert_eq!(server.get("/stream?word=ends").await, (200, chunks));
+    // Health is the server's own.
+    let answer = server.raw(get("/healthz", "locked: yes\r\n")).await;
+    assert_eq!((status(&answer), header(&answer, "server")), (200, None));
+    server.stop();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_layer_that_fails_is_an_answer_and_ends_the_call() {
+    let layer = ServiceBuilder::new().layer(TimeoutLayer::new(Duration::from_millis(100)));
+    let mut server = started_as(Server::new(app::<All>()).layer(layer)).await;
+    // With no proxy before it an id is the client's own, behind layers too.
+    let answer = server.raw(get("/wait?word=slow&ms=60000", "x-request-id: req-7\r\n")).await;
+    assert_ne!(header(&answer, "x-request-id"), Some("req-7"));
+    assert_eq!((status(&answer), header(&answer, "content-type")), (500, Some("application/problem+json")));
+    let problem: Value = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!(problem["code"], "internal");
+    assert!(!answer.contains("elapsed"), "{answer}");
+    until_noted("slow", &["begun", "dropped"]).await;
+    assert_eq!(server.get("/wait?word=quick&ms=0").await.0, 200);
+    server.stop();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_its_call_behind_layers() {
+    let mut server = layered().await;
+    let mut stream = server.connect().await;
+    stream.write_all(get("/wait?word=left&ms=60000", "").as_bytes()).await.unwrap();
+    until_noted("left", &["begun"]).await;
+    drop(stream);
+    until_noted("left", &["begun", "dropped"]).await;
+    server.stop();
+    server.ended().await;
+}
