@@ -31,7 +31,7 @@ impl Store {
 
 /// Nothing is fed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Feeds;
+pub(crate) struct Feeds {}
 
 impl Feeds {
     pub(crate) fn of<S: Selection>(_app: &App<S>) -> Self {
