@@ -35,7 +35,7 @@ pub(crate) struct Feeds {}
 
 impl Feeds {
     pub(crate) fn of<S: Selection>(_app: &App<S>) -> Self {
-        Self
+        Self {}
     }
 
     pub(crate) fn is_empty(&self) -> bool {
