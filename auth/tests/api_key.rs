@@ -1,9 +1,14 @@
 //! API keys, and attacks on them.
 
-use pikku::{BoxError, BoxFuture, Claims, Scopes};
-use pikku_auth::api_key::{KeyStore, StoredKey, generate, verify};
-use serde_json::json;
-use std::collections::HashMap;
+use pikku::{
+    App, AuthError, BoxError, BoxFuture, Call, Claims, Group, Problem, Scopes, Session,
+    http::get,
+    testing::{TestApp, TestResponse},
+};
+use pikku_auth::api_key::{KeyStore, StoredKey, authenticate, generate, verify};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{collections::HashMap, sync::Arc};
 
 const NOW_MS: u64 = 1_767_225_600_000;
 
@@ -74,4 +79,75 @@ async fn expired_and_revoked_keys_are_refused() {
     assert_eq!(status(&store, &text, NOW_MS).await, 200);
     store.0.remove("live_1");
     assert_eq!(status(&store, &text, NOW_MS).await, 401);
+}
+
+/// The keys of an app.
+#[derive(Clone)]
+struct Keys(Arc<Store>);
+
+#[pikku::service]
+fn keys() -> Keys {
+    panic!("the test gives them")
+}
+
+#[pikku::authenticator]
+async fn partner(keys: &Keys, call: &Call) -> Result<Option<Claims>, AuthError> {
+    authenticate(&*keys.0, call).await
+}
+
+#[derive(Deserialize)]
+struct Partner {
+    name: String,
+}
+
+#[pikku::function(scopes = ["orders:read"])]
+async fn orders(partner: Session<Partner>) -> Result<String, Problem> {
+    Ok(partner.name.clone())
+}
+
+#[pikku::function(scopes = ["orders:write"])]
+async fn order(_: Session<Partner>) -> Result<(), Problem> {
+    Ok(())
+}
+
+#[derive(Group)]
+struct Shop;
+
+#[tokio::test]
+async fn a_key_stands_in_its_header_or_is_borne() {
+    let (store, text) = store(None);
+    let app = App::new()
+        .authenticate::<partner>()
+        .group::<Shop>(|g| g.http::<orders>(get("/orders")).http::<order>(get("/order")));
+    let app = TestApp::prepare(app).with(Keys(Arc::new(store))).start().await;
+    let ask = async |path: &str, headers: &[(&str, &str)]| {
+        headers.iter().fold(app.get(path), |request, (name, value)| request.header(name, value)).send().await
+    };
+    let code = |answer: &TestResponse| answer.json::<Value>()["code"].as_str().unwrap_or_default().to_owned();
+    let borne = format!("Bearer {text}");
+    for headers in [
+        &[("x-api-key", text.as_str())][..],
+        &[("X-Api-Key", &text)],
+        &[("authorization", &borne)],
+        // What stands in its own header goes before what is borne, which may be for somebody else.
+        &[("x-api-key", &text), ("authorization", "Bearer live_1.AAAA")],
+    ] {
+        let answer = ask("/orders", headers).await;
+        assert_eq!((answer.status(), answer.json::<String>().as_str()), (200, "partner"), "{headers:?}");
+        assert_eq!(ask("/order", headers).await.status(), 403, "a key has the scopes that it was granted: {headers:?}");
+    }
+    for (headers, status, said) in [
+        (&[][..], 401, "unauthenticated"),
+        (&[("x-api-key", "live_1.AAAA"), ("authorization", &borne)], 401, "invalid_credentials"),
+        (&[("x-api-key", "")], 401, "invalid_credentials"),
+        (&[("x-api-key", &text), ("x-api-key", &text)], 400, "malformed_credentials"),
+        (&[("x-api-key", "\u{e9}.AAAA")], 401, "invalid_credentials"),
+        (&[("x-api-key", "down.AAAA")], 503, "authentication_unavailable"),
+        (&[("authorization", &borne), ("authorization", &borne)], 400, "malformed_credentials"),
+        (&[("cookie", &text)], 401, "unauthenticated"),
+    ] {
+        let answer = ask("/orders", headers).await;
+        assert_eq!((answer.status(), code(&answer).as_str()), (status, said), "{headers:?}");
+        assert!(!answer.text().contains(text.as_str()), "no key is told again");
+    }
 }

@@ -30,7 +30,7 @@
 //! | transport | key |
 //! |---|---|
 //! | HTTP, methods that are not safe | the header, a string of HTTP (RFC 9651) or bare; up to 255 octets |
-//! | queue | the message's deduplication id, or else its id: what is delivered again is done once |
+//! | queue | the message's id; where the platform tells it (SQS FIFO), its deduplication id: what is delivered again is done once |
 //! | topic, event bus, stream, table | the id of the message, event, record or change |
 //! | schedule | the schedule and the time that the run is for |
 //! | any other | none |
@@ -69,6 +69,13 @@
 //! | Workers | comes again when the claim is over, up to 12 hours; it is one of its tries |
 //! | Lambda | comes again after the queue's visibility timeout; it is one of its tries |
 //! | Azure Functions | comes again as the host sees fit; it is one of its tries |
+//!
+//! A queue of the plain server takes a deduplication id once within its window and does not keep it, so that there is one message with
+//! one id; what is sent again after that is another.
+//!
+//! A dead letter that is redriven comes with the id that it had, except from SQS. Where another try might mend
+//! what it came to, its key was let go, and it is done. Where its end is [kept](#what-is-kept), a message that is redriven within
+//! [`LIFETIME_S`](Policy::LIFETIME_S) is answered that again, and nothing is done, whatever was mended meanwhile: send it anew instead.
 //!
 //! Where it is one of its tries, a queue has at least two [`retries`](pikku::Queue::retries): one for the call that died, one for what
 //! came too early. On Lambda and Azure, where the platform alone says when, [`LEASE_S`](Policy::LEASE_S) is no longer than the
