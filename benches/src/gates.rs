@@ -12,7 +12,7 @@ struct Gates {
     gate: Vec<Gate>,
 }
 
-/// The most that one figure may be.
+/// The most that one figure may be: by itself, as a multiple of another row's, or beyond another row's.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Gate {
@@ -20,6 +20,7 @@ struct Gate {
     row: String,
     column: String,
     against: Option<String>,
+    beyond: Option<String>,
     most: f64,
 }
 
@@ -31,7 +32,11 @@ pub(crate) fn check(figures: &Figures, measured: &[&str]) -> Result<(), Failure>
         for gate in gates.iter().filter(|gate| gate.table == table.name) {
             let value = gate.value(table)?;
             let verdict = if value <= gate.most { "ok" } else { "OVER" };
-            let against = gate.against.as_ref().map_or(String::new(), |row| format!(" of {row}"));
+            let against = match (&gate.against, &gate.beyond) {
+                (Some(row), _) => format!(" of {row}"),
+                (None, Some(row)) => format!(" more than {row}"),
+                (None, None) => String::new(),
+            };
             eprintln!(
                 "   {verdict:>4}  {} / {} / {}: {value:.2}{against}, at most {}",
                 table.name, gate.row, gate.column, gate.most
@@ -57,9 +62,10 @@ impl Gate {
             table.value(row, &self.column).ok_or_else(|| Failure::answer("gates.toml", missing()))
         };
         let ours = value(&self.row)?;
-        Ok(match &self.against {
-            Some(row) => ours / value(row)?.max(f64::MIN_POSITIVE),
-            None => ours,
+        Ok(match (&self.against, &self.beyond) {
+            (Some(row), _) => ours / value(row)?.max(f64::MIN_POSITIVE),
+            (None, Some(row)) => ours - value(row)?,
+            (None, None) => ours,
         })
     }
 }
@@ -73,6 +79,7 @@ mod tests {
     fn the_gates_are_of_known_benchmarks() {
         for gate in gates().unwrap() {
             assert!(crate::NAMES.contains(&gate.table.as_str()), "{gate:?}");
+            assert!(gate.against.is_none() || gate.beyond.is_none(), "{gate:?}");
         }
     }
 
@@ -83,5 +90,19 @@ mod tests {
         let figures = Figures { tables: vec![table], ..Figures::default() };
         assert!(matches!(check(&figures, &["size"]), Err(Failure::Gates(1))));
         assert!(check(&figures, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_figure_is_judged_by_itself_or_beside_another_row() {
+        let mut table = Table::new("size", "", "", &[("zip", Unit::Bytes)]);
+        table.add("pikku", vec![150.0]);
+        table.add("peer", vec![100.0]);
+        let value = |beside: &str| {
+            let gate = format!("table = \"size\"\nrow = \"pikku\"\ncolumn = \"zip\"\nmost = 1\n{beside}");
+            toml::from_str::<Gate>(&gate).unwrap().value(&table).unwrap()
+        };
+        assert_eq!(value(""), 150.0);
+        assert_eq!(value("against = \"peer\""), 1.5);
+        assert_eq!(value("beyond = \"peer\""), 50.0);
     }
 }
