@@ -8,7 +8,7 @@ use pikku::{
     dispatch::{Arrival, StartError},
     http::{Method, post},
     platform::{LogLine, OutgoingMessage},
-    service::{CallerSigner, Env, Queue, Queues, SendError},
+    service::{Env, Queue, Queues, SendError},
     testing::TestApp,
 };
 use pikku_auth::message::{CallerKeyError, CallerKeys, Callers};
@@ -27,19 +27,13 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const OLD: &str = "plantedsecret7Qx-old-one-of-more-than-thirty-two-octets";
 const NEW: &str = "plantedsecret7Qx-new-one-of-more-than-thirty-two-octets";
 
-#[derive(Clone)]
+#[derive(Clone, pikku::CallerSigner)]
 struct AppCallers(Callers);
 
 #[pikku::service(needs = [Need::Variable("CALLER_KEYS")])]
 fn app_callers(env: &Env) -> Result<AppCallers, BoxError> {
     let callers = Callers::new(CallerKeys::parse(&env.get("CALLER_KEYS").unwrap_or_default())?);
     Ok(AppCallers(if env.get("REQUIRED").is_some() { callers.required() } else { callers }))
-}
-
-impl CallerSigner for AppCallers {
-    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
-        self.0.sign(caller, message, now_ms)
-    }
 }
 
 #[pikku::authenticator(challenge = "")]

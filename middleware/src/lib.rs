@@ -71,6 +71,11 @@
 //! # }
 //! ```
 //!
+//! What is refused before there is a call, by no route or by an adapter's own limits (a body that is too large or too late, too many
+//! requests), has what these put on answers all the same, where they are attached to the app: [`SecurityHeaders`], [`Cors`],
+//! [`RequestId`], and a [`RateLimit`] that does not look at the session counts it. Without them stays what is no HTTP, to which a server
+//! answers a status alone, and on Workers the `500` of a call that has panicked.
+//!
 //! # OWASP ASVS
 //!
 //! What of the Application Security Verification Standard 5.0, chapter V3 up to level 2, is kept by these, and the tests that

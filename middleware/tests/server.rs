@@ -8,7 +8,7 @@ use pikku_middleware::{
 };
 use pikku_server::{AppService, Limits, Server};
 use serde_json::json;
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -104,6 +104,37 @@ async fn a_preflight_and_what_follows_it() {
 
     stop.send(()).unwrap();
     serving.await.unwrap();
+}
+
+/// What the server refuses before there is a call has what stands on every answer of the app.
+#[tokio::test]
+async fn what_the_server_refuses_has_the_headers_of_the_app() {
+    let limits = Limits { body: 8, request_time: Duration::from_millis(300), ..Limits::default() };
+    let none = Limits { requests: 0, ..Limits::default() };
+    for (limits, length, body, status) in
+        [(limits.clone(), 2000, "", "413 "), (limits, 5, "four", "408 "), (none, 0, "", "503 ")]
+    {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = Server::new(app()).address("127.0.0.1:0").limits(limits);
+        let server = server.until(async { _ = stopped.await }).bind().await.unwrap();
+        let address = server.address();
+        let serving = tokio::spawn(server.serve());
+        let request = format!(
+            "POST /orders HTTP/1.1\nhost: api.example\nconnection: close\norigin: https://shop.example\n\
+             content-length: {length}\n\n{body}"
+        );
+        let answer = exchange(address, &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {answer}");
+        for header in [
+            "access-control-allow-origin: https://shop.example",
+            "x-content-type-options: nosniff",
+            "content-type: application/problem+json",
+        ] {
+            assert!(answer.contains(&format!("\r\n{header}\r\n")), "{status}: {header}: {answer}");
+        }
+        stop.send(()).unwrap();
+        serving.await.unwrap();
+    }
 }
 
 /// Any layer of tower goes around the app as the server has it.

@@ -84,6 +84,10 @@ pub use function::{Function, Input, Output};
 pub use future::{BoxFuture, edge};
 pub use http::{Body, Response};
 pub use middleware::{Attempts, Middleware, Next, Outcome};
+/// Makes a service around one signer of callers, such as `pikku_auth::message::Callers`, a
+/// [`CallerSigner`](service::CallerSigner) itself, so that messages can be `signed_by` it (feature `callers`).
+#[cfg(feature = "callers")]
+pub use pikku_macros::CallerSigner;
 #[doc = include_str!("docs/config.md")]
 pub use pikku_macros::Config;
 #[doc = include_str!("docs/error.md")]

@@ -44,7 +44,10 @@ async fn place_order(placed: &Queue<OrderPlaced>, ledger: &Queue<Entry>, order: 
     draft.send().await.map_err(OrderError::NotHandedOn)
 }
 
-static TRACES: Mutex<Vec<Option<(String, Option<String>)>>> = Mutex::new(Vec::new());
+/// The trace of a call, and what systems say of it.
+type Trace = Option<(String, Option<String>)>;
+
+static TRACES: Mutex<Vec<Trace>> = Mutex::new(Vec::new());
 
 #[pikku::function]
 async fn reserve(call: &Call, order: OrderPlaced) -> Result<(), Problem> {

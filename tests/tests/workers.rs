@@ -97,6 +97,8 @@ async fn an_upload_over_the_limit_is_refused() {
     assert_eq!((large.status, json_of(&large)), (200, json!(10 * 1024 * 1024)));
     let refused = ask(&workers, upload(100 * 1024 * 1024)).await;
     assert_eq!((refused.status, &json_of(&refused)["code"]), (413, &json!("content_too_large")));
+    // What stands on every answer of the app stands on this one too.
+    assert!(refused.header("x-request-id").is_some_and(|id| !id.is_empty()), "{refused:?}");
     // Without a length it is counted while it comes.
     let chunk = format!("{:x}\r\n{}\r\n", 1024 * 1024, "y".repeat(1024 * 1024));
     let chunked = Request::new("POST", "/read").header("Transfer-Encoding", "chunked");

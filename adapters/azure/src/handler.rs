@@ -146,16 +146,17 @@ impl<S: Selection> Handler<S> {
         waits: bool,
         mut context: Context,
     ) -> Response {
-        match self.intake.take(pin!(body), waits).await {
+        let taken = self.intake.take(pin!(body), waits).await;
+        http::place(&self.host, &mut request, &context.id);
+        context.identity = http::identity(&self.host, &request);
+        match taken {
             Ok(mut taken) => {
                 request.body = std::mem::take(&mut taken.octets);
-                http::place(&self.host, &mut request, &context.id);
-                context.identity = http::identity(&self.host, &request);
                 // Until it is answered the body may be held.
                 engine.answer(request, context).await
             }
             // The client's own mistake.
-            Err(problem) => Response::refusal(&problem, request.method == Method::HEAD),
+            Err(problem) => engine.refuse(problem, request, context).await,
         }
     }
 

@@ -1,8 +1,7 @@
 use crate::platform::thrown;
 use js_sys::{Object, Promise, Reflect, Uint8Array};
 use pikku::{BoxError, BoxFuture};
-use pikku_auth::jwt::Fetch;
-use std::net::IpAddr;
+use pikku_auth::jwt::{Fetch, check_origin};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
@@ -76,7 +75,8 @@ impl Fetch for WorkerFetch {
 }
 
 async fn get(url: &str) -> Result<Vec<u8>, BoxError> {
-    check(&Url::new(url).map_err(|_| "it is no URL with a host")?)?;
+    let parsed = Url::new(url).map_err(|_| "it is no URL with a host")?;
+    check_origin(parsed.protocol().trim_end_matches(':'), &parsed.hostname())?;
     let options = Object::new();
     set(&options, "redirect", &JsValue::from_str("manual"))?;
     set(&options, "signal", &AbortSignal::timeout(PATIENCE_MS))?;
@@ -97,18 +97,6 @@ async fn get(url: &str) -> Result<Vec<u8>, BoxError> {
         None => Vec::new(),
     };
     if document.is_empty() { Err("its answer is empty".into()) } else { Ok(document) }
-}
-
-/// Keys come over https, from this machine also in the clear.
-fn check(url: &Url) -> Result<(), BoxError> {
-    let host = url.hostname();
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-    match url.protocol().as_str() {
-        "https:" => Ok(()),
-        "http:" if is_here => Ok(()),
-        _ => Err("keys are fetched over https".into()),
-    }
 }
 
 /// What is in a body, which is given up as soon as it is too long.

@@ -30,12 +30,22 @@ pub fn fetch<S: Selection>(app: &'static App<S>, call: u32, head: String, body: 
             Ok(engine) => engine,
             Err(problem) => return answer(call, None, Response::from(&problem), None),
         };
-        let (response, after) = match request(&head, body) {
-            Ok(request) => {
+        let (response, after) = match request(&head) {
+            Ok(mut request) => {
                 let trace = request.header("traceparent").map(str::to_owned);
                 let context = context(&engine, app.timeout_ms, request.request_id.clone(), trace);
                 let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
-                (engine.http(request, context).await, Some((after, deadline_ms)))
+                let response = match body {
+                    Some(body) => {
+                        request.body = Bytes::from(body);
+                        engine.http(request, context).await
+                    }
+                    None => {
+                        let problem = Problem::too_large("the body is larger than this takes");
+                        engine.refuse(problem, Box::new(request), context).await
+                    }
+                };
+                (response, Some((after, deadline_ms)))
             }
             Err(problem) => (Response::refusal(&problem, head.starts_with("HEAD\n")), None),
         };
@@ -43,10 +53,10 @@ pub fn fetch<S: Selection>(app: &'static App<S>, call: u32, head: String, body: 
     })
 }
 
-fn request(head: &str, body: Option<Vec<u8>>) -> Result<HttpRequest, Problem> {
+/// A request, without its body.
+fn request(head: &str) -> Result<HttpRequest, Problem> {
     let mut lines = head.split('\n');
     let (method, url) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    let body = body.ok_or_else(|| Problem::too_large("the body is larger than this takes"))?;
     // The URL parser of the platform has made it absolute: a scheme, an authority, a path.
     let target = url.match_indices('/').nth(2).and_then(|(at, _)| url.get(at..)).unwrap_or("/");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -59,7 +69,7 @@ fn request(head: &str, body: Option<Vec<u8>>) -> Result<HttpRequest, Problem> {
         route_path: None,
         query: parse_query(query.as_bytes()),
         cookies: headers.cookies(),
-        body: Bytes::from(body),
+        body: Bytes::new(),
         // The platform sets both itself, over whatever the client claims.
         client_ip: text("cf-connecting-ip"),
         request_id: text("cf-ray"),

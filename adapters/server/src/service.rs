@@ -10,7 +10,7 @@ use crate::{
     settings::QueueSettings,
     span::{self, Begin, CallSpan, Kind},
 };
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use pikku::{
     App, BoxFuture, Engine, Problem, Selection, StatusCode,
@@ -206,7 +206,7 @@ impl AppService {
             Err(problem) => {
                 let (code, status) = (problem.code(), problem.status().as_u16());
                 tracing::info!(target: "pikku", code, status, "{}", problem.detail());
-                pikku::Response::refusal(&problem, request.method == Method::HEAD)
+                self.0.engine.refuse(problem, request, context).await
             }
         }
     }

@@ -5,8 +5,7 @@ use pikku::{
     All, App, AuthError, BoxError, Call, Claims, Cron, Group, Problem, Queue as Wiring, Scopes,
     call::CALLER,
     http::post,
-    platform::OutgoingMessage,
-    service::{CallerSigner, Queue, SendError},
+    service::{Queue, SendError},
 };
 use pikku_auth::message::{CallerKeys, Callers};
 use pikku_engines::{QueueEngine, SqliteEngine, SqliteSettings, Which};
@@ -125,18 +124,12 @@ async fn each_minute(call: &Call) -> Result<(), Problem> {
 }
 
 /// Who signs a call's messages, and verifies them.
-#[derive(Clone)]
+#[derive(Clone, pikku::CallerSigner)]
 struct AppCallers(Callers);
 
 #[pikku::service]
 fn app_callers() -> Result<AppCallers, BoxError> {
     Ok(AppCallers(Callers::new(CallerKeys::new(b"the secret of an app that sends to itself")?)))
-}
-
-impl CallerSigner for AppCallers {
-    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
-        self.0.sign(caller, message, now_ms)
-    }
 }
 
 #[pikku::authenticator(challenge = "")]

@@ -4,6 +4,7 @@ use pikku::{AuthError, BoxError, BoxFuture};
 use serde::Deserialize;
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 
@@ -13,6 +14,22 @@ pub trait Fetch: Send + Sync + 'static {
     /// The body of a `200`; anything else is an error. It keeps a limit on its size and its time: a key set has at most
     /// 256 KiB, and what is longer is refused here too.
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Vec<u8>, BoxError>>;
+}
+
+/// Whether keys may be fetched from there: over https, and in the clear from this machine alone. For what implements [`Fetch`];
+/// `host` is a name or an address, one of IPv6 with brackets or without.
+///
+/// # Errors
+///
+/// They may not.
+pub fn check_origin(scheme: &str, host: &str) -> Result<(), BoxError> {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    match scheme {
+        "https" => Ok(()),
+        "http" if is_here => Ok(()),
+        _ => Err("keys are fetched over https".into()),
+    }
 }
 
 /// A set of public keys at a URL (RFC 7517, section 5), kept for a while.

@@ -24,6 +24,6 @@ mod verify;
 
 #[cfg(feature = "https")]
 pub use https::HttpsFetch;
-pub use jwks::{Fetch, KeySet};
+pub use jwks::{Fetch, KeySet, check_origin};
 pub use key::{Key, KeyError};
 pub use verify::Tokens;

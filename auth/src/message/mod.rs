@@ -5,15 +5,11 @@
 //! over HTTP.
 //!
 //! ```
-//! use pikku::{
-//!     AuthError, BoxError, Call, Claims, Need,
-//!     platform::OutgoingMessage,
-//!     service::{CallerSigner, Env},
-//! };
+//! use pikku::{AuthError, BoxError, Call, Claims, Need, service::Env};
 //! use pikku_auth::message::{CallerKeys, Callers};
 //!
 //! /// Signs and verifies who caused a message.
-//! #[derive(Clone)]
+//! #[derive(Clone, pikku::CallerSigner)]
 //! pub struct AppCallers(Callers);
 //!
 //! #[pikku::service(needs = [Need::Variable("CALLER_KEYS")])]
@@ -23,12 +19,6 @@
 //! }
 //!
 //! // For those who send …
-//! impl CallerSigner for AppCallers {
-//!     fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
-//!         self.0.sign(caller, message, now_ms)
-//!     }
-//! }
-//!
 //! #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema, pikku::Message)]
 //! #[pikku(queue = "orders-placed", signed_by = AppCallers)]
 //! pub struct OrderPlaced { id: u64 }

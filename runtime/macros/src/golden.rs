@@ -58,6 +58,7 @@ fn derive(item: DeriveInput) -> TokenStream {
     let of_pikku = derives.filter(|name| name.segments[0].ident == "pikku");
     of_pikku
         .map(|name| match name.segments[1].ident.to_string().as_str() {
+            "CallerSigner" => crate::signer::expand(item.to_token_stream()),
             "Config" => crate::config::expand(item.to_token_stream()),
             "Group" => crate::group::expand(item.to_token_stream()),
             "Message" => crate::message::expand(item.to_token_stream()),

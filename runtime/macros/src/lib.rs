@@ -15,6 +15,7 @@ mod layer;
 mod message;
 mod options;
 mod service;
+mod signer;
 mod text;
 mod types;
 
@@ -66,6 +67,12 @@ pub fn config(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Message, attributes(pikku))]
 pub fn message(item: TokenStream) -> TokenStream {
     message::expand(item.into()).into()
+}
+
+/// Makes a type around what signs callers sign them too.
+#[proc_macro_derive(CallerSigner)]
+pub fn caller_signer(item: TokenStream) -> TokenStream {
+    signer::expand(item.into()).into()
 }
 
 /// Makes an enum the error of a function.

@@ -51,6 +51,9 @@ struct Called {
     timeout_ms: Option<u32>,
 }
 
+/// The call of a request, which has not begun, with the status of its success; or why there is none.
+type Run<'a> = Result<(Option<u16>, BoxFuture<'a, Result<Reply, Problem>>), Problem>;
+
 /// Why an app could not start.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -176,27 +179,33 @@ impl Engine {
     /// The same for a request that is boxed already, by a future that is small: servers allocate one for each request.
     pub fn answer(&self, request: Box<HttpRequest>, context: Context) -> impl Future<Output = Response> + '_ {
         let head = request.method == Method::HEAD;
-        let run = self.route(request, context);
-        async move {
-            let answered = match run {
-                Ok((status, reply)) => reply.await.map(|reply| respond(reply, status)),
-                Err(problem) => Err(problem),
-            };
-            let mut response = answered.unwrap_or_else(|problem| Response::from(&problem));
-            if head || WITHOUT_BODY.contains(&response.status) {
-                response.body = crate::Body::default();
-            }
-            response
-        }
+        answered(head, self.route(request, context))
+    }
+
+    /// Answers a request that its adapter refuses before it is a call, such as one whose body is too large. What stands around
+    /// requests that no route takes stands around it too.
+    pub fn refuse(
+        &self,
+        problem: Problem,
+        request: Box<HttpRequest>,
+        context: Context,
+    ) -> impl Future<Output = Response> + '_ {
+        let head = request.method == Method::HEAD;
+        #[cfg(feature = "unrouted")]
+        let run = match self.unrouted {
+            Some(_) => Ok((None, self.miss(problem, request, context))),
+            None => Err(problem),
+        };
+        #[cfg(not(feature = "unrouted"))]
+        let run = {
+            let _ = context;
+            Err(problem)
+        };
+        answered(head, run)
     }
 
     /// The call of a request, which has not begun, with the status of its success.
-    #[expect(clippy::type_complexity, reason = "two things and a refusal")]
-    fn route(
-        &self,
-        request: Box<HttpRequest>,
-        context: Context,
-    ) -> Result<(Option<u16>, BoxFuture<'_, Result<Reply, Problem>>), Problem> {
+    fn route(&self, request: Box<HttpRequest>, context: Context) -> Run<'_> {
         let (route, params) = match self.router.find(&request.method, request.matched_path().canonical()) {
             Routed::Found(route, params) => (route, params),
             #[cfg(feature = "unrouted")]
@@ -215,7 +224,7 @@ impl Engine {
         Ok((route.status, Box::pin(self.run(called, Trigger::Http(request), context, parts))))
     }
 
-    /// The call of a request that no route takes, which ends in this problem.
+    /// The call of a request that is refused, as no route takes it or its adapter does not, which ends in this problem.
     #[cfg(feature = "unrouted")]
     fn miss(
         &self,
@@ -332,9 +341,12 @@ impl Engine {
         };
         async move {
             let outcome = self.run_in_time(called, &call, parts).await;
-            // What no route takes is not told, whether or not something stands around it.
+            // What no route takes is not told, and what an adapter refuses it tells itself, whether or not something stands
+            // around it: neither has anything private.
             #[cfg(feature = "unrouted")]
-            if call.function.is_empty() && outcome.as_ref().is_err_and(|problem| !problem.status().is_server_error()) {
+            if call.function.is_empty()
+                && outcome.as_ref().is_err_and(|it| !it.status().is_server_error() || it.private().is_none())
+            {
                 return outcome;
             }
             if let Err(problem) = &outcome {
@@ -401,6 +413,19 @@ impl Engine {
             ..LogLine::new(level, problem.detail())
         });
     }
+}
+
+/// The answer that a call comes to.
+async fn answered(head: bool, run: Run<'_>) -> Response {
+    let answered = match run {
+        Ok((status, reply)) => reply.await.map(|reply| respond(reply, status)),
+        Err(problem) => Err(problem),
+    };
+    let mut response = answered.unwrap_or_else(|problem| Response::from(&problem));
+    if head || WITHOUT_BODY.contains(&response.status) {
+        response.body = crate::Body::default();
+    }
+    response
 }
 
 /// The valid input of a call.

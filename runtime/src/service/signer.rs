@@ -8,7 +8,7 @@ use std::{future::ready, sync::Arc};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not sign who calls",
     label = "no `CallerSigner`",
-    note = "implement `pikku::service::CallerSigner` for the service, of `pikku` with the feature `callers`"
+    note = "derive `pikku::CallerSigner` on the service, or implement `pikku::service::CallerSigner` for it, of `pikku` with the feature `callers`"
 )]
 pub trait MessageSigner: 'static {
     /// The services it is.

@@ -2,8 +2,7 @@
 
 use pikku::{
     AuthError, BoxError, Call, Claims, Need,
-    platform::OutgoingMessage,
-    service::{CallerSigner, Queue, Queues, SendError},
+    service::{Queue, Queues, SendError},
 };
 use pikku_auth::message::{CallerKeys, Callers};
 use schemars::JsonSchema;
@@ -30,18 +29,12 @@ pub struct Order {
 pub const CALLER_KEYS: &str = "the-secret-of-the-fixture-signs-nothing-else";
 
 /// Signs who caused a message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, pikku::CallerSigner)]
 pub struct AppCallers(Callers);
 
 #[pikku::service]
 fn app_callers() -> Result<AppCallers, BoxError> {
     Ok(AppCallers(Callers::new(CallerKeys::parse(CALLER_KEYS)?)))
-}
-
-impl CallerSigner for AppCallers {
-    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
-        self.0.sign(caller, message, now_ms)
-    }
 }
 
 /// Takes the header `X-User` for a session.

@@ -1,28 +1,18 @@
 //! Messages that carry who caused them, from one group to another through a queue without attributes.
 
 use crate::work::Journal;
-use pikku::{
-    AuthError, BoxError, Call, Claims, Problem, Scopes,
-    platform::OutgoingMessage,
-    service::{CallerSigner, Queue},
-};
+use pikku::{AuthError, BoxError, Call, Claims, Problem, Scopes, service::Queue};
 use pikku_auth::message::{CallerKeys, Callers};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Signs and verifies who caused a message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, pikku::CallerSigner)]
 pub struct AppCallers(Callers);
 
 #[pikku::service]
 fn app_callers() -> Result<AppCallers, BoxError> {
     Ok(AppCallers(Callers::new(CallerKeys::parse("the-secret-of-these-tests-signs-nothing-else")?)))
-}
-
-impl CallerSigner for AppCallers {
-    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
-        self.0.sign(caller, message, now_ms)
-    }
 }
 
 /// Takes the signed caller of a message for its session.

@@ -23,7 +23,7 @@ use pikku::{
     App, Queue, Selection,
     http::{get, post},
 };
-use pikku_middleware::{Idempotency, RateLimit};
+use pikku_middleware::{Idempotency, RateLimit, RequestId};
 use sessions::{cases, holds};
 use work::{fill, hourly, nightly};
 
@@ -42,6 +42,7 @@ pub struct Kept;
 /// The app.
 pub fn app<S: Selection>() -> App<S> {
     App::new()
+        .middleware::<RequestId>()
         .routes("/limited", |l| l.middleware::<RateLimit<TwoADay>>())
         .routes("/payments", |l| l.middleware::<Idempotency<Payments>>())
         .group::<Edge>(|g| {

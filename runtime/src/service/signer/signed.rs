@@ -29,7 +29,8 @@ use std::{sync::Arc, time::Duration};
 /// pub struct OrderPlaced { id: u64 }
 /// ```
 ///
-/// `pikku_auth::message` has one, with the authenticator that belongs behind the queue.
+/// `pikku_auth::message` has what signs, with the authenticator that belongs behind the queue; a service around it derives this:
+/// `#[derive(Clone, pikku::CallerSigner)] pub struct AppCallers(Callers);`
 pub trait CallerSigner: Service + Clone {
     /// A text without control characters that says who calls, and that goes for this message alone: its queue, its body
     /// and what else of it the receiver can see.

@@ -4,8 +4,6 @@ use crate::{journal::Journal, session::User};
 use pikku::{
     AuthError, BoxError, Call, Claims, Problem, Session,
     access::{All, Any, Not},
-    platform::OutgoingMessage,
-    service::CallerSigner,
 };
 use pikku_auth::{
     jwt::{Key, Tokens},
@@ -35,18 +33,12 @@ pub async fn bearer(tokens: &AppTokens, call: &Call) -> Result<Option<Claims>, A
 }
 
 /// Verifies who caused a message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, pikku::CallerSigner)]
 pub struct AppCallers(Callers);
 
 #[pikku::service]
 fn app_callers() -> Result<AppCallers, BoxError> {
     Ok(AppCallers(Callers::new(CallerKeys::parse(CALLER_KEYS)?)))
-}
-
-impl CallerSigner for AppCallers {
-    fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError> {
-        self.0.sign(caller, message, now_ms)
-    }
 }
 
 /// Takes the signed caller of a message for its session.
