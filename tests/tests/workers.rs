@@ -90,6 +90,51 @@ async fn what_never_ends_is_answered_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_client_that_goes_away_gives_back_what_its_call_held() {
+    let workers = started(edge()).await;
+    assert_eq!(get(&workers, "/held/1").await.status, 200, "{:?}", workers.logs());
+    let before = workers.logs().iter().filter(|line| line.message.contains("is given back")).count();
+    for round in 1..=3 {
+        let impatient = Request::new("GET", "/held/20000").resets().limit(Duration::from_millis(400));
+        assert!(workers.fetch(EDGE, impatient).await.is_err());
+        // Long before its deadline. One call at a time is let through: it would be refused while the one before is held.
+        let given_back = workers.wait(PATIENCE, |workers| {
+            workers.logs().iter().filter(|line| line.message.contains("what the call held is given back")).count()
+                >= before + round
+        });
+        assert!(given_back.await, "{round}: {:?}", workers.logs());
+        let next = get(&workers, "/wait/8").await;
+        assert_eq!((next.status, json_of(&next)), (200, json!(8)));
+    }
+    let next = get(&workers, "/held/2").await;
+    assert_eq!((next.status, json_of(&next)), (200, json!(2)), "{:?}", workers.logs());
+    // What a call wanted done after its answer is done, whether or not somebody has waited for that.
+    let done = |workers: &LocalWorkers| {
+        workers.logs().iter().filter(|line| line.message.contains("this is done all the same")).count() >= 5
+    };
+    assert!(workers.wait(PATIENCE, done).await, "{:?}", workers.logs());
+    for late in ["was not answered", "took longer than it may", "by the deadline"] {
+        assert!(!logged(&workers, late), "{late}: {:?}", workers.logs());
+    }
+    workers.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_in_the_middle_of_a_stream_gives_back_what_it_held() {
+    let workers = started(edge()).await;
+    let request = Request::new("GET", "/held-endlessly").resets();
+    let mut streamed = workers.open(EDGE, request).await.unwrap_or_else(|why| panic!("no answer: {why}"));
+    let chunk = streamed.next_chunk().await.unwrap_or_else(|why| panic!("no chunk: {why}"));
+    assert_eq!(chunk.as_deref(), Some(&b"one\n"[..]));
+    assert!(!logged(&workers, "what the stream held"), "{:?}", workers.logs());
+    drop(streamed);
+    until_logged(&workers, "what the stream held is given back").await;
+    let next = get(&workers, "/wait/9").await;
+    assert_eq!((next.status, json_of(&next)), (200, json!(9)));
+    workers.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_upload_over_the_limit_is_refused() {
     let workers = started(edge()).await;
     let upload = |octets: usize| Request::new("POST", "/read").body(vec![b'x'; octets]);

@@ -30,6 +30,11 @@ macro_rules! worker {
             }
 
             #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]
+            pub fn pikku_give_up(call: u32) -> wasm_bindgen::JsValue {
+                $crate::__private::give_up(call)
+            }
+
+            #[wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = wasm_bindgen)]
             pub fn pikku_message(
                 call: u32,
                 queue: ::std::string::String,

@@ -1,11 +1,11 @@
 use crate::{
-    call::{promise, within},
+    call::{leave, promise, revocable, within},
     instance::{App, context, engine, host, log},
 };
 use js_sys::{Array, Promise, Uint8Array};
 use pikku::{
     Body, BoxError, Bytes, Engine, Kinds, Problem, Response, Selection,
-    call::AfterAnswer,
+    call::{AfterAnswer, Context},
     http::{Headers, HttpRequest, Method, RequestPath, parse_query},
 };
 use std::{cell::RefCell, future::poll_fn, rc::Rc, sync::Arc};
@@ -25,7 +25,7 @@ pub fn fetch<S: Selection>(app: &'static App<S>, call: u32, head: String, body: 
             Err(error) => Promise::reject(&error),
         };
     }
-    promise(call, async move {
+    revocable(call, async move {
         let engine = match engine(app).await {
             Ok(engine) => engine,
             Err(problem) => return answer(call, None, Response::from(&problem), None),
@@ -34,7 +34,7 @@ pub fn fetch<S: Selection>(app: &'static App<S>, call: u32, head: String, body: 
             Ok(mut request) => {
                 let trace = request.header("traceparent").map(str::to_owned);
                 let context = context(&engine, app.timeout_ms, request.request_id.clone(), trace);
-                let (after, deadline_ms) = (context.after.clone(), context.deadline_ms);
+                let answering = Answering::new(&engine, &context);
                 let response = match body {
                     Some(body) => {
                         request.body = Bytes::from(body);
@@ -45,12 +45,36 @@ pub fn fetch<S: Selection>(app: &'static App<S>, call: u32, head: String, body: 
                         engine.refuse(problem, Box::new(request), context).await
                     }
                 };
-                (response, Some((after, deadline_ms)))
+                (response, Some(answering.done()))
             }
             Err(problem) => (Response::refusal(&problem, head.starts_with("HEAD\n")), None),
         };
         answer(call, Some(&engine), response, after)
     })
+}
+
+/// A call until it is answered. One that is dropped before, as its client has gone away, leaves what it wanted done after.
+struct Answering(Option<(Arc<Engine>, AfterAnswer, Option<u64>)>);
+
+impl Answering {
+    fn new(engine: &Arc<Engine>, context: &Context) -> Self {
+        Self(Some((Arc::clone(engine), context.after.clone(), context.deadline_ms)))
+    }
+
+    /// It is answered: what is to be done now, and by when.
+    fn done(mut self) -> (AfterAnswer, Option<u64>) {
+        self.0.take().map(|(_, after, deadline_ms)| (after, deadline_ms)).unwrap_or_default()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let Some((engine, after, deadline_ms)) = self.0.take() else { return };
+        after.cancel();
+        if !after.is_empty() {
+            leave(async move { after.run(&**engine.platform(), deadline_ms).await });
+        }
+    }
 }
 
 /// A request, without its body.
@@ -123,13 +147,18 @@ fn answer(
     Ok(Array::of4(&JsValue::from(status.as_u16()), &JsValue::from_str(&lines), &body, &work).into())
 }
 
-/// A body that the platform pulls chunk by chunk. Each pull has a call's number of its own.
+/// A body that the platform pulls chunk by chunk. Each pull has a call's number of its own; that of 0 drops the body, which nobody
+/// waits for any more.
 fn stream(body: Body, engine: Option<Arc<Engine>>) -> Result<JsValue, JsValue> {
     let body = Rc::new(RefCell::new(Some(body)));
     let pull = Closure::<dyn FnMut(u32) -> Promise>::new(move |call: u32| {
         let (kept, engine) = (Rc::clone(&body), engine.clone());
+        if call == 0 {
+            drop(kept.take());
+            return Promise::resolve(&JsValue::UNDEFINED);
+        }
         within(call, || {
-            promise(call, async move {
+            revocable(call, async move {
                 let Some(mut body) = kept.borrow_mut().take() else { return Ok(JsValue::UNDEFINED) };
                 let chunk: Option<Result<Bytes, BoxError>> = poll_fn(|context| body.poll_chunk(context)).await;
                 match chunk {
@@ -151,7 +180,7 @@ fn stream(body: Body, engine: Option<Arc<Engine>>) -> Result<JsValue, JsValue> {
         })
     });
     let stream = host()?.stream(&pull);
-    // JavaScript's collector drops it with the stream.
+    // JavaScript's collector drops it with the stream; the body is dropped when it ends or is given up.
     let _ = pull.into_js_value();
     Ok(stream)
 }

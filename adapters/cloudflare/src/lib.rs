@@ -9,6 +9,9 @@
 //! | `queue` | one a message | each message is acknowledged, or retried alone with the wiring's delay |
 //! | `scheduled` | one, of the wiring with that expression | nothing, or an error so that the run counts as failed |
 //!
+//! A client that goes away ends its call, or the stream of its answer, and gives back what they hold; workerd says so by the flag
+//! `enable_request_signal`, which the packager sets, and would otherwise leave them as they are for ever.
+//!
 //! A bundle is `pikku_cloudflare::worker!(…)` in a crate of its own, and JavaScript around it that the packager writes:
 //! it reads requests, writes responses and starts a new instance after a panic. Requests cross the border as strings and
 //! octets and not as objects of the `worker` crate, which is linked for its bindings alone: with nothing but its timer in
@@ -81,6 +84,7 @@ pub use missing::MissingBinding;
 #[cfg(target_family = "wasm")]
 pub mod __private {
     pub use crate::{
+        call::give_up,
         host::Host,
         http::fetch,
         instance::{App, initialise},

@@ -33,6 +33,7 @@ pub struct Request {
     limit: Duration,
     /// Whether the body is all that is sent, its own head included.
     whole: bool,
+    resets: bool,
 }
 
 impl Request {
@@ -50,6 +51,7 @@ impl Request {
             body: Bytes::new(),
             limit: Duration::from_secs(60),
             whole: false,
+            resets: false,
         }
     }
 
@@ -71,6 +73,13 @@ impl Request {
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Resets the connection where it is given up. workerd takes one that is closed for one of a client that waits still.
+    #[must_use]
+    pub fn resets(mut self) -> Self {
+        self.resets = true;
         self
     }
 
@@ -115,6 +124,9 @@ impl Request {
     /// A connection that fails, an answer that is no HTTP or does not come in time.
     pub async fn send(self, address: SocketAddr) -> Result<Streamed, RequestError> {
         let stream = TcpStream::connect(address).await.map_err(RequestError::Connection)?;
+        if self.resets {
+            stream.set_zero_linger().map_err(RequestError::Connection)?;
+        }
         let (reader, mut writer) = stream.into_split();
         let (head, body, limit) = (self.head(), self.body, self.limit);
         let writing = tokio::spawn(async move {

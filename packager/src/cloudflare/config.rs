@@ -55,6 +55,9 @@ pub(crate) fn render(
     if findings.is_empty() { Ok(Rendered { groups, setup: setup.into_iter().collect() }) } else { Err(findings) }
 }
 
+/// Has workerd say when a client goes away, so that its call is dropped.
+const SIGNAL: &str = "enable_request_signal";
+
 /// One group while it is rendered.
 #[derive(Debug)]
 pub(crate) struct Render<'r, 'm> {
@@ -69,9 +72,12 @@ pub(crate) struct Render<'r, 'm> {
 impl Render<'_, '_> {
     fn worker(&mut self) -> Wrangler {
         let name = self.physical("Worker", &self.group.name.clone());
-        let flags = self.options.settings.compatibility_flags.clone();
-        let mut config = Wrangler::new(name, self.options.compatibility_date(), flags);
         let has_http = self.group.wirings.iter().any(|wiring| matches!(wiring.kind, WiringKind::Http(_)));
+        let mut flags = self.options.settings.compatibility_flags.clone();
+        if has_http && !flags.iter().any(|flag| flag.ends_with("able_request_signal")) {
+            flags.push(SIGNAL.to_owned());
+        }
+        let mut config = Wrangler::new(name, self.options.compatibility_date(), flags);
         config.workers_dev = has_http && self.options.host().is_none();
         config.limits = self.options.cpu_ms(&self.group.name).map(|cpu_ms| Limits { cpu_ms });
         let mut sources = sources::wire(self, &mut config);

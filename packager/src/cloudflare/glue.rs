@@ -6,7 +6,7 @@
 use crate::error::Error;
 
 /// What a bundle exports: what the entry macro of `pikku-cloudflare` writes.
-const EXPORTS: [&str; 4] = ["pikku_initialise", "pikku_fetch", "pikku_message", "pikku_scheduled"];
+const EXPORTS: [&str; 5] = ["pikku_initialise", "pikku_fetch", "pikku_give_up", "pikku_message", "pikku_scheduled"];
 
 /// The line that keeps the instance's exports.
 const KEEPS: &str = "wasm = instance.exports;";
@@ -72,7 +72,7 @@ mod tests {
 
     const TEXT: &str = "import { state } from './snippets/a/inline0.js';\n\n/**\n * @param {any} env\n */\n\
         export function pikku_initialise(env, host) {\n  return wasm.pikku_initialise(env, host);\n}\n\
-        export function pikku_fetch() {}\nexport function pikku_message() {}\nexport function pikku_scheduled() {}\n\
+        export function pikku_fetch() {}\nexport function pikku_give_up() {}\nexport function pikku_message() {}\nexport function pikku_scheduled() {}\n\
         let wasm;\nfunction __wbg_finalize_init(instance, module) {\n    wasm = instance.exports;\n}\n\
         function initSync(module) {\n}\nexport { initSync, __wbg_init as default };\n";
 
@@ -83,7 +83,7 @@ mod tests {
         assert!(module.contains("wasm = watched(instance.exports, trapped);"));
         assert!(!module.contains("@param") && !module.contains("export {"), "{module}");
         assert_eq!(module.matches("export ").count(), 1);
-        let end = "return { pikku_initialise, pikku_fetch, pikku_message, pikku_scheduled };\n}\n";
+        let end = "return { pikku_initialise, pikku_fetch, pikku_give_up, pikku_message, pikku_scheduled };\n}\n";
         assert!(module.ends_with(end), "{module}");
     }
 

@@ -29,11 +29,16 @@ class Instance {
     return this;
   }
 
-  // Runs a part of the bundle under a number of its own, by which a panic names what it has ended.
+  // Runs a part of the bundle.
   run(work) {
+    return this.begin(work)[1];
+  }
+
+  // The same, and the number of its own, by which a panic names what it has ended.
+  begin(work) {
     this.#last = (this.#last + 1) >>> 0 || 1;
     const call = this.#last;
-    return new Promise((resolve, reject) => {
+    const outcome = new Promise((resolve, reject) => {
       const fail = (error) => {
         this.#calls.delete(call);
         reject(error);
@@ -50,6 +55,20 @@ class Instance {
         fail(error);
       }
     });
+    return [call, outcome];
+  }
+
+  // Drops a call that nobody waits for any more, with all that it holds. Gives a promise of the work that it has left.
+  giveUp(call) {
+    const fail = this.#calls.get(call);
+    if (fail === undefined) return;
+    try {
+      return this.bundle.pikku_give_up(call);
+    } catch {
+      this.#trapped();
+    } finally {
+      fail(new Error("the client has gone away"));
+    }
   }
 
   // The answer where the bundle cannot give one any more.
@@ -95,14 +114,38 @@ class Instance {
     return this.#env[binding].send(text, { contentType: "text", delaySeconds });
   }
 
+  // A stream that asks the bundle for chunk after chunk, with a promise of its end, and what drops it before.
   stream(pull) {
-    return new ReadableStream({
-      pull: async (controller) => {
-        const chunk = await this.run(pull);
-        if (chunk === undefined) controller.close();
-        else controller.enqueue(chunk);
-      },
+    let going;
+    let end;
+    const ended = new Promise((resolve) => {
+      end = resolve;
     });
+    const giveUp = () => {
+      if (going !== undefined) this.giveUp(going);
+      // The body is dropped, if that has not been done.
+      pull(0);
+      end();
+    };
+    const stream = new ReadableStream({
+      pull: async (controller) => {
+        let chunk;
+        try {
+          [going, chunk] = this.begin(pull);
+          chunk = await chunk;
+        } catch (error) {
+          end();
+          throw error;
+        } finally {
+          going = undefined;
+        }
+        if (chunk !== undefined) return controller.enqueue(chunk);
+        controller.close();
+        end();
+      },
+      cancel: giveUp,
+    });
+    return Object.assign(stream, { ended, giveUp });
   }
 }
 
@@ -162,6 +205,12 @@ async function take(queue, message, env) {
   else message.retry({ delaySeconds: delay });
 }
 
+// Does this when the client goes away.
+function whenGone({ signal }, work) {
+  if (signal?.aborted) work();
+  else signal?.addEventListener("abort", work, { once: true });
+}
+
 export default {
   async fetch(request, env, context) {
     const body = await read(request);
@@ -170,8 +219,16 @@ export default {
       // What a request says apart from its body, a line each: neither a URL nor a header can hold a line break.
       let head = `${request.method}\n${request.url}`;
       for (const [name, value] of request.headers) head += `\n${name}\n${value}`;
-      const [status, lines, content, after] = await here.run((call) => here.bundle.pikku_fetch(call, head, body));
+      const [call, answered] = here.begin((call) => here.bundle.pikku_fetch(call, head, body));
+      // Without this nothing of it would ever be done again when the client has gone away, and what it holds not be given back.
+      context.waitUntil(answered.catch(() => {}));
+      whenGone(request, () => context.waitUntil(Promise.resolve(here.giveUp(call))));
+      const [status, lines, content, after] = await answered;
       if (after !== undefined) context.waitUntil(after);
+      if (content?.giveUp !== undefined) {
+        context.waitUntil(content.ended);
+        whenGone(request, content.giveUp);
+      }
       const headers = new Headers();
       const parts = lines === "" ? [] : lines.split("\n");
       for (let at = 0; at < parts.length; at += 2) headers.append(parts[at], parts[at + 1]);
@@ -179,7 +236,8 @@ export default {
       const encodeBody = headers.has("content-encoding") ? "manual" : "automatic";
       return new Response(WITHOUT_BODY.has(status) ? null : content, { status, headers, encodeBody });
     } catch (error) {
-      console.error(`a request was not answered: ${error}`);
+      // Whom nobody waits for is not told.
+      if (!request.signal?.aborted) console.error(`a request was not answered: ${error}`);
       return here.failed(request);
     }
   },

@@ -2,13 +2,14 @@
 //!
 //! | group | what it shows |
 //! |---|---|
-//! | `edge` | a start that takes its time, panics and traps beside calls in flight, work after the answer, queues, schedules |
+//! | `edge` | a start that takes its time, panics and traps beside calls in flight, clients that go away, work after the answer, queues, schedules |
 //! | `bound` | every kind of binding, one of them to the other group |
 //! | `kept` | sessions in a KV namespace and in a D1 database, rates and results in a D1 database, keys of tokens that are fetched |
 
 pub mod bound;
 pub mod callers;
 pub mod faults;
+pub mod gone;
 pub mod keys;
 pub mod limits;
 pub mod sessions;
@@ -17,13 +18,14 @@ pub mod work;
 use bound::use_all;
 use callers::{message_caller, send_parcel, take_parcel, user};
 use faults::{overflow, panic_late, panic_now, read_all, wait};
+use gone::{One, hold, hold_endlessly};
 use keys::{fetched, whose};
 use limits::{Payments, TwoADay, limit_cases, limit_holds, limited, pay};
 use pikku::{
     App, Queue, Selection,
     http::{get, post},
 };
-use pikku_middleware::{Idempotency, RateLimit, RequestId};
+use pikku_middleware::{ConcurrencyLimit, Idempotency, RateLimit, RequestId};
 use sessions::{cases, holds};
 use work::{fill, hourly, nightly};
 
@@ -43,6 +45,7 @@ pub struct Kept;
 pub fn app<S: Selection>() -> App<S> {
     App::new()
         .middleware::<RequestId>()
+        .routes("/held/{ms}", |l| l.middleware::<ConcurrencyLimit<One>>())
         .routes("/limited", |l| l.middleware::<RateLimit<TwoADay>>())
         .routes("/payments", |l| l.middleware::<Idempotency<Payments>>())
         .group::<Edge>(|g| {
@@ -51,6 +54,8 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<panic_now>(get("/panic"))
                 .http::<panic_late>(get("/panic-late"))
                 .http::<overflow>(get("/overflow"))
+                .http::<hold>(get("/held/{ms}"))
+                .http::<hold_endlessly>(get("/held-endlessly"))
                 .http::<read_all>(post("/read"))
                 .queue::<fill>("boxes", Queue::batch(10).retries(2).retry_delay_s(1))
                 .queue::<take_parcel>("parcels", Queue::batch(10).retries(0))
