@@ -31,12 +31,14 @@
 //! | [`load_shed`] | refuses calls when those that go on take too long |
 //! | [`rate_limit`] | lets callers call so often |
 //! | [`retry`] | tries what failed again, within the call |
+//! | [`timeout`] | ends calls that take too long |
 //!
 //! Of these too the order is that of the places: [`Audit`] outermost tells of what the others refuse, [`Retry`] around
 //! [`CircuitBreaker`] tries what the circuit lets through, and each attempt takes its share of a [`ConcurrencyLimit`] inside it.
 //!
-//! Two things need none. How long a call may take is said by its function (`timeout_ms`) or its route
-//! ([`timeout_ms`](pikku::http::Route::timeout_ms)); what is late is dropped, with its services. And the trace of a call goes on with
+//! Two things need none. How long the calls of one function may take it says itself (`timeout_ms`), and how long those of one wiring
+//! its [route](pikku::http::Route::timeout_ms), [queue](pikku::Queue::timeout_ms) or [schedule](pikku::Cron::timeout_ms); the nearest
+//! of all counts, and what is late is dropped, with its services. And the trace of a call goes on with
 //! the messages that it sends; the plain server tells of each call to a collector of OpenTelemetry (`otlp` of `pikku-server`).
 //!
 //! Only HTTP has what the others are about. On every other transport they do nothing:
@@ -182,6 +184,7 @@ pub mod retry;
 pub mod security_headers;
 pub mod store;
 mod text;
+pub mod timeout;
 
 pub use audit::Audit;
 pub use cache_control::CacheControl;
@@ -199,3 +202,4 @@ pub use rate_limit::RateLimit;
 pub use request_id::RequestId;
 pub use retry::Retry;
 pub use security_headers::SecurityHeaders;
+pub use timeout::Timeout;

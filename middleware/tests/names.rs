@@ -2,8 +2,8 @@
 
 use pikku::{App, Group, Problem, http::get, introspect::manifest_of};
 use pikku_middleware::{
-    Audit, CircuitBreaker, ConcurrencyLimit, Idempotency, LoadShed, RateLimit, Retry, audit, circuit_breaker,
-    concurrency_limit, idempotency, load_shed, rate_limit, retry, store::MemoryStore,
+    Audit, CircuitBreaker, ConcurrencyLimit, Idempotency, LoadShed, RateLimit, Retry, Timeout, audit, circuit_breaker,
+    concurrency_limit, idempotency, load_shed, rate_limit, retry, store::MemoryStore, timeout,
 };
 
 struct Shop;
@@ -51,6 +51,11 @@ impl retry::Policy for Shop {
     const NAME: &'static str = "shop";
 }
 
+impl timeout::Policy for Shop {
+    const NAME: &'static str = "shop";
+    const LIMIT_MS: u32 = 100;
+}
+
 #[pikku::function(public)]
 async fn read() -> Result<(), Problem> {
     Ok(())
@@ -67,6 +72,7 @@ fn app<S: pikku::Selection>() -> App<S> {
         .middleware::<RateLimit<Shop>>()
         .middleware::<Idempotency<Shop>>()
         .middleware::<Retry<Shop>>()
+        .middleware::<Timeout<Shop>>()
         .middleware::<CircuitBreaker<Shop>>()
         .middleware::<ConcurrencyLimit<Shop>>()
         .group::<Reads>(|g| g.http::<read>(get("/read")))
@@ -87,6 +93,7 @@ fn the_manifest_names_each_with_its_services_in_the_order_of_a_call() {
             "rate_limit(addresses) none [MemoryStore]",
             "load_shed(shop) none [LoadShed(shop)]",
             "retry(shop) none []",
+            "timeout(shop) none []",
             "circuit_breaker(shop) none [CircuitBreaker(shop)]",
             "concurrency_limit(shop) none [ConcurrencyLimit(shop)]",
             "rate_limit(shop) optional [MemoryStore]",

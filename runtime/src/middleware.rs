@@ -7,7 +7,7 @@ use crate::{
     session::SessionMode,
 };
 use serde_json::Value;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// Something done around calls, on every transport. Implemented by `#[pikku::middleware]`.
 #[diagnostic::on_unimplemented(
@@ -55,6 +55,12 @@ impl<'a> Next<'a> {
     /// Goes on with the call. A middleware that does not call this answers it instead.
     pub fn run(self) -> BoxFuture<'a, Outcome> {
         self.pass.go_on(self.stage)
+    }
+
+    /// Goes on with the call for so long at most: its deadline is no later meanwhile ([`Call::remaining`](crate::Call::remaining)). What
+    /// is late then is dropped, with what it waits for, and the outcome is the same problem as of a call that is late.
+    pub fn within(self, limit: Duration) -> BoxFuture<'a, Outcome> {
+        self.pass.within(self.stage, limit)
     }
 
     /// Goes on with a call over HTTP, and gives its answer as the response that it becomes: with the route's status and the

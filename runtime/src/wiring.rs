@@ -47,6 +47,8 @@ pub struct Queue {
     pub concurrency: Option<u32>,
     /// How many seconds a message waits after its first failure.
     pub retry_delay_s: Option<u32>,
+    /// How many milliseconds the call of a message may take.
+    pub timeout_ms: Option<u32>,
 }
 
 impl Default for Queue {
@@ -60,6 +62,7 @@ impl Default for Queue {
             fifo: false,
             concurrency: None,
             retry_delay_s: None,
+            timeout_ms: None,
         }
     }
 }
@@ -88,6 +91,13 @@ impl Queue {
     #[must_use]
     pub fn retry_delay_s(self, seconds: u32) -> Self {
         Self { retry_delay_s: Some(seconds), ..self }
+    }
+
+    /// Ends the call of a message that takes longer than this: it has failed. The platform's own limit and that of the function hold
+    /// as well.
+    #[must_use]
+    pub fn timeout_ms(self, milliseconds: u32) -> Self {
+        Self { timeout_ms: Some(milliseconds), ..self }
     }
 
     /// How long a message waits that has failed as often as that.
@@ -152,6 +162,8 @@ pub struct Cron {
     pub misfire: Misfire,
     /// What becomes of a run that is due while an earlier one is not over.
     pub overlap: Overlap,
+    /// How many milliseconds a run may take.
+    pub timeout_ms: Option<u32>,
     pub(crate) any: bool,
 }
 
@@ -159,7 +171,7 @@ impl Cron {
     /// Five fields: minute, hour, day of month, month, day of week (POSIX `crontab`). In UTC, named after the function.
     pub fn new(expression: &'static str) -> Self {
         let (misfire, overlap) = (Misfire::default(), Overlap::default());
-        Self { expression, name: None, time_zone: "UTC", misfire, overlap, any: false }
+        Self { expression, name: None, time_zone: "UTC", misfire, overlap, timeout_ms: None, any: false }
     }
 
     /// Any schedule.
@@ -193,6 +205,12 @@ impl Cron {
     #[must_use]
     pub fn overlap(self, overlap: Overlap) -> Self {
         Self { overlap, ..self }
+    }
+
+    /// Ends a run that takes longer than this: it has failed. The platform's own limit and that of the function hold as well.
+    #[must_use]
+    pub fn timeout_ms(self, milliseconds: u32) -> Self {
+        Self { timeout_ms: Some(milliseconds), ..self }
     }
 }
 

@@ -4,7 +4,8 @@ use pikku::{
     App, AuthError, BoxError, BoxFuture, Call, Claims, Engine, Group, Next, Outcome, Platform, Problem, Session,
     StatusCode,
     access::Not,
-    call::Context,
+    call::{Context, QueueMessage, ScheduledRun},
+    dispatch::Arrival,
     http::{HttpRequest, Method, get},
     platform::{LogLine, OutgoingMessage},
     testing::TestApp,
@@ -283,6 +284,8 @@ fn slow_app(app: App<pikku::All>) -> App<pikku::All> {
             .http::<slow>(get("/slow-route").timeout_ms(20))
             .http::<slow_by_itself>(get("/slow-by-itself"))
             .http::<behind_slow>(get("/behind-slow"))
+            .queue::<slow>("slow", Queue::default().timeout_ms(20))
+            .cron::<slow>(Cron::new("* * * * *").named("slow").timeout_ms(20))
     })
 }
 
@@ -314,6 +317,18 @@ async fn calls_end_in_time_and_release_their_services() {
             assert_eq!(call(path, context).await.status, 504, "{path}");
             assert!(after.is_cancelled());
             assert_eq!(HELD.load(Ordering::SeqCst), 0, "{path}");
+        }
+        // By the queue or the schedule.
+        for (arrival, trigger) in [
+            (Arrival::Queue("slow"), QueueMessage::default().into()),
+            (Arrival::Schedule("slow"), ScheduledRun::default().into()),
+        ] {
+            let context = Context::default();
+            let after = context.after.clone();
+            let target = engine.target(&arrival).unwrap();
+            let problem = engine.deliver(target, trigger, context).await.unwrap_err();
+            assert_eq!((problem.code(), after.is_cancelled()), ("deadline_exceeded", true), "{arrival:?}");
+            assert_eq!(HELD.load(Ordering::SeqCst), 0, "{arrival:?}");
         }
         // One of several calls that is late is not the others' affair; what all wait for is everybody's.
         let context = Context::default();

@@ -32,7 +32,10 @@ pub use socket::{SocketEvent, SocketPhase};
 use std::{
     any::Any,
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 pub(crate) use trace::{TRACEPARENT, TRACESTATE, traceparent};
@@ -43,6 +46,8 @@ pub struct Call {
     pub(crate) id: Arc<str>,
     pub(crate) function: &'static str,
     pub(crate) deadline_ms: Option<u64>,
+    /// A deadline that is nearer, while a middleware has set one.
+    pub(crate) nearer_ms: AtomicU64,
     pub(crate) trace: Option<String>,
     pub(crate) origin: Option<Box<Origin>>,
     pub(crate) trigger: Trigger,
@@ -52,6 +57,18 @@ pub struct Call {
     pub(crate) response_headers: Mutex<Headers>,
     pub(crate) after: AfterAnswer,
     pub(crate) platform: Arc<dyn Platform>,
+}
+
+/// A deadline that is nearer for as long as this is there.
+pub(crate) struct Nearer<'a> {
+    call: &'a Call,
+    before: u64,
+}
+
+impl Drop for Nearer<'_> {
+    fn drop(&mut self) {
+        self.call.nearer_ms.store(self.before, Ordering::Relaxed);
+    }
 }
 
 /// Who calls, as the platform itself established it before the call reached the app.
@@ -224,9 +241,28 @@ impl Call {
         self.origin.as_deref()
     }
 
-    /// When the platform ends the call, in milliseconds since the Unix epoch.
+    /// When the call is ended, in milliseconds since the Unix epoch: by the platform, its wiring, its function, or a middleware around it.
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.deadline_ms
+        match self.nearer_ms.load(Ordering::Relaxed) {
+            u64::MAX => self.deadline_ms,
+            nearer => Some(nearer),
+        }
+    }
+
+    /// Has the deadline be no later than so long from now, until what is answered is dropped.
+    pub(crate) fn nearer_deadline(&self, limit: Duration) -> Nearer<'_> {
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let ends_ms = self.now_ms().saturating_add(limit_ms);
+        let before = self.nearer_ms.load(Ordering::Relaxed);
+        if self.deadline_ms().is_none_or(|deadline| ends_ms < deadline) {
+            self.nearer_ms.store(ends_ms, Ordering::Relaxed);
+        }
+        Nearer { call: self, before }
+    }
+
+    /// Whether the deadline is a middleware's, and who waits for the outcome may get another.
+    pub(crate) fn has_nearer_deadline(&self) -> bool {
+        self.nearer_ms.load(Ordering::Relaxed) != u64::MAX
     }
 
     /// The time, in milliseconds since the Unix epoch.
@@ -236,7 +272,7 @@ impl Call {
 
     /// How long is left until the deadline; `None` without one.
     pub fn remaining(&self) -> Option<Duration> {
-        let deadline = self.deadline_ms?;
+        let deadline = self.deadline_ms()?;
         Some(Duration::from_millis(deadline.saturating_sub(self.platform.now_ms())))
     }
 

@@ -22,7 +22,7 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicU64},
     task::Poll,
     time::Duration,
 };
@@ -280,8 +280,8 @@ impl Engine {
             }
             trigger
         };
-        let Target { endpoint, wiring, .. } = target;
-        let called = Called { endpoint, wiring: self.counts.0 + wiring, timeout_ms: None };
+        let Target { endpoint, wiring, timeout_ms, .. } = target;
+        let called = Called { endpoint, wiring: self.counts.0 + wiring, timeout_ms };
         self.run(called, trigger, context, Parts::default()).await
     }
 
@@ -329,6 +329,7 @@ impl Engine {
             id: context.id,
             function: endpoint.name,
             deadline_ms,
+            nearer_ms: AtomicU64::new(u64::MAX),
             trace: carried.or(context.trace),
             origin: context.origin,
             trigger,

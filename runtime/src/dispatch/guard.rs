@@ -21,6 +21,7 @@ use crate::{
     session::SessionMode,
 };
 use serde_json::Value;
+use std::time::Duration;
 
 /// Runs a call through its chain.
 pub(crate) type GuardedRun =
@@ -102,6 +103,14 @@ impl Pass<'_> {
         })
     }
 
+    /// Goes on from a stage for so long at most.
+    pub(crate) fn within<'s>(&'s self, stage: Stage, limit: Duration) -> BoxFuture<'s, Result<Reply, Problem>> {
+        Box::pin(async move {
+            let _nearer = self.call().nearer_deadline(limit);
+            self.contained(self.go_on(stage)).await
+        })
+    }
+
     /// The valid input.
     pub(crate) fn input(&self) -> Result<Value, Problem> {
         engine::read_input(self.endpoint, self.call(), self.parts)
@@ -118,7 +127,10 @@ impl Pass<'_> {
         match contained(Box::pin(work), deadline).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
-                call.cancel();
+                // Of a part of the call that is late the rest may still make something.
+                if !call.has_nearer_deadline() {
+                    call.cancel();
+                }
                 Err(Problem::deadline())
             }
             Err(panic) => Err(Problem::internal(format!("panicked: {panic}"))),

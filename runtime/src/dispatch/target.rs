@@ -47,6 +47,7 @@ pub struct Target {
     /// The number of the wiring among the sources.
     pub(crate) wiring: usize,
     queue: Option<Queue>,
+    pub(super) timeout_ms: Option<u32>,
     /// The logical name of the source; `None` where the wiring takes any.
     #[cfg(feature = "callers")]
     pub(super) source: Option<&'static str>,
@@ -132,11 +133,16 @@ impl Sources {
 
 impl Feed {
     fn target(&self) -> Target {
-        let queue = if let SourceKind::Queue(_, queue) = &self.kind { Some(*queue) } else { None };
+        let (queue, timeout_ms) = match &self.kind {
+            SourceKind::Queue(_, queue) => (Some(*queue), queue.timeout_ms),
+            SourceKind::Cron(_, cron) => (None, cron.timeout_ms),
+            _ => (None, None),
+        };
         Target {
             endpoint: self.endpoint,
             wiring: self.wiring,
             queue,
+            timeout_ms,
             #[cfg(feature = "callers")]
             source: self.kind.source().name(),
         }
