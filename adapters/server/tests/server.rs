@@ -177,6 +177,38 @@ async fn work_after_an_answer_is_not_waited_for() {
     until_noted("after", &["work begun", "work done"]).await;
 }
 
+/// What makes an answer while it is sent ends with who reads it, whether it has something to send or waits, as events do.
+#[tokio::test]
+async fn a_client_that_goes_away_in_the_middle_of_an_answer_ends_it() {
+    let server = started(Limits::default()).await;
+    for word in ["silent-1", "endless-1"] {
+        let mut stream = server.connect().await;
+        stream.write_all(format!("GET /stream?word={word} HTTP/1.1\r\nhost: t\r\n\r\n").as_bytes()).await.unwrap();
+        stream.read_exact(&mut [0; 64]).await.unwrap();
+        assert!(noted(word).is_empty(), "it goes on: {word}");
+        drop(stream);
+        until_noted(word, &["dropped"]).await;
+    }
+    // A stream that is reset, and beside it one that is read on.
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let mut ask = |word: &str| {
+        let uri = format!("http://t/stream?word={word}");
+        client.send_request(hyper::Request::get(uri).body(Empty::<Bytes>::new()).unwrap())
+    };
+    let (kept, silent, endless) = (ask("silent-kept"), ask("silent-2"), ask("endless-2"));
+    let mut kept = kept.await.unwrap().into_body();
+    for (answer, word) in [(silent, "silent-2"), (endless, "endless-2")] {
+        let mut body = answer.await.unwrap().into_body();
+        assert!(body.frame().await.unwrap().is_ok());
+        assert!(noted(word).is_empty(), "it goes on: {word}");
+        drop(body);
+        until_noted(word, &["dropped"]).await;
+    }
+    assert!(kept.frame().await.unwrap().is_ok() && noted("silent-kept").is_empty());
+}
+
 #[tokio::test]
 async fn it_speaks_http_2() {
     let server = started(Limits::default()).await;

@@ -100,10 +100,15 @@ pub(crate) async fn fail() -> Result<String, Problem> {
     panic!("on purpose")
 }
 
-/// Streams numbers, and ends as it is told.
+/// Streams numbers, and ends as it is told, or not at all. It notes when what makes them is dropped.
 #[pikku::function(public)]
 pub(crate) async fn stream(input: Word) -> Result<Response, Problem> {
     struct Numbers(u32, String, Pin<Box<tokio::time::Sleep>>);
+    impl Drop for Numbers {
+        fn drop(&mut self) {
+            note(&self.1, "dropped");
+        }
+    }
     impl Stream for Numbers {
         type Item = Result<Bytes, BoxError>;
         fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -116,13 +121,14 @@ pub(crate) async fn stream(input: Word) -> Result<Response, Problem> {
             if self.0 <= 3 {
                 return Poll::Ready(Some(Ok(format!("{}\n", self.0).into())));
             }
-            match self.1.as_str() {
+            match self.1.split('-').next().unwrap_or_default() {
                 "fails" => Poll::Ready(Some(Err("the private reason".into()))),
                 "panics" => panic!("on purpose"),
                 "endless" => {
                     context.waker().wake_by_ref();
                     Poll::Ready(Some(Ok(vec![b'x'; 65_536].into())))
                 }
+                "silent" => Poll::Pending,
                 _ => Poll::Ready(None),
             }
         }
