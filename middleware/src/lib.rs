@@ -38,8 +38,13 @@
 //!
 //! Two things need none. How long the calls of one function may take it says itself (`timeout_ms`), and how long those of one wiring
 //! its [route](pikku::http::Route::timeout_ms), [queue](pikku::Queue::timeout_ms) or [schedule](pikku::Cron::timeout_ms); the nearest
-//! of all counts, and what is late is dropped, with its services. And the trace of a call goes on with
-//! the messages that it sends; the plain server tells of each call to a collector of OpenTelemetry (`otlp` of `pikku-server`).
+//! of all counts, and what is late is dropped, with its services. And the trace of a call
+//! ([`Call::trace`](pikku::Call::trace)) goes on with the messages that it sends. Spans are another matter:
+//!
+//! | target | who tells of calls |
+//! |---|---|
+//! | server | the program itself, to a collector of OpenTelemetry: the feature `otlp` of `pikku-server`. Over plain HTTP alone, so that a collector that wants TLS has one of this machine or network before it |
+//! | Lambda, Workers, Azure Functions | the platform, where its tracing is switched on; a bundle sends no spans of its own. Lines of its log have the call's id and trace |
 //!
 //! Only HTTP has what the others are about. On every other transport they do nothing:
 //!

@@ -2,7 +2,7 @@
 //!
 //! A call with a session sends a message, and the function behind the queue is called with the same session: its subject, its
 //! scopes, its value, and whether it is read-only. So what a function demands of its caller holds over a queue as it does
-//! over HTTP.
+//! over HTTP. It is for messages alone: there is no transport for remote procedure calls yet, which would want the same.
 //!
 //! ```
 //! use pikku::{AuthError, BoxError, Call, Claims, Need, service::Env};
