@@ -33,7 +33,7 @@
 //! | queue | the message's id; where the platform tells it (SQS FIFO), its deduplication id: what is delivered again is done once |
 //! | topic, event bus, stream, table | the id of the message, event, record or change |
 //! | schedule | the schedule and the time that the run is for |
-//! | WebSocket, direct calls | none |
+//! | object of a bucket, WebSocket, direct call | none |
 //!
 //! There is no transport for remote procedure calls yet: what an app asks of another goes over HTTP or a queue, with their keys.
 //!
