@@ -4,7 +4,7 @@ use pikku_local_azure::{
     Invocation, LocalAzure, Logs, Outcome, RawInvocation, Request, Signal, Trigger,
     events::{End, QueueMessage, ServiceBusMessage},
 };
-use pikku_tests::{azure, azure_bundles, packager};
+use pikku_tests::{azure, azure_bundles, matrix::variables, packager};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The scenarios' app, whose journal a route shows.
 async fn scenarios() -> LocalAzure {
     let host = LocalAzure::bundle(azure("scenarios", "everywhere")).logs(Logs::Captured);
-    let host = host.env("Queues", "UseDevelopmentStorage=true").env(scenarios::PRIVATE_VARIABLE, "private");
+    let host = variables().into_iter().fold(host, |host, (name, value)| host.env(name, value));
+    let host = host.env("Queues", "UseDevelopmentStorage=true");
     // A hundred megabytes take their time.
     let host = host.env("AzureFunctionsJobHost__functionTimeout", "00:02:00");
     host.start().await.expect("a host")
@@ -402,8 +403,9 @@ fn invoke_speaks_the_hosts_side() {
     let (code, stdout, stderr) = work(&["--event", &file, "--as", "queue"]);
     assert!(code == Some(1) && stdout.contains("\"errorType\"") && stdout.contains("400"), "{stdout}{stderr}");
 
-    let everywhere =
-        |arguments: &[&str]| invoke("scenarios", "everywhere", arguments, &[("PRIVATE_NOTE", Path::new("x"))]);
+    let told = variables();
+    let told: Vec<_> = told.iter().map(|(name, value)| (*name, Path::new(value))).collect();
+    let everywhere = |arguments: &[&str]| invoke("scenarios", "everywhere", arguments, &told);
     let (code, stdout, stderr) =
         everywhere(&["-X", "POST", "-H", "content-type: text/plain", "-d", "tset", "/reversed"]);
     let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|why| panic!("{why}: {stdout}{stderr}"));

@@ -1,7 +1,7 @@
 //! The packaged server as a process: raw octets over a socket, its log, how it begins and how it ends.
 
 use pikku_local_server::{LocalServer, Request, Response, StartError};
-use pikku_tests::{repository, server};
+use pikku_tests::{matrix, repository, server};
 use serde_json::{Value, json};
 use std::{fs, net::TcpListener, path::PathBuf, time::Duration};
 use tokio::{
@@ -15,7 +15,8 @@ use tokio::{
 const LIMIT: Duration = Duration::from_secs(20);
 
 async fn started(example: &str, variables: &[(&str, &str)]) -> LocalServer {
-    let builder = LocalServer::program(server(example)).variable(scenarios::PRIVATE_VARIABLE, "a note");
+    let builder = LocalServer::program(server(example));
+    let builder = matrix::variables().into_iter().fold(builder, |builder, (name, value)| builder.variable(name, value));
     let builder = variables.iter().fold(builder, |builder, (name, value)| builder.variable(name, value));
     builder.start().await.unwrap_or_else(|why| panic!("the server does not start: {why}"))
 }

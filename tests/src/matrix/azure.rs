@@ -1,7 +1,7 @@
 use super::{
-    PRIVATE,
     scenario::{Message, Request, Time},
     target::{Answer, Settled, Target},
+    variables,
 };
 use crate::azure;
 use pikku_local_azure::{
@@ -23,8 +23,8 @@ impl Target for Azure {
             // A failed message is not handed over again: the scenarios say how often it was.
             .env("AzureFunctionsJobHost__extensions__queues__maxDequeueCount", "1")
             // Where the queues are, as the deployment says it.
-            .env("Queues", "UseDevelopmentStorage=true")
-            .env(scenarios::PRIVATE_VARIABLE, PRIVATE);
+            .env("Queues", "UseDevelopmentStorage=true");
+        let host = variables().into_iter().fold(host, |host, (name, value)| host.env(name, value));
         let host = host.start().await.map_err(|why| why.to_string())?;
         match host.refused() {
             [] => Ok(Self(host)),

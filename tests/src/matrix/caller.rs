@@ -1,3 +1,5 @@
+use super::CALLER_KEYS;
+use crate::planted;
 use pikku::{Claims, Scopes, platform::OutgoingMessage, testing::above_the_body};
 use pikku_auth::message::{CallerKeys, Callers};
 use serde::Deserialize;
@@ -32,7 +34,8 @@ pub struct Caller {
 impl Caller {
     /// What is signed for a message of a queue, at a time in milliseconds since the Unix epoch.
     pub(super) fn signed(&self, queue: &str, body: &str, now_ms: u64) -> Result<String, String> {
-        let keys = CallerKeys::parse(self.secret.as_deref().unwrap_or(scenarios::guarded::CALLER_KEYS));
+        let own = planted(CALLER_KEYS);
+        let keys = CallerKeys::parse(self.secret.as_deref().unwrap_or(&own));
         let claims = Claims::new(self.session.clone()).with_scopes(Scopes::parse(&self.scopes));
         let claims = self.subject.iter().fold(claims, |claims, subject| claims.with_subject(subject));
         let claims = if self.read_only { claims.read_only() } else { claims };

@@ -1,7 +1,7 @@
 use super::{
-    PRIVATE,
     scenario::{Event, Message, Request, Time},
     target::{Answer, Settled, Target},
+    variables,
 };
 use pikku::{
     call::{AttributeValue, CALLER, Context, MessageAttribute, QueueMessage, SocketEvent, TableChange},
@@ -21,7 +21,8 @@ impl Target for InProcess {
     const NAME: &'static str = "in-process";
 
     async fn start(_group: &str) -> Result<Self, String> {
-        let app = TestApp::prepare(scenarios::app()).variable(scenarios::PRIVATE_VARIABLE, PRIVATE);
+        let app = TestApp::prepare(scenarios::app());
+        let app = variables().iter().fold(app, |app, (name, value)| app.variable(name, value));
         app.try_start().await.map(Self).map_err(|why| why.to_string())
     }
 

@@ -1,7 +1,7 @@
 use super::{
-    PRIVATE,
     scenario::{Event, Message, Request, Time},
     target::{Answer, Settled, Target},
+    variables,
 };
 use crate::{event, function, send};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -18,11 +18,9 @@ impl Target for Lambda {
     const NAME: &'static str = "lambda";
 
     async fn start(group: &str) -> Result<Self, String> {
-        let function = function("scenarios", group)
-            .timeout(Duration::from_secs(4))
-            .env(scenarios::PRIVATE_VARIABLE, PRIVATE)
-            .start();
-        function.map(Self).map_err(|why| why.to_string())
+        let function = function("scenarios", group).timeout(Duration::from_secs(4));
+        let function = variables().into_iter().fold(function, |function, (name, value)| function.env(name, value));
+        function.start().map(Self).map_err(|why| why.to_string())
     }
 
     async fn http(&self, request: &Request) -> Result<Answer, String> {

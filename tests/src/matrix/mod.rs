@@ -6,6 +6,7 @@
 mod azure;
 mod caller;
 mod in_process;
+mod jar;
 mod judge;
 mod lambda;
 mod load;
@@ -22,7 +23,7 @@ pub use octets::Octets;
 pub use scenario::{Call, Ending, Event, Expected, Message, Request, Scenario, Source, Step, Time};
 pub use target::{Answer, Settled, Target};
 
-use crate::repository;
+use crate::{planted, repository};
 use judge::{Record, Seen};
 use std::{
     future::Future,
@@ -34,6 +35,20 @@ use std::{
 
 /// What no answer may show: it is in the app's private error texts, in its panics and in a variable.
 pub const PRIVATE: &str = "private-5f0c9e3ab1";
+
+/// What signs the callers of messages, among the planted secrets.
+const CALLER_KEYS: &str = "callers-of-the-scenarios";
+
+/// What every target tells the app by variables: settings, and its secrets where it reads them from.
+pub fn variables() -> [(&'static str, String); 5] {
+    [
+        (scenarios::PRIVATE_VARIABLE, PRIVATE.to_owned()),
+        ("GREETING", "hei".to_owned()),
+        ("TOKEN_KEY", planted("tokens-of-the-scenarios")),
+        ("CALLER_KEYS", planted(CALLER_KEYS)),
+        ("SESSION_KEYS", planted("sessions-of-the-scenarios")),
+    ]
+}
 
 /// The targets. The first is what the others are compared with.
 pub const TARGETS: [Entry; 5] = [
@@ -110,10 +125,18 @@ async fn run<T: Target>(scenario: &Scenario) -> Record {
         Ok(target) => target,
         Err(why) => return Record::failed(T::NAME, format!("it does not start: {why}")),
     };
+    let mut jar = jar::Jar::default();
     let mut steps = Vec::with_capacity(scenario.steps.len());
     for step in &scenario.steps {
         let one = |settled: Settled| Seen::Settled(vec![settled]);
         steps.push(match &step.call {
+            Call::Http(request) if scenario.keeps_cookies => {
+                let answer = target.http(&jar.send(request)).await;
+                if let Ok(answer) = &answer {
+                    jar.keep(answer);
+                }
+                answer.map(Seen::Answer)
+            }
             Call::Http(request) => target.http(request).await.map(Seen::Answer),
             Call::Queue { queue, messages } => target.queue(queue, messages).await.map(Seen::Settled),
             Call::Schedule { schedule, time } => target.schedule(schedule, time).await.map(one),

@@ -18,6 +18,8 @@ pub(super) struct Scenario {
     pub(super) because: Option<String>,
     #[serde(default)]
     pub(super) logged: Vec<String>,
+    #[serde(default)]
+    pub(super) keeps_cookies: bool,
     pub(super) steps: Vec<Step>,
 }
 

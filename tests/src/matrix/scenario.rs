@@ -22,6 +22,8 @@ pub struct Scenario {
     pub targets: Option<Vec<String>>,
     /// Texts that the log of every target must hold.
     pub logged: Vec<String>,
+    /// Whether its client keeps the cookies that it is given, and sends them with what follows.
+    pub keeps_cookies: bool,
     /// The calls, one after the other.
     pub steps: Vec<Step>,
 }

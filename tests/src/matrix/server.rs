@@ -1,7 +1,7 @@
 use super::{
-    PRIVATE,
     scenario::{Message, Request, Time},
     target::{Answer, Settled, Target},
+    variables,
 };
 use crate::server;
 use pikku::call::CALLER;
@@ -42,8 +42,8 @@ impl Target for Server {
         let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
         let file = folder.path().join("pikku.db");
         let program = LocalServer::program(server("scenarios")).telling_of_messages();
+        let program = variables().into_iter().fold(program, |program, (name, value)| program.variable(name, value));
         let program = program
-            .variable(scenarios::PRIVATE_VARIABLE, PRIVATE)
             // One scenario waits until it is over.
             .variable("PIKKU_REQUEST_TIME", "3")
             // In the journal messages stand in the order in which they were sent.

@@ -1,7 +1,7 @@
 use super::{
-    PRIVATE,
     scenario::{Message, Request, Time},
     target::{Answer, Settled, Target},
+    variables,
 };
 use crate::{tool, worker};
 use pikku_local_workers::{Body, LocalWorkers};
@@ -27,7 +27,8 @@ impl Target for Workers {
         let bundle = worker("scenarios", group);
         let builder = LocalWorkers::bundle(bundle);
         let sources = builder.sources().map_err(|why| why.to_string())?;
-        let workers = builder.app(tool("npm")).variable(scenarios::PRIVATE_VARIABLE, PRIVATE);
+        let workers = variables().into_iter().fold(builder, |builder, (name, value)| builder.variable(name, value));
+        let workers = workers.app(tool("npm"));
         let workers = workers.start().await.map_err(|why| why.to_string())?;
         let name = workers.names().first().ok_or("no Worker was started")?.to_string();
         Ok(Self { workers, name, sources })

@@ -1,6 +1,6 @@
 //! Who may call what: scopes, permissions and read-only sessions, over HTTP and behind a queue.
 
-use crate::{journal::Journal, session::User};
+use crate::{journal::Journal, session::User, settings::Settings};
 use pikku::{
     AuthError, BoxError, Call, Claims, Problem, Session,
     access::{All, Any, Not},
@@ -12,18 +12,14 @@ use pikku_auth::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What signs the callers of messages. A real app has it in a secret.
-pub const CALLER_KEYS: &str = "the-secret-of-the-scenarios-signs-nothing-else";
-/// What signs bearer tokens: HS256, of the issuer `https://id.example` for `scenarios`.
-pub const TOKEN_KEY: &str = "another-secret-of-the-scenarios-for-tokens";
-
 /// Verifies bearer tokens.
 #[derive(Debug)]
 pub struct AppTokens(Tokens);
 
 #[pikku::service]
-fn app_tokens() -> Result<AppTokens, BoxError> {
-    Ok(AppTokens(Tokens::of(Key::hmac(TOKEN_KEY.as_bytes())?, "https://id.example", "scenarios")))
+fn app_tokens(settings: &Settings) -> Result<AppTokens, BoxError> {
+    let key = Key::hmac(settings.token_key.expose().as_bytes())?;
+    Ok(AppTokens(Tokens::of(key, "https://id.example", "scenarios")))
 }
 
 /// Takes a bearer token for a session.
@@ -37,8 +33,8 @@ pub async fn bearer(tokens: &AppTokens, call: &Call) -> Result<Option<Claims>, A
 pub struct AppCallers(Callers);
 
 #[pikku::service]
-fn app_callers() -> Result<AppCallers, BoxError> {
-    Ok(AppCallers(Callers::new(CallerKeys::parse(CALLER_KEYS)?)))
+fn app_callers(settings: &Settings) -> Result<AppCallers, BoxError> {
+    Ok(AppCallers(Callers::new(CallerKeys::parse(settings.caller_keys.expose())?)))
 }
 
 /// Takes the signed caller of a message for its session.
@@ -75,6 +71,18 @@ pub async fn banned(user: Session<User>) -> bool {
 #[pikku::permission]
 pub async fn staff(call: &Call) -> bool {
     call.claims().is_some_and(|claims| claims.scopes().grants(pikku::access::Scope::new("staff")))
+}
+
+/// For staff, which its tag says.
+#[pikku::function(guarded, tags = ["staff"])]
+pub async fn report(user: Option<Session<User>>) -> Result<Option<String>, Problem> {
+    Ok(user.map(|user| user.0.name))
+}
+
+/// Whoever does not say that the house is closed.
+#[pikku::permission]
+pub async fn open_house(call: &Call) -> bool {
+    call.headers().is_none_or(|headers| !headers.contains("x-closed"))
 }
 
 /// Over HTTP and behind a queue: needs a scope.

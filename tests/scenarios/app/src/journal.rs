@@ -17,7 +17,7 @@ impl Journal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,6 +1,6 @@
 //! The app that the scenarios call: it gives back what it was given and fails in every way there is.
 //!
-//! It uses nothing but the runtime and its middleware, so that every target can hold it. What a call without an answer did is in a journal,
+//! It uses nothing but the runtime, its middleware and its sources of sessions, so that every target can hold it. What a call without an answer did is in a journal,
 //! which a route of each group shows.
 //!
 //! | group | what reaches it |
@@ -19,24 +19,39 @@ pub mod pages;
 pub mod policies;
 pub mod request;
 pub mod session;
+pub mod settings;
+pub mod sources;
+pub mod standing;
 pub mod stream;
 
 use elsewhere::{take_change, take_event, take_notice, take_object, take_record, talk};
 use failing::{fail, fail_in_the_query, never};
 use given::{created, greeting, merge, nothing, rest, search, segment, typed, typed_list};
-use guarded::{bearer, cancel_order, change, look, message_caller, read_order, show_order};
+use guarded::{bearer, cancel_order, change, look, message_caller, open_house, read_order, report, show_order, staff};
 use journal::{show_elsewhere, show_everywhere, write_after};
 use messages::{failing_run, hourly, job, nightly, note};
 use octets::{large, reversed, shaped};
 use pages::{Pages, page};
 use pikku::{
     App, Bucket, Cron, EventPattern, Queue, Selection, Stream, Table, Topic, WebSocket,
+    access::Scope,
     http::{any, delete, get, post, put},
 };
-use pikku_middleware::{Compression, Cors, Csrf, Etag, Idempotency, RateLimit, SecurityHeaders};
-use policies::{Payments, TwoADay, limited, pay};
+use pikku_middleware::{
+    Audit, CacheControl, CircuitBreaker, Compression, ConcurrencyLimit, Cors, Csrf, Etag, Idempotency, LoadShed,
+    RateLimit, RequestId, Retry, SecurityHeaders,
+};
+use policies::{
+    Correlated, FiveMinutes, Payments, Runs, Told, TwoADay, TwoMessages, limited, limited_message, once, pay,
+    pay_by_card,
+};
 use request::seen;
 use session::{nobody, session_of_header, with_a_session, with_or_without};
+use settings::show_settings;
+use sources::{cookie, log_in, log_out, of_app_service, of_gateway, partner, who};
+use standing::{
+    AfterTwo, AtOnce, Narrow, OneAtATime, attempt, behind_a_late_permission, late, late_on_its_route, retried,
+};
 use stream::streamed;
 
 /// The variable that holds what no answer may show.
@@ -53,6 +68,7 @@ pub struct Elsewhere;
 /// The app.
 pub fn app<S: Selection>() -> App<S> {
     App::new()
+        .scopes(&[Scope::new("orders:read"), Scope::new("orders:write"), Scope::new("staff")])
         .authenticate::<session_of_header>()
         .middleware::<nobody>()
         .routes("/pages/{*rest}", |l| {
@@ -64,9 +80,23 @@ pub fn app<S: Selection>() -> App<S> {
         })
         .routes("/limited", |l| l.middleware::<RateLimit<TwoADay>>())
         .routes("/payments", |l| l.middleware::<Idempotency<Payments>>())
+        .routes("/exclusive/{how}", |l| l.middleware::<ConcurrencyLimit<OneAtATime>>())
+        .routes("/shed/{how}", |l| l.middleware::<LoadShed<Narrow>>())
+        .routes("/broken/{how}", |l| l.middleware::<CircuitBreaker<AfterTwo>>())
+        .routes("/cached/{how}", |l| l.middleware::<CacheControl<FiveMinutes>>())
+        .routes("/correlated/{how}", |l| l.middleware::<RequestId<Correlated>>())
+        .tag("retried", |l| l.middleware::<Retry<AtOnce>>())
+        .tag("limited", |l| l.middleware::<RateLimit<TwoMessages>>())
+        .tag("once", |l| l.middleware::<Idempotency<Runs>>())
+        .tag("audited", |l| l.middleware::<Audit<Told>>())
+        .tag("staff", |l| l.permission::<staff>())
         .group::<Everywhere>(|g| {
             g.authenticate::<bearer>()
                 .authenticate::<message_caller>()
+                .authenticate::<cookie>()
+                .authenticate::<partner>()
+                .authenticate::<of_app_service>()
+                .authenticate::<of_gateway>()
                 .http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
                 .http::<typed>(post("/typed"))
                 .http::<typed_list>(post("/typed-list"))
@@ -95,6 +125,21 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<change>(post("/read-only"))
                 .http::<limited>(get("/limited"))
                 .http::<pay>(post("/payments"))
+                .http::<pay_by_card>(post("/card-payments"))
+                .http::<report>(get("/report"))
+                .http::<log_in>(post("/log-in"))
+                .http::<log_out>(post("/log-out"))
+                .http::<with_a_session>(post("/session/changes"))
+                .http::<who>(get("/who"))
+                .http::<show_settings>(get("/settings"))
+                .http::<attempt>(get("/exclusive/{how}").timeout_ms(300))
+                .http::<attempt>(get("/shed/{how}").timeout_ms(300))
+                .http::<attempt>(get("/broken/{how}"))
+                .http::<attempt>(get("/cached/{how}"))
+                .http::<attempt>(get("/correlated/{how}"))
+                .http::<late>(get("/late"))
+                .http::<late_on_its_route>(get("/late-on-its-route").timeout_ms(100))
+                .http::<behind_a_late_permission>(get("/undecided"))
                 .http::<streamed>(get("/streamed/{kind}"))
                 .http::<write_after>(post("/after"))
                 .http::<show_everywhere>(get("/journal"))
@@ -102,12 +147,17 @@ pub fn app<S: Selection>() -> App<S> {
                 .queue::<note>("notes", Queue::batch(10).retries(3).retry_delay_s(60))
                 .queue::<read_order>("orders", Queue::batch(10).retries(3).retry_delay_s(60))
                 .queue::<cancel_order>("cancellations", Queue::batch(10).retries(3).retry_delay_s(60))
+                .queue::<retried>("retried", Queue::batch(10).retries(3).retry_delay_s(60))
+                .queue::<limited_message>("limited", Queue::batch(10).retries(3).retry_delay_s(60))
+                .queue::<pay_by_card>("card-payments", Queue::batch(10).retries(3).retry_delay_s(60))
                 .cron::<nightly>("0 3 * * *")
+                .cron::<once>("30 5 * * *")
                 .cron::<hourly>("0 * * * *")
                 .cron::<failing_run>("15 4 1 * *")
         })
         .group::<Elsewhere>(|g| {
-            g.http::<show_elsewhere>(get("/elsewhere/journal"))
+            g.permission::<open_house>()
+                .http::<show_elsewhere>(get("/elsewhere/journal"))
                 .cron::<nightly>(Cron::new("0 3 * * *").named("berlin-nightly").time_zone("Europe/Berlin"))
                 .event::<take_notice>(Topic::new("notices"))
                 .event::<take_object>(Bucket::new("uploads").created().prefix("in/").suffix(".csv"))

@@ -1,6 +1,6 @@
 //! Who calls: a session out of a header.
 
-use pikku::{AuthError, Call, Claims, Next, Outcome, Problem, Scopes, Session};
+use pikku::{AuthError, Call, Claims, Next, Outcome, Problem, Role, Scopes, Session, access::Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +10,21 @@ pub struct User {
     pub(crate) name: String,
 }
 
-/// Takes the header `X-User` for a session, with the scopes of `X-Scopes`; read-only where there is `X-Read-Only`.
+/// What people do here.
+const ROLES: &[Role] = &[
+    Role::new("clerk", &[Scope::new("orders:read")]),
+    Role::new("manager", &[Scope::new("orders"), Scope::new("staff")]),
+];
+
+/// Takes the header `X-User` for a session, with the scopes of `X-Scopes` and of the roles `X-Roles`; read-only where there is
+/// `X-Read-Only`.
 #[pikku::authenticator]
 pub async fn session_of_header(call: &Call) -> Result<Option<Claims>, AuthError> {
     let header = |name| call.headers().and_then(|headers| headers.get(name));
     let Some(name) = header("x-user") else { return Ok(None) };
     let claims = Claims::new(serde_json::json!({ "name": name })).with_subject(name);
-    let claims = claims.with_scopes(Scopes::parse(header("x-scopes").unwrap_or_default()));
+    let roles = Scopes::of_roles(ROLES, header("x-roles").unwrap_or_default().split(' '));
+    let claims = claims.with_scopes(Scopes::parse(header("x-scopes").unwrap_or_default()).and(roles));
     Ok(Some(if header("x-read-only").is_some() { claims.read_only() } else { claims }))
 }
 
