@@ -195,7 +195,8 @@ impl Stack {
             .envs(aws(self.server.port));
         if !parameters.is_empty() {
             deploy.arg("--parameter-overrides");
-            deploy.args(parameters.iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())));
+            // Without quotes of its own sam takes those within a value, such as JSON's, for its own.
+            deploy.args(parameters.iter().map(|(name, value)| format!("{name}='{}'", value.to_string_lossy())));
         }
         let output = deploy.output().unwrap_or_else(|why| panic!("sam does not start: {why}"));
         assert!(
