@@ -25,17 +25,21 @@ fn json_of(octets: &[u8]) -> Value {
     serde_json::from_slice(octets).unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(octets)))
 }
 
-/// That a server is a static program where it can be, as it can here.
+/// That a server is a static program where it can be, and linked to a C library where that is asked for.
 #[test]
-fn a_server_needs_no_library_of_the_system() {
-    let program = server("shop");
-    let report = program.with_file_name("report.json");
-    let report = json_of(&fs::read(&report).unwrap_or_else(|why| panic!("{}: {why}", report.display())));
-    assert_eq!(report["target"], "x86_64-unknown-linux-musl");
-    // The system's loader, which a program that is linked to libraries names.
-    let names_loader = |octets: &[u8]| octets.windows(8).any(|window| window == b"ld-linux");
-    assert!(!names_loader(&fs::read(&program).expect("the program")));
-    assert!(names_loader(&fs::read(std::env::current_exe().expect("this test")).expect("this test")));
+fn a_server_is_static_unless_it_is_told_otherwise() {
+    for (example, target, is_static) in
+        [("shop", "x86_64-unknown-linux-musl", true), ("echo", "x86_64-unknown-linux-gnu", false)]
+    {
+        let program = server(example);
+        let report = program.with_file_name("report.json");
+        let report = json_of(&fs::read(&report).unwrap_or_else(|why| panic!("{}: {why}", report.display())));
+        assert_eq!(report["target"], target, "{example}");
+        // The system's loader, which a program that is linked to libraries names.
+        let octets = fs::read(&program).expect("the program");
+        let loader: &[u8] = b"ld-linux";
+        assert_eq!(octets.windows(loader.len()).any(|window| window == loader), !is_static, "{example}");
+    }
 }
 
 /// The events of the corpus that are octets for a socket, each with what is to come of it; none where there is no corpus.

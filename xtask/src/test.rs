@@ -40,8 +40,10 @@ const AZURE: [((&str, &str), &[&str]); 4] = [
     (("scenarios", "tests/scenarios/app"), &["everywhere"]),
 ];
 
-/// The apps that the whole-system tests run as servers, each with its folder.
-const SERVERS: [(&str, &str); 3] = [("echo", "examples/echo"), ("scenarios", "tests/scenarios/app"), SHOP];
+/// The apps that the whole-system tests run as servers, each with its folder, and what `package` is told of it besides: all are
+/// static, as a server is wherever it can be, but one.
+const SERVERS: [((&str, &str), &[&str]); 3] =
+    [(("echo", "examples/echo"), &["--libc", "gnu"]), (("scenarios", "tests/scenarios/app"), &[]), (SHOP, &[])];
 
 /// The example that is shown.
 pub(crate) const SHOP: (&str, &str) = ("shop", "examples/shop");
@@ -59,8 +61,8 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
     for (app, groups) in WORKERS {
         package_groups(places, steps, "cloudflare", app, groups)?;
     }
-    for app in SERVERS {
-        package_server(places, steps, app)?;
+    for (app, more) in SERVERS {
+        package_server(places, steps, app, more)?;
     }
     steps.run("workspace tests", || workspace_tests(places))?;
     steps.run("documentation tests", || {
@@ -196,7 +198,12 @@ fn package_groups(
 }
 
 /// Packages an app as a server into the folder of bundles, with zig where the packager finds it.
-fn package_server(places: &Places, steps: &mut Steps, (name, folder): (&str, &str)) -> Result<(), Failure> {
+fn package_server(
+    places: &Places,
+    steps: &mut Steps,
+    (name, folder): (&str, &str),
+    more: &[&str],
+) -> Result<(), Failure> {
     steps.run(&format!("package {folder} as a server"), || {
         packaging(places)
             .env("PATH", path_with_zig(places)?)
@@ -204,6 +211,7 @@ fn package_server(places: &Places, steps: &mut Steps, (name, folder): (&str, &st
             .arg(places.root.join(folder).join("Cargo.toml"))
             .arg("--out-dir")
             .arg(places.bundles.join("server").join(name))
+            .args(more)
             .limit(1800)
             .run()
     })
