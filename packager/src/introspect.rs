@@ -71,6 +71,7 @@ fn parse(bytes: &[u8], linked: &Path, workspace: &Path) -> Result<Manifest, Erro
     let places =
         manifest.groups.iter_mut().flat_map(|group| group.wirings.iter_mut().map(|wiring| &mut wiring.location));
     let places = places.chain(manifest.functions.iter_mut().map(|function| &mut function.location));
+    let places = places.chain(manifest.roles.iter_mut().map(|role| &mut role.location));
     for place in places.chain(manifest.faults.iter_mut().map(|fault| &mut fault.location)) {
         if let Ok(inside) = Path::new(&place.file).strip_prefix(APP_LINK) {
             let file = linked.join(inside);

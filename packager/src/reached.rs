@@ -4,7 +4,7 @@ use crate::{
     check::access::{is_open, is_outside},
     output::table,
 };
-use pikku_manifest::{Function, Group, Layer, LayerKind, Manifest, SessionMode, Wiring};
+use pikku_manifest::{Function, Group, Layer, LayerKind, Manifest, Role, SessionMode, Wiring};
 use serde::Serialize;
 
 /// Who may call a function by one wiring.
@@ -19,6 +19,9 @@ pub(crate) struct Access {
     session: SessionMode,
     /// The scopes that the caller must have been granted, all of them.
     scopes: Vec<String>,
+    /// The roles that grant these, of those that the app says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
     /// Whether a read-only session may call it.
     read_only: bool,
     /// The permissions that must allow the call, all of them.
@@ -69,6 +72,7 @@ pub(crate) fn access(manifest: &Manifest) -> Vec<Access> {
                 public: is_outside(wiring) && is_open(function, wiring),
                 session: function.session,
                 scopes: function.access.scopes.clone(),
+                roles: roles(manifest, &function.access.scopes),
                 read_only: function.access.read_only,
                 permissions: of(LayerKind::Permission),
                 sources: of(LayerKind::Authenticator),
@@ -76,6 +80,16 @@ pub(crate) fn access(manifest: &Manifest) -> Vec<Access> {
             }
         })
         .collect()
+}
+
+/// The roles that grant all of these scopes, where there are any.
+fn roles(manifest: &Manifest, scopes: &[String]) -> Vec<String> {
+    let grants = |granted: &String, scope: &String| {
+        scope.strip_prefix(granted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    let all = |role: &&Role| scopes.iter().all(|scope| role.scopes.iter().any(|granted| grants(granted, scope)));
+    let roles = manifest.roles.iter().filter(|_| !scopes.is_empty());
+    roles.filter(all).map(|role| role.name.clone()).collect()
 }
 
 /// The same for a person.
@@ -89,7 +103,8 @@ impl Access {
     fn who(&self) -> String {
         let mut demands = Vec::new();
         if !self.scopes.is_empty() {
-            demands.push(format!("a session with {}", self.scopes.join(" and ")));
+            let roles = if self.roles.is_empty() { String::new() } else { format!(" ({})", self.roles.join(", ")) };
+            demands.push(format!("a session with {}{roles}", self.scopes.join(" and ")));
         } else if self.session == SessionMode::Required {
             demands.push("a session".to_owned());
         }
@@ -187,6 +202,11 @@ mod tests {
                 function("users", "required", json!({})),
             ],
             "services": [],
+            "roles": [
+                {"name": "chief", "scopes": ["orders", "stock"], "location": at},
+                {"name": "clerk", "scopes": ["orders:read"], "location": at},
+                {"name": "buyer", "scopes": ["stock", "orders:read"], "location": at},
+            ],
         }))
         .unwrap()
     }

@@ -11,7 +11,7 @@ use std::{
 const APP: &str = r#"
 use pikku::{
     App, AuthError, Call, Claims, Next, Outcome, Problem, Secret, Selection, Session,
-    access::Scope,
+    access::{Role, Scope},
     http::{get, post},
     wiring::Queue,
 };
@@ -54,6 +54,9 @@ pub async fn refund() -> Result<(), Problem> {
     Ok(())
 }
 
+const ROLES: &[Role] =
+    &[Role::new("clerk", &[Scope::new("orders:read")]), Role::new("chief", &[Scope::new("order")])];
+
 #[derive(pikku::Group)]
 pub struct Shop;
 
@@ -63,6 +66,7 @@ pub struct Work;
 pub fn app<S: Selection>() -> App<S> {
     App::new()
         .scopes(&[Scope::new("orders:read"), Scope::new("orders:refund")])
+        .roles(ROLES)
         .authenticate::<bearer>()
         .middleware::<noted>()
         .routes("/admin/{*rest}", |l| l.permission::<is_staff>())
@@ -152,7 +156,7 @@ fn an_app_is_described_by_the_commands() {
         })
     );
 
-    // The misspelt scope, before anything is built of it.
+    // The misspelt scopes, before anything is built of it.
     for target in ["lambda", "server"] {
         let output = cargo_pikku(&dir, &["package", "--target", target]);
         assert_eq!(output.status.code(), Some(3), "{output:?}");
@@ -165,7 +169,12 @@ fn an_app_is_described_by_the_commands() {
 
             hint: did you mean `orders:refund`?
 
-            error: the app has a mistake
+            error[PK0218]: the role `chief` grants the scope `order`, which is none of `App::scopes`
+              at src/lib.rs:59
+
+            hint: did you mean `orders:read`?
+
+            error: the app has 2 mistakes
 
             hint: `cargo pikku explain PK0217` says more
             ");

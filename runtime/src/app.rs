@@ -6,7 +6,12 @@ mod layers;
 mod registry;
 mod selection;
 
-use crate::{Authenticator, Cron, Middleware, Permission, Queue, access::Scope, service::Plan, wiring::Source};
+use crate::{
+    Authenticator, Cron, Middleware, Permission, Queue,
+    access::{Role, Scope},
+    service::Plan,
+    wiring::Source,
+};
 pub use group::{Group, Groups};
 pub use kinds::Kinds;
 pub(crate) use layers::{Around, Check, Handle, Kind as LayerKind, Layer, Place, Source as SessionSource};
@@ -99,6 +104,37 @@ impl<S: Selection> App<S> {
     pub fn scopes(mut self, scopes: &[Scope]) -> Self {
         #[cfg(feature = "introspect")]
         self.registry.notes.scopes(scopes);
+        self
+    }
+
+    /// Says which roles the app has: what one of them grants beside [`App::scopes`] is a mistake, told while packaging, as are two
+    /// of one name. `cargo pikku permissions` shows which of them may call a function.
+    ///
+    /// What API keys grant is checked, too, where it is that of a role. Scopes that come from elsewhere, such as a token or a
+    /// table, only calls show: `TestApp::undeclared_grants` tells of them.
+    ///
+    /// ```
+    /// # use pikku::{App, Scopes, Selection, access::{Role, Scope}};
+    /// const READ_ORDERS: Scope = Scope::new("orders:read");
+    /// const ROLES: &[Role] = &[Role::new("clerk", &[READ_ORDERS])];
+    ///
+    /// // An authenticator grants what a role does, by `Claims::with_scopes`.
+    /// let scopes = Scopes::of_roles(ROLES, ["clerk"]);
+    ///
+    /// fn app<S: Selection>() -> App<S> {
+    ///     App::new().scopes(&[READ_ORDERS]).roles(ROLES)
+    /// }
+    /// # assert!(scopes.grants(READ_ORDERS));
+    /// # let _ = app::<pikku::All>();
+    /// ```
+    #[cfg_attr(
+        not(feature = "introspect"),
+        expect(unused_mut, unused_variables, reason = "only the manifest tells them")
+    )]
+    #[track_caller]
+    pub fn roles(mut self, roles: &[Role]) -> Self {
+        #[cfg(feature = "introspect")]
+        self.registry.notes.roles(roles);
         self
     }
 

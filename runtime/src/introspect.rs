@@ -4,7 +4,7 @@
 
 use crate::{
     App, Function, Input as _, Selection, Service,
-    access::Scope,
+    access::{Role, Scope},
     app::{SourceKind, Wired},
     function::{error_cases, takes_nothing},
     http::Route,
@@ -60,6 +60,7 @@ pub fn manifest_of<S: Selection>(app: App<S>) -> manifest::Manifest {
         functions: functions.collect(),
         services,
         scopes: registry.notes.scopes.map(|scopes| scopes.into_iter().map(str::to_owned).collect()),
+        roles: registry.notes.roles,
         faults,
     };
     note_reads(&mut manifest);
@@ -88,12 +89,34 @@ pub(crate) struct Notes {
     functions: BTreeMap<String, (&'static str, manifest::Function)>,
     faults: Vec<manifest::Fault>,
     scopes: Option<BTreeSet<&'static str>>,
+    roles: Vec<manifest::Role>,
 }
 
 impl Notes {
     /// Notes scopes of the app.
     pub(crate) fn scopes(&mut self, scopes: &[Scope]) {
         self.scopes.get_or_insert_default().extend(scopes.iter().map(|scope| scope.name()));
+    }
+
+    /// The scopes of the app, where it says them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn declared(&self) -> Option<&BTreeSet<&'static str>> {
+        self.scopes.as_ref()
+    }
+
+    /// Notes roles of the app.
+    #[track_caller]
+    pub(crate) fn roles(&mut self, roles: &[Role]) {
+        let location = location(panic::Location::caller());
+        for role in roles {
+            if self.roles.iter().any(|known| known.name == role.name) {
+                let message =
+                    format!("two roles are named `{}`, of which only the first would grant anything", role.name);
+                self.faults.push(manifest::Fault { message, location: location.clone() });
+            }
+            let scopes = role.scopes.iter().map(|scope| scope.name().to_owned()).collect();
+            self.roles.push(manifest::Role { name: role.name.to_owned(), scopes, location: location.clone() });
+        }
     }
 
     /// Begins a group.

@@ -54,6 +54,11 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
     /// Writes one line to the log. Private detail goes here and nowhere else.
     fn log(&self, line: &LogLine<'_>);
 
+    /// Notes what a session was granted, for tests to look at.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    fn note_grants(&self, _scopes: &crate::Scopes) {}
+
     /// What the platform offers beyond this, for its adapter's own extension of [`Env`](crate::service::Env).
     fn as_any(&self) -> Option<&dyn Any> {
         None

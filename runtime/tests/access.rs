@@ -2,7 +2,7 @@
 
 use pikku::{
     App, AuthError, Call, Claims, Group, Problem, Scopes, Selection, Session, SessionChange, SessionControl,
-    access::{All, Any, Not, Scope},
+    access::{All, Any, Not, Role, Scope},
     call::{Context, PlatformIdentity, SocketEvent, SocketPhase},
     dispatch::Arrival,
     http::{Headers, get, post},
@@ -578,4 +578,35 @@ fn the_manifest_has_the_scopes_that_the_app_says() {
     assert_eq!(scopes(app().scopes(&[])), Some(vec![]));
     let (read, write) = (Scope::new("orders:read"), Scope::new("orders:write"));
     assert_eq!(scopes(app().scopes(&[write, read]).scopes(&[read])).unwrap(), ["orders:read", "orders:write"]);
+}
+
+#[test]
+fn the_manifest_has_the_roles_that_the_app_says() {
+    const READ: Scope = Scope::new("orders:read");
+    let manifest = |app: App<pikku::All>| pikku::introspect::manifest_of(app);
+    assert_eq!(manifest(app()).roles, []);
+    let line = line!() + 1;
+    let told = manifest(app().roles(&[Role::new("clerk", &[READ]), Role::new("guest", &[])]));
+    let of = |role: &pikku_manifest::Role| (role.name.clone(), role.scopes.clone(), role.location.line);
+    assert_eq!(
+        told.roles.iter().map(of).collect::<Vec<_>>(),
+        [("clerk".into(), vec!["orders:read".into()], line), ("guest".into(), vec![], line)]
+    );
+    assert!(told.faults.is_empty());
+    let twice = manifest(app().roles(&[Role::new("clerk", &[READ])]).roles(&[Role::new("clerk", &[])]));
+    assert_eq!(twice.faults[0].message, "two roles are named `clerk`, of which only the first would grant anything");
+}
+
+#[tokio::test]
+async fn grants_that_the_app_does_not_say_are_told_in_tests() {
+    let (read, write) = (Scope::new("orders:read"), Scope::new("orders:write"));
+    let silent = TestApp::start(app()).await;
+    let saying = TestApp::start(app().scopes(&[read, write])).await;
+    for app in [&silent, &saying] {
+        for scopes in ["orders:read openid", "orders", "orders:raed orders:read:own", ""] {
+            app.get("/orders").header("authorization", &format!("Bearer ada/{scopes}")).send().await;
+        }
+    }
+    assert_eq!(saying.undeclared_grants(), ["openid", "orders:raed", "orders:read:own"]);
+    assert!(silent.undeclared_grants().is_empty());
 }

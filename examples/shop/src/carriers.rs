@@ -6,7 +6,11 @@ use crate::{
     warehouse::{self, ParcelShipped},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use pikku::{AuthError, BoxError, BoxFuture, Call, Claims, Scopes, service::Clock};
+use pikku::{
+    AuthError, BoxError, BoxFuture, Call, Claims, Scopes,
+    access::{Role, Scope},
+    service::Clock,
+};
 use pikku_auth::api_key::{self, KeyStore, StoredKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +18,9 @@ use std::fmt;
 
 /// How long a key is good: ninety days.
 const LIFETIME_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
+
+/// What a key grants. It is no role of staff: no token names it.
+pub(crate) const CARRIER: Role = Role::new("carrier", &[Scope::new("parcels:write")]);
 
 /// Carriers are known by the key in `X-Api-Key`.
 #[pikku::authenticator]
@@ -123,7 +130,7 @@ impl KeyStore for Store {
             let hash = URL_SAFE_NO_PAD.decode(kept.hash)?.try_into().map_err(|_| "what is kept is no hash")?;
             let claims = Claims::new(serde_json::json!({ "carrier": kept.carrier }))
                 .with_subject(kept.carrier)
-                .with_scopes(Scopes::new(["parcels:write"]));
+                .with_scopes(Scopes::new(CARRIER.scopes.iter().copied()));
             Ok(Some(StoredKey { hash, claims, expires_at_ms: Some(kept.expires_at_ms) }))
         })
     }

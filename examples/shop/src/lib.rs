@@ -34,13 +34,14 @@ pub use customers::Customer;
 pub use orders::{NewOrder, Order, OrderKey, OrderLine, OrderPlaced, OrderStatus};
 use pikku::{
     App, Bucket, Cron, EventPattern, Queue, Selection,
+    access::Scope,
     http::{delete, get, post, put},
 };
 pub use reports::Report;
 pub use store::{Store, StoreError};
 pub use warehouse::ParcelShipped;
 
-use carriers::{carrier_key, create_carrier_key, parcel_collected, revoke_carrier_key};
+use carriers::{CARRIER, carrier_key, create_carrier_key, parcel_collected, revoke_carrier_key};
 use catalog::{get_product, list_products, put_product};
 use customers::{customer_cookie, log_in, log_out, sign_up};
 use orders::{get_order, place_order, reserve_stock};
@@ -64,9 +65,20 @@ pub struct Reports;
 #[derive(Debug, pikku::Group)]
 pub struct Warehouse;
 
+/// What only those may do who were granted it. Packaging tells of a scope that is spelt otherwise elsewhere.
+const SCOPES: &[Scope] = &[
+    Scope::new("catalog:write"),
+    Scope::new("reports:read"),
+    Scope::new("carriers:write"),
+    Scope::new("parcels:write"),
+];
+
 /// The shop.
 pub fn app<S: Selection>() -> App<S> {
     App::new()
+        .scopes(SCOPES)
+        .roles(staff::ROLES)
+        .roles(&[CARRIER])
         .group::<Catalog>(|g| {
             g.authenticate::<staff_token>()
                 .http::<list_products>(get("/products"))

@@ -7,7 +7,7 @@ use pikku::{
 use pikku_auth::jwt::{Key, Tokens};
 
 /// What the roles in a token grant.
-const ROLES: &[Role] = &[
+pub(crate) const ROLES: &[Role] = &[
     Role::new("buyer", &[Scope::new("catalog:write")]),
     Role::new("manager", &[Scope::new("catalog"), Scope::new("reports"), Scope::new("carriers")]),
 ];

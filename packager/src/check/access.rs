@@ -23,25 +23,38 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A scope that a function requires and that the app does not have: nobody could call it.
+/// A scope that a function requires and that the app does not have: nobody could call it. One that a role grants and that
+/// the app does not have: it lets nobody in.
 fn undeclared(manifest: &Manifest, scopes: &[String], findings: &mut Vec<Finding>) {
     let is_declared = |required: &str| {
         scopes
             .iter()
             .any(|scope| scope.strip_prefix(required).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
     };
+    let hint = |undeclared: &str, verb: &str| {
+        let similar = scopes.iter().map(|scope| (strsim::jaro_winkler(undeclared, scope), scope));
+        match similar.max_by(|one, other| one.0.total_cmp(&other.0)) {
+            Some((likeness, scope)) if likeness >= NEAR => format!("did you mean `{scope}`?"),
+            _ => format!("add it there, or {verb} one of: {}", scopes.join(", ")),
+        }
+    };
     for function in &manifest.functions {
         for required in function.access.scopes.iter().filter(|scope| !is_declared(scope)) {
-            let similar = scopes.iter().map(|scope| (strsim::jaro_winkler(required, scope), scope));
-            let hint = match similar.max_by(|one, other| one.0.total_cmp(&other.0)) {
-                Some((likeness, scope)) if likeness >= NEAR => format!("did you mean `{scope}`?"),
-                _ => format!("add it there, or require one of: {}", scopes.join(", ")),
-            };
             findings.push(Finding::new(
                 "PK0217",
                 Some(&function.location),
                 format!("`{}` requires the scope `{required}`, which is none of `App::scopes`", function.name),
-                hint,
+                hint(required, "require"),
+            ));
+        }
+    }
+    for role in &manifest.roles {
+        for granted in role.scopes.iter().filter(|scope| !is_declared(scope)) {
+            findings.push(Finding::new(
+                "PK0218",
+                Some(&role.location),
+                format!("the role `{}` grants the scope `{granted}`, which is none of `App::scopes`", role.name),
+                hint(granted, "grant"),
             ));
         }
     }

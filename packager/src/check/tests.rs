@@ -245,3 +245,33 @@ fn a_required_scope_is_one_of_the_app() {
     }
     assert_eq!(findings(Some(&[]), &["orders"]).len(), 1);
 }
+
+#[test]
+fn what_a_role_grants_is_of_the_app() {
+    let mut manifest = app(vec![("a", vec![get("/")])]);
+    let role = |name: &str, scopes: &[&str]| {
+        serde_json::from_value(json!({"name": name, "scopes": scopes, "location": {"file": "src/lib.rs", "line": 7}}))
+            .unwrap()
+    };
+    manifest.roles = vec![role("clerk", &["orders:read", "ordres:write"]), role("chief", &["orders", "x"])];
+    assert_eq!(found(&manifest), Vec::<String>::new());
+    manifest.scopes = Some(vec!["orders:read".to_owned(), "orders:write".to_owned()]);
+    let told = check(&manifest);
+    let told: Vec<_> = told.iter().map(|finding| (finding.code, &*finding.message, &*finding.hint)).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "PK0218",
+                "the role `clerk` grants the scope `ordres:write`, which is none of `App::scopes`",
+                "did you mean `orders:write`?"
+            ),
+            (
+                "PK0218",
+                "the role `chief` grants the scope `x`, which is none of `App::scopes`",
+                "add it there, or grant one of: orders:read, orders:write"
+            ),
+        ]
+    );
+    assert_eq!(found(&manifest), ["PK0218 7", "PK0218 7"]);
+}

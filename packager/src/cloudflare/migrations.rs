@@ -79,6 +79,7 @@ mod tests {
             functions: vec![],
             services: vec![service],
             scopes: None,
+            roles: vec![],
             faults: vec![],
         }
     }

@@ -122,7 +122,15 @@ fn manifest(groups: Vec<Group>) -> Manifest {
             reads: pikku_manifest::Reads::default(),
         })
         .collect();
-    Manifest { manifest_version: MANIFEST_VERSION, groups, functions, services: vec![], scopes: None, faults: vec![] }
+    Manifest {
+        manifest_version: MANIFEST_VERSION,
+        groups,
+        functions,
+        services: vec![],
+        scopes: None,
+        roles: vec![],
+        faults: vec![],
+    }
 }
 
 /// Gives a function services.

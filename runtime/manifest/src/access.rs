@@ -30,6 +30,19 @@ impl Access {
     }
 }
 
+/// A named set of scopes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// What it grants.
+    pub scopes: Vec<String>,
+    /// Where the app says that it has it.
+    pub location: Location,
+}
+
 /// Something that stands around the calls of a wiring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

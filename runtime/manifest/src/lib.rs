@@ -13,7 +13,7 @@ mod need;
 mod reads;
 mod wiring;
 
-pub use access::{Access, Layer, LayerKind};
+pub use access::{Access, Layer, LayerKind, Role};
 pub use fields::{FieldShape, Shape, fields};
 pub use need::Need;
 pub use reads::Reads;
@@ -44,6 +44,9 @@ pub struct Manifest {
     /// The scopes that the app has, sorted; absent where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
+    /// The roles that the app says it has, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
     /// What the app itself found wrong while it was described, such as two functions of one name.
     /// A packager refuses an app that has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

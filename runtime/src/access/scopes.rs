@@ -36,6 +36,12 @@ impl fmt::Display for Scope {
     }
 }
 
+impl From<Scope> for Cow<'static, str> {
+    fn from(scope: Scope) -> Self {
+        Cow::Borrowed(scope.0)
+    }
+}
+
 /// The scopes that a session was granted.
 ///
 /// What is not well formed grants nothing, so it is left out.
@@ -43,7 +49,7 @@ impl fmt::Display for Scope {
 pub struct Scopes(Vec<Cow<'static, str>>);
 
 impl Scopes {
-    /// These scopes.
+    /// These scopes: names, or constants of [`Scope`].
     pub fn new(names: impl IntoIterator<Item = impl Into<Cow<'static, str>>>) -> Self {
         let names = names.into_iter().map(Into::into);
         Self(names.filter(|name| is_well_formed(name.as_bytes())).collect())
@@ -93,7 +99,7 @@ impl fmt::Debug for Scopes {
     }
 }
 
-/// A named set of scopes.
+/// A named set of scopes. [`App::roles`](crate::App::roles) has them checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
     /// The name.
@@ -151,6 +157,7 @@ mod tests {
         let scopes = Scopes::new(["a::b", ":a", "a:", "a b", "a\"", "a\\", "ä", "", "good"]);
         assert_eq!(scopes.iter().collect::<Vec<_>>(), ["good"]);
         assert_eq!(Scopes::parse("  a   b ").iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(Scopes::new([READ]).grants(READ));
     }
 
     #[test]

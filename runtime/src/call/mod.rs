@@ -321,6 +321,8 @@ impl Call {
 
     /// The first session that is established stands.
     pub(crate) fn establish(&self, established: Established) {
+        #[cfg(feature = "testing")]
+        self.platform.note_grants(established.claims.scopes());
         let _ = self.established.set(established);
     }
 

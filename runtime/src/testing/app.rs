@@ -14,7 +14,7 @@ use crate::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::{Future, ready},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -28,6 +28,7 @@ pub struct TestApp {
     engine: Engine,
     platform: Arc<TestPlatform>,
     failures: Mutex<Vec<Failure>>,
+    scopes: Option<BTreeSet<&'static str>>,
 }
 
 /// A message, record or run whose call failed.
@@ -96,8 +97,9 @@ impl TestAppBuilder {
             let given = app.registry.layers.pop();
             app.registry.layers.splice(0..0, given);
         }
+        let scopes = app.registry.notes.declared().cloned();
         let engine = Engine::start(app, Arc::clone(&platform) as Arc<dyn crate::Platform>).await?;
-        Ok(TestApp { engine, platform, failures: Mutex::default() })
+        Ok(TestApp { engine, platform, failures: Mutex::default(), scopes })
     }
 
     /// Starts the app.
@@ -288,6 +290,19 @@ impl TestApp {
     /// The lines that the app logged.
     pub fn logged(&self) -> Vec<LoggedLine> {
         self.platform.logged()
+    }
+
+    /// The scopes that sessions of calls were granted so far and that [`App::scopes`] does not say, nor one below them, sorted:
+    /// none of them lets a caller do anything. Those that an identity provider has for itself, such as `openid`, are among them.
+    /// None where the app does not say its scopes.
+    pub fn undeclared_grants(&self) -> Vec<String> {
+        let Some(scopes) = &self.scopes else { return Vec::new() };
+        let is_declared = |granted: &str| {
+            scopes
+                .iter()
+                .any(|scope| scope.strip_prefix(granted).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+        };
+        self.platform.granted().into_iter().filter(|granted| !is_declared(granted)).collect()
     }
 
     /// Moves the clock, in milliseconds since the Unix epoch.

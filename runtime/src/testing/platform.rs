@@ -1,11 +1,11 @@
 use super::Sent;
 use crate::{
-    BoxError, Platform,
+    BoxError, Platform, Scopes,
     future::BoxFuture,
     platform::{Level, LogLine, OutgoingMessage},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::{pending, ready},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -21,6 +21,7 @@ pub(super) struct TestPlatform {
     variables: BTreeMap<String, String>,
     sent: Mutex<Vec<Sent<String>>>,
     log: Mutex<Vec<LoggedLine>>,
+    granted: Mutex<BTreeSet<String>>,
 }
 
 /// A line that the app logged.
@@ -54,6 +55,10 @@ impl TestPlatform {
     pub(super) fn logged(&self) -> Vec<LoggedLine> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    pub(super) fn granted(&self) -> BTreeSet<String> {
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Platform for TestPlatform {
@@ -73,6 +78,11 @@ impl Platform for TestPlatform {
     fn send<'a>(&'a self, message: OutgoingMessage<'a>) -> BoxFuture<'a, Result<(), BoxError>> {
         self.sent().push(Sent::of(&message));
         Box::pin(ready(Ok(())))
+    }
+
+    fn note_grants(&self, scopes: &Scopes) {
+        let granted = scopes.iter().map(str::to_owned);
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).extend(granted);
     }
 
     fn log(&self, line: &LogLine<'_>) {

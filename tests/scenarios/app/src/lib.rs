@@ -69,6 +69,7 @@ pub struct Elsewhere;
 pub fn app<S: Selection>() -> App<S> {
     App::new()
         .scopes(&[Scope::new("orders:read"), Scope::new("orders:write"), Scope::new("staff")])
+        .roles(session::ROLES)
         .authenticate::<session_of_header>()
         .middleware::<nobody>()
         .routes("/pages/{*rest}", |l| {

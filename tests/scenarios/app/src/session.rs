@@ -11,7 +11,7 @@ pub struct User {
 }
 
 /// What people do here.
-const ROLES: &[Role] = &[
+pub(crate) const ROLES: &[Role] = &[
     Role::new("clerk", &[Scope::new("orders:read")]),
     Role::new("manager", &[Scope::new("orders"), Scope::new("staff")]),
 ];
