@@ -61,20 +61,21 @@ impl Intake {
         Self { limits, room }
     }
 
-    /// All of a body. `waits` says that the client sends it only when it is asked for (`Expect: 100-continue`).
+    /// All of a body. What is left of one that is refused is read before it is answered, for a client that is still sending would
+    /// see its connection reset, and not the answer; unless `is_left`, as where the client sends it only when it is asked for
+    /// (`Expect: 100-continue`) or the connection sees to it.
     ///
     /// # Errors
     ///
     /// The answer to a client whose body is too large, too slow or none, or for which there is no room.
-    pub async fn take<B: Body>(&self, mut body: Pin<&mut B>, waits: bool) -> Result<Taken, Problem> {
+    pub async fn take<B: Body>(&self, mut body: Pin<&mut B>, is_left: bool) -> Result<Taken, Problem> {
         if body.is_end_stream() {
             return Ok(Taken::default());
         }
         let taken = in_time(self.limits.time, self.read(body.as_mut())).await;
         let late = || Problem::new(StatusCode::new(408), "request_timeout", "the body did not arrive in time");
         let taken = taken.ok_or_else(late)?;
-        if taken.is_err() && !waits {
-            // A client that is still sending would see its connection reset, and not the answer.
+        if taken.is_err() && !is_left {
             let _ = timeout(LINGER, discard(body)).await;
         }
         taken

@@ -65,6 +65,7 @@ mod file;
 mod health;
 mod layers;
 mod limits;
+mod linger;
 mod log;
 #[cfg(feature = "otlp")]
 mod otlp;

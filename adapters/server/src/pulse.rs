@@ -1,7 +1,7 @@
 //! Whether a connection lives. hyper's own timeout is for heads of HTTP/1 alone, takes the time between two requests for part
 //! of a head, and does not count while the version is being found out.
 
-use crate::version::First;
+use crate::{linger::Linger, version::First};
 use std::{
     future::{Future as _, poll_fn},
     io,
@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Wake, Waker, ready},
     time::Duration,
 };
 use tokio::{
@@ -37,6 +37,8 @@ pub(crate) struct Pulse {
     head_ms: AtomicU64,
     /// Since when the client takes nothing.
     blocked_ms: AtomicU64,
+    /// Whether a request was answered whose client may still send the rest of it.
+    is_left: AtomicBool,
 }
 
 /// A request that is being answered.
@@ -46,7 +48,14 @@ pub(crate) struct Beat(Arc<Pulse>);
 impl Pulse {
     pub(crate) fn new() -> Self {
         let [last_ms, head_ms, blocked_ms] = [0, 0, NEVER].map(AtomicU64::new);
-        Self { begun: Instant::now(), active: AtomicUsize::new(0), last_ms, head_ms, blocked_ms }
+        Self {
+            begun: Instant::now(),
+            active: AtomicUsize::new(0),
+            last_ms,
+            head_ms,
+            blocked_ms,
+            is_left: AtomicBool::new(false),
+        }
     }
 
     /// A request has begun: its head is there.
@@ -152,6 +161,13 @@ impl Wake for Alarm {
     }
 }
 
+impl Beat {
+    /// The rest of the request is not read: its client may still send it when it has been answered.
+    pub(crate) fn leaves_the_rest(&self) {
+        self.0.is_left.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Beat {
     fn drop(&mut self) {
         self.0.last_ms.store(self.0.now_ms(), Ordering::Relaxed);
@@ -166,11 +182,12 @@ pub(crate) struct Seen {
     pulse: Arc<Pulse>,
     /// What was read to know the version of HTTP.
     pub(crate) first: First,
+    linger: Option<Linger>,
 }
 
 impl Seen {
     pub(crate) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse, first: First::default() }
+        Self { stream, pulse, first: First::default(), linger: None }
     }
 }
 
@@ -221,7 +238,12 @@ impl AsyncWrite for Seen {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let this = &mut *self;
+        ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+        if this.pulse.is_left.load(Ordering::Relaxed) {
+            ready!(this.linger.get_or_insert_with(Linger::new).poll(&this.stream, context));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

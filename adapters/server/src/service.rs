@@ -168,7 +168,7 @@ impl AppService {
         let told = tracing::enabled!(tracing::Level::DEBUG)
             .then(|| Box::new((Instant::now(), method.clone(), path.to_owned())));
         let answered = async move {
-            let response = answering.service.respond(request, pin!(body), waits, context).await;
+            let response = answering.service.respond(request, pin!(body), waits, beat.as_ref(), context).await;
             if let Some(told) = told {
                 let (begun, method, path) = *told;
                 let (status, ms) = (response.status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
@@ -195,15 +195,20 @@ impl AppService {
         mut request: Box<HttpRequest>,
         body: Pin<&'a mut B>,
         waits: bool,
+        beat: Option<&Beat>,
         context: Context,
     ) -> pikku::Response {
-        match self.take(body, waits).await {
+        // A connection of our own reads the rest when it has answered.
+        match self.take(body, waits || beat.is_some()).await {
             Ok((mut taken, _place)) => {
                 request.body = std::mem::take(&mut taken.octets);
                 // Until it is answered the body may be held.
                 self.0.engine.answer(request, context).await
             }
             Err(problem) => {
+                if let (Some(beat), false) = (beat, waits) {
+                    beat.leaves_the_rest();
+                }
                 let (code, status) = (problem.code(), problem.status().as_u16());
                 tracing::info!(target: "pikku", code, status, "{}", problem.detail());
                 self.0.engine.refuse(problem, request, context).await
@@ -212,10 +217,10 @@ impl AppService {
     }
 
     /// The body of a request, and its place among those that are answered at a time.
-    async fn take<B: Body>(&self, body: Pin<&mut B>, waits: bool) -> Result<(Taken, Part), Problem> {
+    async fn take<B: Body>(&self, body: Pin<&mut B>, is_left: bool) -> Result<(Taken, Part), Problem> {
         let full = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "there are too many requests now");
         let place = self.0.places.take(1).ok_or_else(full)?;
-        Ok((self.0.intake.take(body, waits).await?, place))
+        Ok((self.0.intake.take(body, is_left).await?, place))
     }
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{app, body, code, header, noted, rest, started, status, until_noted};
-use http_body_util::Empty;
+use http_body_util::{Empty, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pikku::{All, Bytes};
 use pikku_server::{Limits, Server};
@@ -191,6 +191,40 @@ async fn floods_of_headers_are_refused_over_http_2() {
     };
     let (flood, good) = (ask(20 << 10), ask(1 << 10));
     assert_eq!((flood.await.unwrap().status().as_u16(), good.await.unwrap().status().as_u16()), (431, 200));
+}
+
+#[tokio::test]
+async fn bodies_over_the_limit_are_refused_over_http_2() {
+    let server = started(Limits { body: 1 << 20, ..Limits::default() }).await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    for (length, expected) in [(64 << 20, 413), (1 << 20, 200)] {
+        let request = hyper::Request::post("http://t/show/1").body(Full::new(Bytes::from(vec![b'a'; length]))).unwrap();
+        let answer = timeout(Duration::from_secs(10), client.send_request(request)).await.expect("in time");
+        assert_eq!(answer.unwrap().status().as_u16(), expected);
+    }
+}
+
+#[tokio::test]
+async fn who_looks_is_refused_while_it_sends() {
+    let server = started(Limits { body: 1 << 20, ..Limits::default() }).await;
+    let (mut reader, mut writer) = server.connect().await.into_split();
+    writer.write_all(b"POST /show/1 HTTP/1.1\r\nhost: t\r\ncontent-length: 1073741824\r\n\r\n").await.unwrap();
+    let sends = tokio::spawn(async move {
+        let piece = vec![b'a'; 64 << 10];
+        let mut sent = 0;
+        while writer.write_all(&piece).await.is_ok() {
+            sent += piece.len();
+        }
+        sent
+    });
+    let mut answer = Vec::new();
+    // It ends when the server will send no more, while it still reads.
+    timeout(Duration::from_secs(10), reader.read_to_end(&mut answer)).await.expect("in time").expect("no reset");
+    assert_eq!(status(&String::from_utf8_lossy(&answer)), 413);
+    let sent = timeout(Duration::from_secs(10), sends).await.expect("the server closes").unwrap();
+    assert!(sent < 64 << 20, "{sent}");
 }
 
 #[tokio::test]
