@@ -26,7 +26,7 @@
 //! | `jwt` (a feature of the default ones) | whoever bears a JSON Web Token (RFC 7519, RFC 8725) that a key of the app, or of a key set at a URL, has signed |
 //! | [`api_key`] | whoever has an API key, of which the app keeps a hash |
 //! | `session` (feature `cookies`) | who has logged in with a browser: cookies, and stores of sessions |
-//! | `message` (feature `messages`) | who caused a message of a queue: signed by the app, bound to the queue and the message |
+//! | `message` (feature `messages`) | who caused a message of a queue or makes a remote procedure call: signed by the app, bound to the queue and the message, or to the function and the body |
 //! | [`platform`] | whom the platform itself has let in |
 //!
 //! What of OWASP's verification standard they keep, and which tests show it, is in a table (`asvs`).

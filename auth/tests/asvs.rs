@@ -43,6 +43,7 @@ fn the_tests_that_the_tables_name_are_there() {
         "auth/tests",
         "middleware/tests",
         "packager/src",
+        "rpc/tests",
         "runtime/tests",
     ] {
         sources(&root.join(folder), &mut tests);

@@ -35,7 +35,7 @@
 //! | schedule | the schedule and the time that the run is for |
 //! | object of a bucket, WebSocket, direct call | none |
 //!
-//! There is no transport for remote procedure calls yet: what an app asks of another goes over HTTP or a queue, with their keys.
+//! A remote procedure call is an HTTP request, to which `pikku-rpc` gives a key where it is told to; its signed caller is whose it is.
 //!
 //! # What a key stands for
 //!

@@ -5,16 +5,20 @@
 mod body;
 mod headers;
 mod initiator;
+mod origin;
 mod path;
 mod query;
 mod request;
 mod response;
 mod route;
+#[cfg(feature = "rpc")]
+mod rpc;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use body::{Body, BodyError};
 pub use headers::{Headers, InvalidHeader, StaticHeader};
 pub use initiator::Initiator;
+pub use origin::is_confidential;
 pub use path::RequestPath;
 pub(crate) use path::unescape;
 pub use query::{parse_cookies, parse_query};
@@ -22,3 +26,7 @@ pub use request::HttpRequest;
 pub use response::Response;
 pub(crate) use route::FieldSource;
 pub use route::{Route, any, delete, get, head, options, patch, post, put};
+#[cfg(feature = "rpc")]
+pub(crate) use rpc::timeout_ms;
+#[cfg(feature = "rpc")]
+pub use rpc::{RPC_TIMEOUT, rpc_path};

@@ -231,6 +231,7 @@ fn describe_route(route: &Route) -> manifest::Http {
         path: route.path.to_owned(),
         status: route.status,
         fields: fields.collect(),
+        rpc: route.rpc,
     }
 }
 

@@ -38,6 +38,7 @@
 //! | [`macro@Message`], [`service::Queue`] | messages that functions send to queues, by type |
 //! | [`App`], [`Group`], [`Selection`] | how functions are reached, and which of them a bundle holds |
 //! | [`access`] | who may call what |
+//! | [`Groups`] | what a function is wired to: routes, remote procedure calls (feature `rpc`), queues, schedules, events |
 //! | [`Call`] | what the transport knows of a call, for the few functions that want it |
 //! | [`macro@Error`], [`Problem`] | errors as part of the contract, one envelope on every transport |
 //! | [`Contract`] | validation of the input, compiled in a bundle, interpreted elsewhere |
@@ -69,6 +70,8 @@ pub mod service;
 mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg_attr(not(feature = "rpc"), allow(dead_code))]
+mod text;
 pub mod validation;
 pub mod wiring;
 
@@ -117,5 +120,5 @@ pub use wiring::{Bucket, Cron, EventPattern, Misfire, Overlap, Queue, Stream, Ta
 /// What the macros' output names and nobody else should.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::{error::cases, session::SessionMode};
+    pub use crate::{error::cases, session::SessionMode, text::Text};
 }

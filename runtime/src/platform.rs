@@ -100,6 +100,33 @@ impl<'a> OutgoingMessage<'a> {
     }
 }
 
+/// A call of a function of another service that is to be made.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct OutgoingCall<'a> {
+    /// The name of the service.
+    pub service: &'a str,
+    /// The name of the function.
+    pub function: &'a str,
+    /// The octets of the body: JSON.
+    pub body: &'a [u8],
+    /// The value of its header `Idempotency-Key`.
+    pub idempotency_key: Option<&'a str>,
+}
+
+impl<'a> OutgoingCall<'a> {
+    /// A call that may be done more than once.
+    pub const fn new(service: &'a str, function: &'a str, body: &'a [u8]) -> Self {
+        Self { service, function, body, idempotency_key: None }
+    }
+
+    /// The same under a key, by which it is done once.
+    #[must_use]
+    pub const fn with_idempotency_key(self, key: Option<&'a str>) -> Self {
+        Self { idempotency_key: key, ..self }
+    }
+}
+
 /// One line of the log.
 #[derive(Debug, Clone, Serialize)]
 pub struct LogLine<'a> {

@@ -219,6 +219,18 @@ fn app() -> App<pikku::All> {
         )
         .group::<Gated>(|g| {
             wired!(g, "/gated": open maybe mine known one_scope two_scopes all_of any_of not nested any_not mixed)
+                .rpc::<open>()
+                .rpc::<maybe>()
+                .rpc::<mine>()
+                .rpc::<known>()
+                .rpc::<one_scope>()
+                .rpc::<two_scopes>()
+                .rpc::<all_of>()
+                .rpc::<any_of>()
+                .rpc::<not>()
+                .rpc::<nested>()
+                .rpc::<any_not>()
+                .rpc::<mixed>()
                 .authenticate::<badge>()
                 .permission::<p1>()
         })
@@ -292,8 +304,15 @@ fn functions() -> Vec<Function> {
 /// How a call arrives: at a function of the plain group or of the gated one.
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    Http { gated: bool },
-    Event { over: Transport, gated: bool },
+    Http {
+        gated: bool,
+    },
+    Event {
+        over: Transport,
+        gated: bool,
+    },
+    /// A remote procedure call, which functions of the gated group alone are wired for.
+    Rpc,
     Direct,
 }
 
@@ -315,7 +334,7 @@ fn model(function: &Function, way: Way, world: &World) -> u16 {
     let tag = AnyOf(vec![Leaf(2), Leaf(0)]);
     let route = Leaf(3);
     // A function that is called by its name is of both groups.
-    let is_gated = matches!(way, Way::Http { gated: true } | Way::Event { gated: true, .. } | Way::Direct);
+    let is_gated = matches!(way, Way::Http { gated: true } | Way::Event { gated: true, .. } | Way::Rpc | Way::Direct);
     let mut rules: Vec<&Rule> = Vec::new();
     if is_gated {
         rules.push(&gate);
@@ -323,7 +342,7 @@ fn model(function: &Function, way: Way, world: &World) -> u16 {
     if function.tagged {
         rules.push(&tag);
     }
-    if matches!(way, Way::Http { .. }) && function.name == "any_of" {
+    if matches!(way, Way::Http { .. } | Way::Rpc) && function.name == "any_of" {
         rules.push(&route);
     }
     rules.extend(&function.rule);
@@ -455,7 +474,8 @@ fn random_credentials(random: &mut fastrand::Rng) -> Credentials {
 fn random_way(random: &mut fastrand::Rng) -> Way {
     let gated = random.bool();
     let over = match random.u8(0..16) {
-        0..6 => return Way::Http { gated },
+        0..4 => return Way::Http { gated },
+        4..6 => return Way::Rpc,
         6..8 => return Way::Direct,
         8 => Transport::Queue,
         9 => Transport::Schedule,
@@ -491,6 +511,10 @@ async fn pipeline(engine: &Engine, function: &Function, way: Way) -> u16 {
     let outcome = match way {
         Way::Http { gated } => {
             let request = HttpRequest::new(Method::GET, &name(gated));
+            return engine.http(request, Context::default()).await.status.as_u16();
+        }
+        Way::Rpc => {
+            let request = HttpRequest::new(Method::POST, &format!("/rpc/{}", function.name));
             return engine.http(request, Context::default()).await.status.as_u16();
         }
         Way::Event { over, gated } => {

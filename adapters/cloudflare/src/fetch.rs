@@ -1,7 +1,8 @@
+//! The `fetch` of a Worker, by which it asks others.
+
 use crate::platform::thrown;
 use js_sys::{Object, Promise, Reflect, Uint8Array};
-use pikku::{BoxError, BoxFuture};
-use pikku_auth::jwt::{Fetch, check_origin};
+use pikku::BoxError;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
@@ -16,15 +17,19 @@ extern "C" {
     fn timeout(ms: f64) -> JsValue;
 
     /// A URL, as `fetch` reads one too.
+    #[cfg(feature = "keys")]
     #[wasm_bindgen(js_name = URL)]
     type Url;
 
+    #[cfg(feature = "keys")]
     #[wasm_bindgen(constructor, catch, js_class = "URL")]
     fn new(url: &str) -> Result<Url, JsValue>;
 
+    #[cfg(feature = "keys")]
     #[wasm_bindgen(method, getter, js_class = "URL")]
     fn protocol(this: &Url) -> String;
 
+    #[cfg(feature = "keys")]
     #[wasm_bindgen(method, getter, js_class = "URL")]
     fn hostname(this: &Url) -> String;
 
@@ -36,11 +41,23 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn body(this: &Answer) -> Option<Body>;
 
+    #[cfg(feature = "rpc")]
+    #[wasm_bindgen(method, getter)]
+    fn headers(this: &Answer) -> Fields;
+
+    #[cfg(feature = "rpc")]
+    type Fields;
+
+    #[cfg(feature = "rpc")]
+    #[wasm_bindgen(method, catch)]
+    fn get(this: &Fields, name: &str) -> Result<Option<String>, JsValue>;
+
     type Body;
 
     #[wasm_bindgen(method, catch, js_name = getReader)]
     fn get_reader(this: &Body) -> Result<Reader, JsValue>;
 
+    #[cfg(feature = "keys")]
     #[wasm_bindgen(method, catch)]
     fn cancel(this: &Body) -> Result<Promise, JsValue>;
 
@@ -53,14 +70,10 @@ extern "C" {
     fn give_up(this: &Reader) -> Result<Promise, JsValue>;
 }
 
-/// How long one document may take, the connection included, in milliseconds.
-const PATIENCE_MS: f64 = 5_000.0;
-
-/// A key set has at most this.
-const MOST: usize = 256 * 1_024;
-
-/// Fetches key sets of `pikku-auth` by the Worker's own `fetch`: over https, or in the clear from this machine; five seconds, 256
-/// KiB. Redirections are not followed.
+/// The Worker's own `fetch`. Redirections are not followed.
+///
+/// It fetches key sets of `pikku-auth` (feature `keys`), over https, or in the clear from this machine, within five seconds and up to
+/// 256 KiB; and it makes remote procedure calls of `pikku-rpc` (feature `rpc`), as the `Transport` of a `Remote`.
 ///
 /// ```ignore
 /// Tokens::of_set(KeySet::new("https://id.example/keys", WorkerFetch), "https://id.example", "shop")
@@ -68,47 +81,30 @@ const MOST: usize = 256 * 1_024;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WorkerFetch;
 
-impl Fetch for WorkerFetch {
-    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Vec<u8>, BoxError>> {
-        pikku::edge(get(url))
-    }
+#[cfg(feature = "keys")]
+mod keys;
+#[cfg(feature = "rpc")]
+mod rpc;
+
+/// Asks for an answer by these options, and those that hold for every request.
+async fn asked(url: &str, options: &Object, headers: &Object, patience_ms: f64) -> Result<Answer, BoxError> {
+    set(options, "redirect", &JsValue::from_str("manual"))?;
+    set(options, "signal", &AbortSignal::timeout(patience_ms))?;
+    set(options, "headers", headers)?;
+    Ok(settled(fetch(url, options)).await?.unchecked_into())
 }
 
-async fn get(url: &str) -> Result<Vec<u8>, BoxError> {
-    let parsed = Url::new(url).map_err(|_| "it is no URL with a host")?;
-    check_origin(parsed.protocol().trim_end_matches(':'), &parsed.hostname())?;
-    let options = Object::new();
-    set(&options, "redirect", &JsValue::from_str("manual"))?;
-    set(&options, "signal", &AbortSignal::timeout(PATIENCE_MS))?;
-    let headers = Object::new();
-    set(&headers, "accept", &JsValue::from_str("application/json"))?;
-    set(&options, "headers", &headers)?;
-    let answer: Answer = settled(fetch(url, &options)).await?.unchecked_into();
-    let (status, body) = (answer.status(), answer.body());
-    if status != 200.0 {
-        if let Some(body) = body {
-            // It is not wanted; that it cannot be called off is no news.
-            let _ = settled(body.cancel()).await;
-        }
-        return Err(format!("it answered {status}").into());
-    }
-    let document = match body {
-        Some(body) => read(&body.get_reader().map_err(failed)?).await?,
-        None => Vec::new(),
-    };
-    if document.is_empty() { Err("its answer is empty".into()) } else { Ok(document) }
-}
-
-/// What is in a body, which is given up as soon as it is too long.
-async fn read(reader: &Reader) -> Result<Vec<u8>, BoxError> {
+/// What is in a body; `None` of one that is too long, which is given up as soon as it is.
+async fn read(body: &Body, most: usize) -> Result<Option<Vec<u8>>, BoxError> {
+    let reader = body.get_reader().map_err(failed)?;
     let mut document = Vec::new();
     loop {
         let piece = settled(reader.read()).await?;
         let value = Reflect::get(&piece, &JsValue::from_str("value")).map_err(failed)?;
-        let Ok(octets) = value.dyn_into::<Uint8Array>() else { return Ok(document) };
-        if document.len() + octets.length() as usize > MOST {
+        let Ok(octets) = value.dyn_into::<Uint8Array>() else { return Ok(Some(document)) };
+        if document.len() + octets.length() as usize > most {
             let _ = settled(reader.give_up()).await;
-            return Err(format!("its answer has more than {MOST} octets").into());
+            return Ok(None);
         }
         document.extend(octets.to_vec());
     }

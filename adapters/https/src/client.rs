@@ -2,7 +2,8 @@ use crate::{error::SetupError, tls};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    HeaderMap, Request, StatusCode, Uri,
+    HeaderMap, Request, Response, StatusCode, Uri,
+    body::Incoming,
     client::conn::http1::{SendRequest, handshake},
 };
 use hyper_util::rt::TokioIo;
@@ -85,12 +86,23 @@ impl Client {
         timeout(self.patience, self.attempt(request)).await.unwrap_or_else(silent)
     }
 
-    async fn attempt(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
-        let mut connection = match self.kept() {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
+    async fn attempt(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        if let Some(mut connection) = self.kept() {
+            match connection.try_send_request(request).await {
+                Ok(response) => return self.read(connection, response).await,
+                // The other end had closed it. Nothing of the request was sent, so that another connection does.
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(failure(error.into_error())),
+                },
+            }
+        }
+        let mut connection = self.connect().await?;
         let response = connection.send_request(request).await.map_err(failure)?;
+        self.read(connection, response).await
+    }
+
+    async fn read(&self, mut connection: Connection, response: Response<Incoming>) -> Result<Answer, String> {
         let (head, body) = response.into_parts();
         let body = Limited::new(body, self.most).collect().await;
         if body.is_ok() && connection.ready().await.is_ok() {

@@ -1,10 +1,9 @@
 use super::{Key, key::KeyError};
 use jsonwebtoken::Algorithm;
-use pikku::{AuthError, BoxError, BoxFuture};
+use pikku::{AuthError, BoxError, BoxFuture, http::is_confidential};
 use serde::Deserialize;
 use std::{
     fmt,
-    net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 
@@ -23,13 +22,7 @@ pub trait Fetch: Send + Sync + 'static {
 ///
 /// They may not.
 pub fn check_origin(scheme: &str, host: &str) -> Result<(), BoxError> {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-    match scheme {
-        "https" => Ok(()),
-        "http" if is_here => Ok(()),
-        _ => Err("keys are fetched over https".into()),
-    }
+    if is_confidential(scheme, host) { Ok(()) } else { Err("keys are fetched over https".into()) }
 }
 
 /// A set of public keys at a URL (RFC 7517, section 5), kept for a while.

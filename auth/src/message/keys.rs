@@ -7,9 +7,17 @@ use std::{fmt, sync::Arc};
 
 /// What the keys are for, so that a secret that is used for something else too gives other keys there.
 const PURPOSE: &[u8] = b"pikku message callers 1";
-/// `{"typ":"pikku-caller+jwt","alg":"HS256"}`: a type, so that no token for another purpose is taken for one, and the one
-/// algorithm (RFC 8725, sections 3.1 and 3.11).
-const HEADER: &str = "eyJ0eXAiOiJwaWtrdS1jYWxsZXIrand0IiwiYWxnIjoiSFMyNTYifQ";
+/// What is signed, as the header of a token says it: a type, so that no token for another purpose is taken for one, and the
+/// one algorithm (RFC 8725, sections 3.1 and 3.11).
+#[derive(Clone, Copy)]
+pub(super) struct Kind(&'static str);
+
+impl Kind {
+    /// Who caused a message: `{"typ":"pikku-caller+jwt","alg":"HS256"}`.
+    pub(super) const MESSAGE: Self = Self("eyJ0eXAiOiJwaWtrdS1jYWxsZXIrand0IiwiYWxnIjoiSFMyNTYifQ");
+    /// Who makes a remote procedure call: `{"typ":"pikku-rpc+jwt","alg":"HS256"}`.
+    pub(super) const CALL: Self = Self("eyJ0eXAiOiJwaWtrdS1ycGMrand0IiwiYWxnIjoiSFMyNTYifQ");
+}
 
 /// The keys that sign callers: HMAC-SHA-256 with keys that HKDF-SHA-256 derives from secrets.
 ///
@@ -60,8 +68,8 @@ impl CallerKeys {
     ///
     /// The header is always the same, so that neither signing nor verifying looks at what a token says of its algorithm. A
     /// library for tokens of every kind would bring RSA and elliptic curves into a bundle, 350 kB, for one HMAC.
-    pub(super) fn sign(&self, claims: &[u8]) -> String {
-        let mut token = format!("{HEADER}.{}", URL_SAFE_NO_PAD.encode(claims));
+    pub(super) fn sign(&self, Kind(header): Kind, claims: &[u8]) -> String {
+        let mut token = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
         // There is a first one: `parse` refuses a text without.
         if let Some(key) = self.0.first() {
             let signature = key.clone().chain_update(token.as_bytes()).finalize().into_bytes();
@@ -71,10 +79,10 @@ impl CallerKeys {
         token
     }
 
-    /// The claims of a token that one of the keys has signed.
-    pub(super) fn open(&self, token: &str) -> Result<Vec<u8>, Unsigned> {
+    /// The claims of a token of a kind that one of the keys has signed.
+    pub(super) fn open(&self, Kind(header): Kind, token: &str) -> Result<Vec<u8>, Unsigned> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Unsigned::Form)?;
-        let claims = signed.strip_prefix(HEADER).and_then(|rest| rest.strip_prefix('.')).ok_or(Unsigned::Form)?;
+        let claims = signed.strip_prefix(header).and_then(|rest| rest.strip_prefix('.')).ok_or(Unsigned::Form)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Unsigned::Form)?;
         // Compared in a time that does not tell.
         let has_signed =

@@ -18,7 +18,8 @@ fn wiring(id: &str, function: &str, kind: WiringKind) -> Wiring {
 }
 
 fn http(method: Option<&str>, path: &str) -> Wiring {
-    let kind = Http { method: method.map(str::to_owned), path: path.to_owned(), status: None, fields: vec![] };
+    let kind =
+        Http { method: method.map(str::to_owned), path: path.to_owned(), status: None, fields: vec![], rpc: false };
     wiring(&format!("http:{} {path}", method.unwrap_or("ANY")), "answer", WiringKind::Http(kind))
 }
 

@@ -126,6 +126,9 @@ pub struct Http {
     /// Fields of the input that come from headers or cookies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<HttpField>,
+    /// Whether it is reached by remote procedure calls: then the body alone is the input.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rpc: bool,
 }
 
 /// A field of the input that comes from a header or a cookie.

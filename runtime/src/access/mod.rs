@@ -11,8 +11,8 @@
 //! | `guarded` | whom a permission of the app, its group, a tag or its route allows may |
 //! | `read_only` | it changes nothing: a read-only session may call it too |
 //!
-//! The session comes from the call itself: its credentials over HTTP, and behind a queue what the message carries, signed by
-//! the app that sent it (`pikku_auth::message`). A schedule and an event have no caller. A function that calls another as the
+//! The session comes from the call itself: its credentials over HTTP, and behind a queue or of a remote procedure call what it
+//! carries, signed by the app that sent it (`pikku_auth::message`). A schedule and an event have no caller. A function that calls another as the
 //! ordinary Rust function it is hands on what it has, and nothing is asked again. What calls one by its name, such as
 //! `cargo pikku call` and tests, has no session but the one that it gives.
 //!

@@ -65,6 +65,17 @@ impl<'a, S: Selection> Groups<'a, S> {
         self.wire::<F>(Wired::Route(route), Location::caller())
     }
 
+    /// Answers remote procedure calls of other services, at `POST /rpc/<name of the function>` (feature `rpc`).
+    ///
+    /// It is a route as any other to what stands around it, with one input, which is the JSON of the body, and no other: no
+    /// query, no form. Who calls is told by the app's sources of sessions, among them the caller that the other service has
+    /// signed (`pikku_auth::message`), which is looked at here and nowhere else over HTTP. `pikku-rpc` has the client.
+    #[cfg(feature = "rpc")]
+    #[track_caller]
+    pub fn rpc<F: Exposed>(self) -> Self {
+        self.wire::<F>(Wired::Route(Route::rpc::<F>()), Location::caller())
+    }
+
     /// Takes the messages of a queue, each its own call. With [`Source::Any`], of any queue.
     #[track_caller]
     pub fn queue<F: Function>(self, source: impl Into<Source>, queue: Queue) -> Self {

@@ -5,7 +5,8 @@ use crate::{Bytes, Problem};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The attribute of a message that says who caused it, signed (see `pikku_auth::message`).
+/// The attribute of a message that says who caused it, and the header of a remote procedure call that says who makes it, signed (see
+/// `pikku_auth::message`).
 pub const CALLER: &str = "pikku-caller";
 
 /// A message of a queue. Its body is the function's input, as JSON.

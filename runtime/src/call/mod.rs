@@ -38,7 +38,8 @@ use std::{
     },
     time::Duration,
 };
-pub(crate) use trace::{TRACEPARENT, TRACESTATE, traceparent};
+use trace::traceparent;
+pub(crate) use trace::{TRACEPARENT, TRACESTATE};
 
 /// One call of one function.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Call {
     pub(crate) nearer_ms: AtomicU64,
     pub(crate) trace: Option<String>,
     pub(crate) origin: Option<Box<Origin>>,
+    #[cfg(feature = "rpc")]
+    pub(crate) rpc: bool,
     pub(crate) trigger: Trigger,
     pub(crate) identity: Option<Box<PlatformIdentity>>,
     pub(crate) established: OnceLock<Established>,
@@ -234,6 +237,20 @@ impl Call {
         let attributes = &self.queue()?.message_attributes;
         attributes.get(TRACEPARENT)?;
         trace::tracestate([attributes.get(TRACESTATE)?.value.as_bytes()])
+    }
+
+    /// The [trace](Self::trace) as W3C writes it, for what goes on to other systems; `None` where there is none that can be written so.
+    pub fn traceparent(&self) -> Option<String> {
+        self.trace().and_then(traceparent)
+    }
+
+    /// Whether it came as a remote procedure call ([`Groups::rpc`](crate::Groups::rpc)); its request is [`Call::http`]. Without the
+    /// feature `rpc` there are none.
+    pub fn is_rpc(&self) -> bool {
+        #[cfg(feature = "rpc")]
+        return self.rpc;
+        #[cfg(not(feature = "rpc"))]
+        false
     }
 
     /// What of the platform handed the call over, where the platform says so.

@@ -217,10 +217,20 @@ impl Engine {
             params,
             fields: &route.fields,
             status: route.status,
+            #[cfg(feature = "rpc")]
+            rpc: route.rpc,
             #[cfg(feature = "unrouted")]
             missed: None,
         };
-        let called = Called { endpoint: route.endpoint, wiring: route.wiring, timeout_ms: route.timeout_ms };
+        #[cfg_attr(
+            not(feature = "rpc"),
+            expect(unused_mut, reason = "remote procedure calls alone say how long they may take")
+        )]
+        let mut called = Called { endpoint: route.endpoint, wiring: route.wiring, timeout_ms: route.timeout_ms };
+        #[cfg(feature = "rpc")]
+        if route.rpc {
+            called.timeout_ms = crate::http::timeout_ms(&request.headers)?;
+        }
         Ok((route.status, Box::pin(self.run(called, Trigger::Http(request), context, parts))))
     }
 
@@ -332,6 +342,8 @@ impl Engine {
             nearer_ms: AtomicU64::new(u64::MAX),
             trace: carried.or(context.trace),
             origin: context.origin,
+            #[cfg(feature = "rpc")]
+            rpc: parts.rpc,
             trigger,
             identity: context.identity,
             established: OnceLock::new(),

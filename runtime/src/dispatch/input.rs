@@ -21,6 +21,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) fields: &'a [FieldSource],
     /// The status of a success, where the route says one.
     pub(crate) status: Option<u16>,
+    /// Whether it is a remote procedure call.
+    #[cfg(feature = "rpc")]
+    pub(crate) rpc: bool,
     /// What a request is answered that no route takes.
     #[cfg(feature = "unrouted")]
     pub(crate) missed: Option<Problem>,
@@ -33,6 +36,8 @@ struct Sources<'a>(Vec<(&'a str, ViolationSource)>);
 /// The input of a call.
 pub(super) fn assemble(trigger: &Trigger, contract: &Contract, parts: &Parts<'_>) -> Result<Value, Problem> {
     match trigger {
+        #[cfg(feature = "rpc")]
+        Trigger::Http(request) if parts.rpc => rpc(request),
         Trigger::Http(request) => http(request, contract, parts, None),
         Trigger::Event(payload) => payload.input(),
     }
@@ -53,6 +58,23 @@ pub(super) fn attribute(
         sources.attribute(&mut violations);
     }
     violations
+}
+
+/// The input of a remote procedure call: what the signature of its caller is over, and nothing beside it.
+#[cfg(feature = "rpc")]
+fn rpc(request: &HttpRequest) -> Result<Value, Problem> {
+    if !request.query.is_empty() {
+        return Err(Problem::malformed("a remote procedure call has no query: its input is its body"));
+    }
+    match body(request)? {
+        Body::Nothing => Ok(Value::Object(Map::new())),
+        Body::Object(object) => Ok(Value::Object(object)),
+        Body::Other(value) => Ok(value),
+        Body::Form(_) => {
+            let detail = "the input of a remote procedure call is JSON; send `application/json`";
+            Err(Problem::unsupported_media_type(detail.to_owned()))
+        }
+    }
 }
 
 fn http<'a>(

@@ -35,6 +35,8 @@ pub(super) struct Found {
     pub(super) timeout_ms: Option<u32>,
     pub(super) status: Option<u16>,
     pub(super) fields: Vec<crate::http::FieldSource>,
+    #[cfg(feature = "rpc")]
+    pub(super) rpc: bool,
 }
 
 /// A parameter of a path, and where its value is in it, in its canonical form.
@@ -135,6 +137,8 @@ impl Router {
                 timeout_ms: route.timeout_ms,
                 status: route.status,
                 fields: route.fields.clone(),
+                #[cfg(feature = "rpc")]
+                rpc: route.rpc,
             };
             match &route.method {
                 Some(method) if entry.methods.iter().any(|(known, _)| known == method) => {

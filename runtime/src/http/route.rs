@@ -11,6 +11,8 @@ pub struct Route {
     pub(crate) status: Option<u16>,
     pub(crate) fields: Vec<FieldSource>,
     pub(crate) timeout_ms: Option<u32>,
+    /// Whether it is reached by remote procedure calls.
+    pub(crate) rpc: bool,
 }
 
 /// A field of the input that comes from a header or a cookie.
@@ -23,7 +25,13 @@ pub(crate) struct FieldSource {
 
 impl Route {
     fn new(method: Option<Method>, path: &'static str) -> Self {
-        Self { method, path, status: None, fields: Vec::new(), timeout_ms: None }
+        Self { method, path, status: None, fields: Vec::new(), timeout_ms: None, rpc: false }
+    }
+
+    /// The route of remote procedure calls of a function.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn rpc<F: crate::Function>() -> Self {
+        Self { rpc: true, ..post(super::rpc_path::<F>()) }
     }
 
     /// Answers a success with this status instead of 200, or 204 without output.

@@ -28,7 +28,7 @@ pub use scope::{Handle, Scope};
 pub use secrets::{SecretError, Secrets};
 #[cfg(feature = "callers")]
 pub use signer::CallerSigner;
-pub use signer::{MessageSigner, Unsigned};
+pub use signer::{MessageSigner, SignCall, Unsigned};
 use std::future::Future;
 
 /// Something a function asks for by type, `&T`. Implemented by `#[pikku::service]`.

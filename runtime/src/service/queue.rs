@@ -1,7 +1,7 @@
 use super::{ConstructPerCall, Handle, MessageSigner, Need, PerCall, Plan, Scope, SendError, Service};
 use crate::{
     BoxError, Platform, Problem,
-    call::{TRACEPARENT, TRACESTATE, traceparent},
+    call::{TRACEPARENT, TRACESTATE},
     future::BoxFuture,
     platform::OutgoingMessage,
 };
@@ -245,7 +245,7 @@ impl<T: Message> ConstructPerCall for Queue<T> {
     fn construct<'s>(scope: &'s Scope<'_>) -> BoxFuture<'s, Result<Self, BoxError>> {
         T::Signer::queue(scope, |platform| {
             let call = scope.call();
-            let trace = call.trace().and_then(traceparent).map(|trace| (trace, call.trace_state()));
+            let trace = call.traceparent().map(|trace| (trace, call.trace_state()));
             Self { platform, trace, message: PhantomData }
         })
     }

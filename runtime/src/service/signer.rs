@@ -1,10 +1,10 @@
 //! How messages come to carry who caused them: the type of a message names what signs that.
 
 use super::{Plan, Scope};
-use crate::{BoxError, BoxFuture, Platform};
+use crate::{BoxError, BoxFuture, Platform, platform::OutgoingCall};
 use std::{future::ready, sync::Arc};
 
-/// What signs the callers of a message's type: [`Unsigned`], or a service that is a `CallerSigner`.
+/// What signs the callers of a message's type, or of the calls of another service: [`Unsigned`], or a service that is a `CallerSigner`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not sign who calls",
     label = "no `CallerSigner`",
@@ -27,9 +27,16 @@ pub trait MessageSigner: 'static {
         scope: &'s Scope<'_>,
         make: impl FnOnce(Arc<dyn Platform>) -> Q + Send + 's,
     ) -> BoxFuture<'s, Result<Q, BoxError>>;
+
+    /// What signs the caller of this call; `None` without a caller, or where nothing is signed.
+    #[doc(hidden)]
+    fn calls<'s>(scope: &'s Scope<'_>) -> BoxFuture<'s, Result<Option<SignCall>, BoxError>>;
 }
 
-/// Messages of a type that names no signer say nothing of who caused them.
+/// Signs who calls for a call of another service, at a time in milliseconds since the Unix epoch.
+pub type SignCall = Box<dyn Fn(&OutgoingCall<'_>, u64) -> Result<String, BoxError> + Send + Sync>;
+
+/// What names no signer says nothing of who caused it.
 #[derive(Debug)]
 pub enum Unsigned {}
 
@@ -44,6 +51,10 @@ impl MessageSigner for Unsigned {
         make: impl FnOnce(Arc<dyn Platform>) -> Q + Send + 's,
     ) -> BoxFuture<'s, Result<Q, BoxError>> {
         Box::pin(ready(Ok(make(Arc::clone(scope.platform())))))
+    }
+
+    fn calls<'s>(_: &'s Scope<'_>) -> BoxFuture<'s, Result<Option<SignCall>, BoxError>> {
+        Box::pin(ready(Ok(None)))
     }
 }
 

@@ -1,21 +1,23 @@
 //! Messages that carry who caused them, from one group to another through a queue without attributes.
 
-use crate::work::Journal;
+use crate::{calls::Parcels, work::Journal};
 use pikku::{AuthError, BoxError, Call, Claims, Problem, Scopes, service::Queue};
 use pikku_auth::message::{CallerKeys, Callers};
+use pikku_rpc::Remote as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Signs and verifies who caused a message.
+/// Signs and verifies who caused a message, and who makes a remote procedure call.
 #[derive(Clone, Debug, pikku::CallerSigner)]
 pub struct AppCallers(Callers);
 
 #[pikku::service]
 fn app_callers() -> Result<AppCallers, BoxError> {
-    Ok(AppCallers(Callers::new(CallerKeys::parse("the-secret-of-these-tests-signs-nothing-else")?)))
+    let keys = CallerKeys::parse("the-secret-of-these-tests-signs-nothing-else")?;
+    Ok(AppCallers(Callers::new(keys).of_service(Parcels::NAME)))
 }
 
-/// Takes the signed caller of a message for its session.
+/// Takes the signed caller of a message or of a call for its session.
 #[pikku::authenticator(challenge = "")]
 pub async fn message_caller(callers: &AppCallers, call: &Call) -> Result<Option<Claims>, AuthError> {
     callers.0.authenticate(call)

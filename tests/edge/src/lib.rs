@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `edge` | a start that takes its time, panics and traps beside calls in flight, clients that go away, work after the answer, queues, schedules |
 //! | `bound` | every kind of binding, one of them to the other group |
-//! | `kept` | sessions in a KV namespace and in a D1 database, rates and results in a D1 database, keys of tokens that are fetched |
+//! | `kept` | sessions in a KV namespace and in a D1 database, rates and results in a D1 database, keys of tokens that are fetched, remote procedure calls |
 
 pub mod bound;
 pub mod callers;
+pub mod calls;
 pub mod faults;
 pub mod gone;
 pub mod keys;
@@ -17,6 +18,7 @@ pub mod work;
 
 use bound::use_all;
 use callers::{message_caller, send_parcel, take_parcel, user};
+use calls::{ask_for_parcel, parcel_of};
 use faults::{overflow, panic_late, panic_now, read_all, wait};
 use gone::{One, hold, hold_endlessly};
 use keys::{fetched, whose};
@@ -75,5 +77,8 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<pay>(post("/payments"))
                 .http::<whose>(post("/whose"))
                 .http::<fetched>(post("/fetched"))
+                .authenticate::<message_caller>()
+                .http::<ask_for_parcel>(post("/parcels/asked"))
+                .rpc::<parcel_of>()
         })
 }

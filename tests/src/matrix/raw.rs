@@ -5,6 +5,7 @@ use super::{
     octets::Octets,
     scenario::{self, Call, Ending, Event, Expected, Message, Request, Time},
 };
+use pikku::call::CALLER;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,7 @@ pub(super) struct Step {
     http: Option<Octets>,
     headers: Option<Headers>,
     body: Option<Octets>,
+    caller: Option<Caller>,
     queue: Option<String>,
     messages: Option<Vec<QueueMessage>>,
     schedule: Option<String>,
@@ -122,6 +124,7 @@ impl Step {
         for (key, given, of) in [
             ("headers", self.headers.is_some(), "http"),
             ("body", self.body.is_some(), "http"),
+            ("caller", self.caller.is_some(), "http"),
             ("messages", self.messages.is_some(), "queue"),
             ("time", self.time.is_some(), "schedule"),
         ] {
@@ -129,10 +132,14 @@ impl Step {
                 return Err(format!("`{key}` belongs to `{of}`, not to `{kind}`"));
             }
         }
-        let Self { http, headers, body, queue, messages, schedule, time, event, socket, expect } = self;
+        let Self { http, headers, body, caller, queue, messages, schedule, time, event, socket, expect } = self;
         let (call, expected) = if let Some(line) = http {
             let headers = headers.map(Headers::pairs).unwrap_or_default();
-            let request = Request { headers, body: body.unwrap_or_default().0, ..Request::parse(line)? };
+            let mut request = Request { headers, body: body.unwrap_or_default().0, ..Request::parse(line)? };
+            if let Some(caller) = caller {
+                let token = caller.signed_call(&request.path, &request.body)?;
+                request.headers.push((CALLER.to_owned(), token));
+            }
             (Call::Http(request), expect.answer()?)
         } else if let Some(queue) = queue {
             let messages = messages.filter(|messages| !messages.is_empty()).ok_or("`queue` wants `messages`")?;

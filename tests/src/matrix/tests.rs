@@ -74,6 +74,8 @@ fn what_makes_no_sense_is_refused_by_its_key() {
     says("queue: a\n      messages: [{body: '1', attemt: 2}]\n      expect: {outcomes: [done]}", "attemt");
     says("queue: a\n      messages: [{body: '1', caller: {name: b}}]\n      expect: {outcomes: [done]}", "name");
     says("queue: a\n      messages: [{body: '1', caller: {scopes: b}}]\n      expect: {outcomes: [done]}", "session");
+    says("http: POST /a\n      caller: {session: b}\n      expect: {status: 200}", "function");
+    says("schedule: a\n      caller: {session: b}\n      expect: {outcome: done}", "caller");
     says("queue: a\n      messages: [{body: '1'}]\n      expect: {outcomes: [done], timed: [b]}", "status");
     says("queue: a\n      expect: {outcomes: [done]}", "messages");
     says("schedule: a\n      expect: {outcome: done}", "time");

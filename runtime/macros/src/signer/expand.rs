@@ -10,6 +10,7 @@ pub(super) fn implementation(signer: &Signer) -> TokenStream {
     let Signer { ident, field, of } = signer;
     // Spanned on the field's type, so that one that signs nothing is shown there.
     let signed = quote_spanned!(of.span()=> self.#field.sign(caller, message, now_ms));
+    let call_signed = quote_spanned!(of.span()=> self.#field.sign_call(caller, call, now_ms));
     quote! {
         #[automatically_derived]
         impl ::pikku::service::CallerSigner for #ident {
@@ -20,6 +21,15 @@ pub(super) fn implementation(signer: &Signer) -> TokenStream {
                 now_ms: u64,
             ) -> ::core::result::Result<::std::string::String, ::pikku::BoxError> {
                 #signed
+            }
+
+            fn sign_call(
+                &self,
+                caller: &::pikku::Claims,
+                call: &::pikku::platform::OutgoingCall<'_>,
+                now_ms: u64,
+            ) -> ::core::result::Result<::std::string::String, ::pikku::BoxError> {
+                #call_signed
             }
         }
     }

@@ -8,6 +8,14 @@ impl ::pikku::service::CallerSigner for AppCallers {
     ) -> ::core::result::Result<::std::string::String, ::pikku::BoxError> {
         self.0.sign(caller, message, now_ms)
     }
+    fn sign_call(
+        &self,
+        caller: &::pikku::Claims,
+        call: &::pikku::platform::OutgoingCall<'_>,
+        now_ms: u64,
+    ) -> ::core::result::Result<::std::string::String, ::pikku::BoxError> {
+        self.0.sign_call(caller, call, now_ms)
+    }
 }
 #[automatically_derived]
 impl ::pikku::service::CallerSigner for NamedCallers {
@@ -18,5 +26,13 @@ impl ::pikku::service::CallerSigner for NamedCallers {
         now_ms: u64,
     ) -> ::core::result::Result<::std::string::String, ::pikku::BoxError> {
         self.callers.sign(caller, message, now_ms)
+    }
+    fn sign_call(
+        &self,
+        caller: &::pikku::Claims,
+        call: &::pikku::platform::OutgoingCall<'_>,
+        now_ms: u64,
+    ) -> ::core::result::Result<::std::string::String, ::pikku::BoxError> {
+        self.callers.sign_call(caller, call, now_ms)
     }
 }

@@ -2,8 +2,8 @@ use super::MessageSigner;
 use crate::{
     BoxError, BoxFuture, Claims, Platform,
     call::{CALLER, envelope},
-    platform::{LogLine, OutgoingMessage},
-    service::{Plan, Scope, Service, depth_above},
+    platform::{LogLine, OutgoingCall, OutgoingMessage},
+    service::{Plan, Scope, Service, SignCall, depth_above},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -39,6 +39,15 @@ pub trait CallerSigner: Service + Clone {
     ///
     /// It cannot be signed. The message is not sent then.
     fn sign(&self, caller: &Claims, message: &OutgoingMessage<'_>, now_ms: u64) -> Result<String, BoxError>;
+
+    /// The same for a call of another service: it goes for that service, that function and that body alone.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be signed, as where nothing is said of calls. The call is not made then.
+    fn sign_call(&self, _caller: &Claims, _call: &OutgoingCall<'_>, _now_ms: u64) -> Result<String, BoxError> {
+        Err(format!("`{}` signs messages and no calls: write its `sign_call`", Self::NAME).into())
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -60,6 +69,15 @@ impl<S: CallerSigner> MessageSigner for S {
             let Some(caller) = scope.call().claims() else { return Ok(make(platform)) };
             let signer = (*S::get(scope).await?).clone();
             Ok(make(Arc::new(SendsAs { platform, signer, caller: caller.clone() })))
+        })
+    }
+
+    fn calls<'s>(scope: &'s Scope<'_>) -> BoxFuture<'s, Result<Option<SignCall>, BoxError>> {
+        Box::pin(async move {
+            let Some(caller) = scope.call().claims() else { return Ok(None) };
+            let (signer, caller) = ((*S::get(scope).await?).clone(), caller.clone());
+            let sign: SignCall = Box::new(move |call, now_ms| signer.sign_call(&caller, call, now_ms));
+            Ok(Some(sign))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Who may call what: scopes, permissions and read-only sessions, over HTTP and behind a queue.
+//! Who may call what: scopes, permissions and read-only sessions, over HTTP, by remote procedure calls and behind a queue.
 
 use crate::{journal::Journal, session::User, settings::Settings};
 use pikku::{
@@ -28,16 +28,16 @@ pub async fn bearer(tokens: &AppTokens, call: &Call) -> Result<Option<Claims>, A
     tokens.0.authenticate(call).await
 }
 
-/// Verifies who caused a message.
+/// Verifies who caused a message, and who makes a remote procedure call.
 #[derive(Clone, Debug, pikku::CallerSigner)]
 pub struct AppCallers(Callers);
 
 #[pikku::service]
 fn app_callers(settings: &Settings) -> Result<AppCallers, BoxError> {
-    Ok(AppCallers(Callers::new(CallerKeys::parse(settings.caller_keys.expose())?)))
+    Ok(AppCallers(Callers::new(CallerKeys::parse(settings.caller_keys.expose())?).of_service("scenarios")))
 }
 
-/// Takes the signed caller of a message for its session.
+/// Takes the signed caller of a message or of a remote procedure call for its session.
 #[pikku::authenticator(challenge = "")]
 pub async fn message_caller(callers: &AppCallers, call: &Call) -> Result<Option<Claims>, AuthError> {
     callers.0.authenticate(call)
@@ -85,7 +85,7 @@ pub async fn open_house(call: &Call) -> bool {
     call.headers().is_none_or(|headers| !headers.contains("x-closed"))
 }
 
-/// Over HTTP and behind a queue: needs a scope.
+/// Over HTTP, by remote procedure calls and behind a queue: needs a scope.
 #[pikku::function(scopes = ["orders:read"])]
 pub async fn read_order(call: &Call, journal: &Journal, user: Session<User>, order: Order) -> Result<String, Problem> {
     let subject = call.claims().and_then(Claims::subject).unwrap_or("no subject");
@@ -94,7 +94,7 @@ pub async fn read_order(call: &Call, journal: &Journal, user: Session<User>, ord
     Ok(said)
 }
 
-/// Over HTTP and behind a queue: whose order it is, unless banned.
+/// Over HTTP, by remote procedure calls and behind a queue: whose order it is, unless banned.
 #[pikku::function(permission = All::<(owns, Not<banned>)>)]
 pub async fn cancel_order(journal: &Journal, order: Order) -> Result<(), Problem> {
     journal.write(format!("cancelled {}", order.id));

@@ -5,7 +5,7 @@
 //!
 //! | group | what reaches it |
 //! |---|---|
-//! | `everywhere` | what every target has: HTTP, queues and schedules |
+//! | `everywhere` | what every target has: HTTP, remote procedure calls, queues and schedules |
 //! | `elsewhere` | what some targets lack: topics, buckets, tables, streams, an event bus, WebSockets |
 
 pub mod elsewhere;
@@ -81,6 +81,7 @@ pub fn app<S: Selection>() -> App<S> {
         })
         .routes("/limited", |l| l.middleware::<RateLimit<TwoADay>>())
         .routes("/payments", |l| l.middleware::<Idempotency<Payments>>())
+        .routes("/rpc/pay", |l| l.middleware::<Idempotency<Payments>>())
         .routes("/exclusive/{how}", |l| l.middleware::<ConcurrencyLimit<OneAtATime>>())
         .routes("/shed/{how}", |l| l.middleware::<LoadShed<Narrow>>())
         .routes("/broken/{how}", |l| l.middleware::<CircuitBreaker<AfterTwo>>())
@@ -144,6 +145,12 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<streamed>(get("/streamed/{kind}"))
                 .http::<write_after>(post("/after"))
                 .http::<show_everywhere>(get("/journal"))
+                .rpc::<read_order>()
+                .rpc::<cancel_order>()
+                .rpc::<look>()
+                .rpc::<change>()
+                .rpc::<with_or_without>()
+                .rpc::<pay>()
                 .queue::<job>("jobs", Queue::batch(10).retries(3).retry_delay_s(60))
                 .queue::<note>("notes", Queue::batch(10).retries(3).retry_delay_s(60))
                 .queue::<read_order>("orders", Queue::batch(10).retries(3).retry_delay_s(60))

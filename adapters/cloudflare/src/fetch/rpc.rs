@@ -1,0 +1,34 @@
+use super::{WorkerFetch, asked, read, set};
+use js_sys::{Object, Uint8Array};
+use pikku::{BoxError, BoxFuture};
+use pikku_rpc::{Answer, OutgoingRequest, Transport};
+use wasm_bindgen::JsValue;
+
+impl Transport for WorkerFetch {
+    fn post<'a>(&'a self, request: OutgoingRequest<'a>) -> BoxFuture<'a, Result<Answer, BoxError>> {
+        pikku::edge(posted(request))
+    }
+}
+
+async fn posted(request: OutgoingRequest<'_>) -> Result<Answer, BoxError> {
+    let (options, headers) = (Object::new(), Object::new());
+    set(&options, "method", &JsValue::from_str("POST"))?;
+    set(&options, "body", &Uint8Array::from(&request.body[..]))?;
+    for (name, value) in request.headers {
+        set(&headers, name, &JsValue::from_str(value))?;
+    }
+    // It is given up by its signal, also where nobody waits for it any more.
+    let answer = asked(request.url, &options, &headers, request.patience.as_millis() as f64).await?;
+    let fields = answer.headers();
+    let field = |name: &str| fields.get(name).ok().flatten();
+    let body = match answer.body() {
+        Some(body) => read(&body, request.most).await?.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    Ok(Answer {
+        status: answer.status() as u16,
+        content_type: field("content-type"),
+        retry_after: field("retry-after"),
+        body: body.into(),
+    })
+}
