@@ -139,7 +139,7 @@ impl Callers {
     }
 
     /// The session of who caused the message that a call is for, or of who makes it by a wiring of
-    /// [remote procedure calls](pikku::Groups::rpc); `None` where it is neither, or says nothing of a caller.
+    /// [remote procedure calls](pikku::Groups); `None` where it is neither, or says nothing of a caller.
     ///
     /// # Errors
     ///

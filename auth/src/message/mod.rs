@@ -52,7 +52,7 @@
 //! # Remote procedure calls
 //!
 //! The same services sign who calls a function of another service, which `pikku-rpc` does, and verify it where functions are wired by
-//! [`Groups::rpc`](pikku::Groups::rpc), with the lines above on both sides and one secret. What is signed is another type of token,
+//! `g.rpc` of [`Groups`](pikku::Groups), with the lines above on both sides and one secret. What is signed is another type of token,
 //! `pikku-rpc+jwt`, so that what goes for a queue goes for no call, and the reverse. It is bound to
 //!
 //! - the function and the service that has it ([`Callers::of_service`]): `rpc:prices/price_of`;

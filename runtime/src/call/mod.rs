@@ -244,7 +244,7 @@ impl Call {
         self.trace().and_then(traceparent)
     }
 
-    /// Whether it came as a remote procedure call ([`Groups::rpc`](crate::Groups::rpc)); its request is [`Call::http`]. Without the
+    /// Whether it came as a remote procedure call (`g.rpc` of [`Groups`](crate::Groups)); its request is [`Call::http`]. Without the
     /// feature `rpc` there are none.
     pub fn is_rpc(&self) -> bool {
         #[cfg(feature = "rpc")]
