@@ -3,7 +3,7 @@
 use pikku_local_workers::{LocalWorkers, Request};
 use pikku_tests::{tool, worker};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -50,8 +50,10 @@ async fn ask(workers: &LocalWorkers, scopes: &str, id: u32) -> (u16, Value) {
     (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
 }
 
-fn logged(workers: &LocalWorkers, text: &str) -> bool {
-    workers.logs().iter().any(|line| line.message.contains(text))
+/// Waits for a line of the log, which comes by another way than answers.
+async fn until_logged(workers: &LocalWorkers, text: &str) {
+    let has = |workers: &LocalWorkers| workers.logs().iter().any(|line| line.message.contains(text));
+    assert!(workers.wait(Duration::from_secs(10), has).await, "{text}: {:?}", workers.logs());
 }
 
 #[tokio::test]
@@ -71,7 +73,7 @@ async fn a_worker_calls_another_as_its_own_caller() {
     ] {
         let (status, problem) = ask(&workers, scopes, id).await;
         assert_eq!((status, problem["code"].as_str()), (502, Some(code)), "{problem}");
-        assert!(logged(&workers, why), "{why}: {:?}", workers.logs());
+        until_logged(&workers, why).await;
     }
     workers.shutdown().await;
 }

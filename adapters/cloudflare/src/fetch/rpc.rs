@@ -4,6 +4,9 @@ use pikku::{BoxError, BoxFuture};
 use pikku_rpc::{Answer, OutgoingRequest, Transport};
 use wasm_bindgen::JsValue;
 
+/// How long a request goes on when it is late, in milliseconds: a signal of the same time would be taken for a failure.
+const AFTER_MS: f64 = 250.0;
+
 impl Transport for WorkerFetch {
     fn post<'a>(&'a self, request: OutgoingRequest<'a>) -> BoxFuture<'a, Result<Answer, BoxError>> {
         pikku::edge(posted(request))
@@ -17,8 +20,9 @@ async fn posted(request: OutgoingRequest<'_>) -> Result<Answer, BoxError> {
     for (name, value) in request.headers {
         set(&headers, name, &JsValue::from_str(value))?;
     }
-    // It is given up by its signal, also where nobody waits for it any more.
-    let answer = asked(request.url, &options, &headers, request.patience.as_millis() as f64).await?;
+    // Who calls gives it up in time; the request itself is, where nobody waits for it any more.
+    let patience_ms = request.patience.as_millis() as f64 + AFTER_MS;
+    let answer = asked(request.url, &options, &headers, patience_ms).await?;
     let fields = answer.headers();
     let field = |name: &str| fields.get(name).ok().flatten();
     let body = match answer.body() {
