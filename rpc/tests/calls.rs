@@ -322,3 +322,23 @@ async fn a_url_that_is_missing_or_wrong_is_told_at_the_start() {
     let error = TestApp::prepare(shop()).variable("PRICES_URL", "http://prices.example").try_start().await.unwrap_err();
     assert!(error.to_string().contains("the URL in the variable PRICES_URL cannot be called: in the clear"), "{error}");
 }
+
+#[test]
+fn the_manifest_says_what_is_called_and_what_calls() {
+    let manifest = |app| serde_json::to_value(pikku::introspect::manifest_of::<All>(app)).unwrap();
+    let called = manifest(prices());
+    let wirings = called["groups"][0]["wirings"].as_array().unwrap();
+    let wiring = |id: &str| wirings.iter().find(|wiring| wiring["id"] == id).unwrap_or_else(|| panic!("{called:#}"));
+    let expected = json!({"method": "POST", "path": "/rpc/price_of", "rpc": true});
+    assert_eq!(wiring("http:POST /rpc/price_of")["http"], expected);
+    assert_eq!(wiring("http:POST /prices")["http"], json!({"method": "POST", "path": "/prices"}));
+    let calls = manifest(shop());
+    let services = calls["services"].as_array().unwrap();
+    let service =
+        |name: &str| services.iter().find(|service| service["name"] == name).unwrap_or_else(|| panic!("{calls:#}"));
+    assert_eq!(service("Rpc<prices>")["depends_on"], json!(["Endpoint<prices>", "AppCallers"]));
+    assert_eq!(service("Rpc<anonymous>")["depends_on"], json!(["Endpoint<anonymous>"]));
+    assert_eq!(service("Endpoint<prices>")["needs"], json!([{"action": "variable", "name": "PRICES_URL"}]));
+    // The function that is called is none of this app.
+    assert!(!calls.to_string().contains("price_of"));
+}
