@@ -82,6 +82,12 @@ pub fn rest_request(method: &str, path: &str) -> Value {
     })
 }
 
+/// The same request, whose caller an authorizer of its API has let in, with what that says of the caller.
+pub fn let_in(mut event: Value, authorizer: &Value) -> Value {
+    event["requestContext"]["authorizer"] = authorizer.clone();
+    event
+}
+
 /// A request through an Application Load Balancer without multi-value headers, without a body or a query.
 pub fn load_balancer_request(method: &str, path: &str) -> Value {
     json!({

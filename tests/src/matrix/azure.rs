@@ -1,5 +1,5 @@
 use super::{
-    scenario::{Message, Request, Time},
+    scenario::{Call, Identity, Message, Request, Scenario, Time},
     target::{Answer, Settled, Target},
     variables,
 };
@@ -17,13 +17,20 @@ pub(super) struct Azure(LocalAzure);
 impl Target for Azure {
     const NAME: &'static str = "azure";
 
-    async fn start(group: &str) -> Result<Self, String> {
-        let host = LocalAzure::bundle(azure("scenarios", group))
+    async fn start(scenario: &Scenario) -> Result<Self, String> {
+        let host = LocalAzure::bundle(azure("scenarios", &scenario.group))
             .logs(Logs::Captured)
             // A failed message is not handed over again: the scenarios say how often it was.
             .env("AzureFunctionsJobHost__extensions__queues__maxDequeueCount", "1")
             // Where the queues are, as the deployment says it.
             .env("Queues", "UseDevelopmentStorage=true");
+        // Where somebody is let in by the platform, that is on.
+        let authenticates =
+            |call: &Call| matches!(call, Call::Http(request) if request.identity.as_ref().is_some_and(Self::vouches));
+        let host = match scenario.steps.iter().any(|step| authenticates(&step.call)) {
+            true => host.env("WEBSITE_AUTH_ENABLED", "True"),
+            false => host,
+        };
         let host = variables().into_iter().fold(host, |host, (name, value)| host.env(name, value));
         let host = host.start().await.map_err(|why| why.to_string())?;
         match host.refused() {
@@ -32,8 +39,20 @@ impl Target for Azure {
         }
     }
 
+    fn vouches(identity: &Identity) -> bool {
+        matches!(identity, Identity::EasyAuth(_))
+    }
+
     async fn http(&self, request: &Request) -> Result<Answer, String> {
         let sent = pikku_local_azure::Request::new(&request.method, request.target()).body(request.body.clone());
+        // The front end, which is before the host, says it in a header.
+        let sent = match &request.identity {
+            Some(Identity::EasyAuth(principal)) => {
+                let (name, value) = Identity::principal(principal);
+                sent.header(&name, &value)
+            }
+            _ => sent,
+        };
         let sent = request.headers.iter().fold(sent, |sent, (name, value)| sent.header(name, value));
         let response = self.0.http(sent).await.map_err(|why| why.to_string())?;
         Ok(Answer::new(response.status, response.headers, response.body))

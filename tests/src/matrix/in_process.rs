@@ -1,10 +1,13 @@
 use super::{
-    scenario::{Event, Message, Request, Time},
+    scenario::{Event, Identity, Message, Request, Scenario, Time},
     target::{Answer, Settled, Target},
     variables,
 };
+use futures_util::future::join_all;
 use pikku::{
-    call::{AttributeValue, CALLER, Context, MessageAttribute, QueueMessage, SocketEvent, TableChange},
+    call::{
+        AttributeValue, CALLER, Context, MessageAttribute, PlatformIdentity, QueueMessage, SocketEvent, TableChange,
+    },
     dispatch::Arrival,
     function::Reply,
     http::{HttpRequest, Method},
@@ -20,30 +23,24 @@ pub(super) struct InProcess(TestApp);
 impl Target for InProcess {
     const NAME: &'static str = "in-process";
 
-    async fn start(_group: &str) -> Result<Self, String> {
+    async fn start(_: &Scenario) -> Result<Self, String> {
         let app = TestApp::prepare(scenarios::app());
         let app = variables().iter().fold(app, |app, (name, value)| app.variable(name, value));
         app.try_start().await.map(Self).map_err(|why| why.to_string())
     }
 
+    fn vouches(_: &Identity) -> bool {
+        true
+    }
+
     async fn http(&self, request: &Request) -> Result<Answer, String> {
-        let method = Method::from_bytes(request.method.as_bytes()).map_err(|why| why.to_string())?;
-        let mut sent = HttpRequest::new(method, &request.target());
-        for (name, value) in &request.headers {
-            sent.headers.append(name, value.as_bytes()).map_err(|why| format!("`{name}: {value}`: {why}"))?;
-        }
-        sent.cookies = sent.headers.cookies();
-        sent.body = request.body.clone().into();
         // The clock stands still here: what waits would wait for ever, so the deadline is at once.
-        let context = Context { deadline_ms: Some(self.0.engine().platform().now_ms()), ..Context::default() };
-        let after = context.after.clone();
-        let response = self.0.engine().http(sent, context).await;
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-        let status = response.status.as_u16();
-        let body = response.body.collect(usize::MAX).await.map_err(|why| why.to_string())?;
-        after.run(&**self.0.engine().platform(), None).await;
-        Ok(Answer::new(status, headers, body))
+        self.answer(request, Some(self.0.engine().platform().now_ms())).await
+    }
+
+    async fn together(&self, requests: &[Request]) -> Result<Vec<Answer>, String> {
+        // These wait for one another, and not for the clock.
+        join_all(requests.iter().map(|request| self.answer(request, None))).await.into_iter().collect()
     }
 
     async fn queue(&self, queue: &str, messages: &[Message]) -> Result<Vec<Settled>, String> {
@@ -104,6 +101,31 @@ impl Target for InProcess {
 
     async fn log(&self) -> Vec<String> {
         self.0.logged().iter().map(|line| format!("{line:?}")).collect()
+    }
+}
+
+impl InProcess {
+    async fn answer(&self, request: &Request, deadline_ms: Option<u64>) -> Result<Answer, String> {
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|why| why.to_string())?;
+        let mut sent = HttpRequest::new(method, &request.target());
+        for (name, value) in &request.headers {
+            sent.headers.append(name, value.as_bytes()).map_err(|why| format!("`{name}: {value}`: {why}"))?;
+        }
+        sent.cookies = sent.headers.cookies();
+        sent.body = request.body.clone().into();
+        let identity = request.identity.as_ref().map(|identity| match identity {
+            Identity::HttpApi(said) | Identity::RestApi(said) => PlatformIdentity::new("api-gateway", said.to_string()),
+            Identity::EasyAuth(said) => PlatformIdentity::new("easy-auth", said.to_string()),
+        });
+        let context = Context { deadline_ms, identity: identity.map(Box::new), ..Context::default() };
+        let after = context.after.clone();
+        let response = self.0.engine().http(sent, context).await;
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let status = response.status.as_u16();
+        let body = response.body.collect(usize::MAX).await.map_err(|why| why.to_string())?;
+        after.run(&**self.0.engine().platform(), None).await;
+        Ok(Answer::new(status, headers, body))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     PRIVATE,
     octets::{parting, shown},
-    scenario::{Ending, Expected, Scenario},
+    scenario::{Ending, Expected, ExpectedAnswer, Scenario},
     target::{Answer, Settled},
 };
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ impl Record {
 /// What came of a step.
 #[derive(Clone, Debug)]
 pub(super) enum Seen {
-    Answer(Answer),
+    Answers(Vec<Answer>),
     Settled(Vec<Settled>),
 }
 
@@ -42,23 +42,31 @@ pub(super) fn differences(scenario: &Scenario, records: &[Record]) -> Vec<String
         }
     }
     for (index, step) in scenario.steps.iter().enumerate() {
-        let mut first: Option<(&str, &Answer)> = None;
+        let mut first: Option<(&str, Vec<&Answer>)> = None;
         for (record, steps) in &seen {
             let place = format!("step {} on {}, {}", index + 1, record.target, step.call);
             match (&steps[index], &step.expected) {
                 (Err(why), _) => found.push(format!("{place}: {why}")),
-                (Ok(Seen::Answer(answer)), Expected::Answer { status, headers, timed, body }) => {
-                    let missing = timed.iter().filter(|name| !answer.headers.contains_key(*name));
-                    found.extend(missing.map(|name| format!("{place}: it has no header `{name}`")));
-                    let expected = Wanted { from: "the scenario", status: *status, headers, body: body.as_deref() };
+                (Ok(Seen::Answers(answers)), Expected::Answers(expected)) => {
+                    let answers = arranged(answers, expected);
+                    if answers.len() != expected.len() {
+                        found.push(format!("{place}: {} answers to {} requests", answers.len(), expected.len()));
+                        continue;
+                    }
                     let before = found.len();
-                    expected.compare(answer, &place, &mut found);
-                    match first {
-                        None => first = Some((record.target, answer)),
+                    for (answer, expected) in answers.iter().zip(expected) {
+                        let missing = expected.timed.iter().filter(|name| !answer.headers.contains_key(*name));
+                        found.extend(missing.map(|name| format!("{place}: it has no header `{name}`")));
+                        Wanted::by_the_scenario(expected).compare(answer, &place, &mut found);
+                    }
+                    match &first {
+                        None => first = Some((record.target, answers)),
                         // What the scenario has said of is not said again.
                         Some((from, first)) if before == found.len() => {
-                            let (first, answer) = (first.without(timed), answer.without(timed));
-                            Wanted::all_of(from, &first).compare_all(&answer, &place, &mut found)
+                            for ((first, answer), expected) in first.iter().zip(answers).zip(expected) {
+                                let (first, answer) = (first.without(&expected.timed), answer.without(&expected.timed));
+                                Wanted::all_of(from, &first).compare_all(&answer, &place, &mut found);
+                            }
                         }
                         Some(_) => {}
                     }
@@ -103,6 +111,21 @@ fn difference(place: &str, what: &str, from: &str, expected: &str, got: &str) ->
     format!("{place}: {what} differs\n  expected by {from}: {expected}\n  got: {got}")
 }
 
+/// Answers in the order of what is expected: by their status, and otherwise as they came.
+fn arranged<'a>(answers: &'a [Answer], expected: &[ExpectedAnswer]) -> Vec<&'a Answer> {
+    let mut left: Vec<&Answer> = answers.iter().collect();
+    let mut places: Vec<Option<&Answer>> = expected
+        .iter()
+        .map(|expected| {
+            let fits = left.iter().position(|answer| answer.status == expected.status);
+            fits.map(|at| left.remove(at))
+        })
+        .collect();
+    let mut left = left.into_iter();
+    places.iter_mut().filter(|place| place.is_none()).for_each(|place| *place = left.next());
+    places.into_iter().flatten().chain(left).collect()
+}
+
 /// An answer that is wanted, and who wants it.
 struct Wanted<'a> {
     from: &'a str,
@@ -112,6 +135,11 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
+    fn by_the_scenario(expected: &'a ExpectedAnswer) -> Self {
+        let ExpectedAnswer { status, headers, body, .. } = expected;
+        Self { from: "the scenario", status: *status, headers, body: body.as_deref() }
+    }
+
     fn all_of(from: &'a str, answer: &'a Answer) -> Self {
         Self { from, status: answer.status, headers: &answer.headers, body: Some(&answer.body) }
     }
@@ -156,10 +184,10 @@ impl<'a> Wanted<'a> {
 fn shows_private(seen: &Seen) -> bool {
     let shows = |text: &[u8]| text.windows(PRIVATE.len()).any(|part| part == PRIVATE.as_bytes());
     match seen {
-        Seen::Answer(answer) => {
+        Seen::Answers(answers) => answers.iter().any(|answer| {
             let headers = answer.headers.iter().flat_map(|(name, values)| values.iter().chain([name]));
             shows(&answer.body) || headers.into_iter().any(|text| shows(text.as_bytes()))
-        }
+        }),
         Seen::Settled(settled) => {
             settled.iter().any(|one| matches!(one, Settled::Failed(told) if shows(told.as_bytes())))
         }

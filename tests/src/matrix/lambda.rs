@@ -1,5 +1,5 @@
 use super::{
-    scenario::{Event, Message, Request, Time},
+    scenario::{Event, Identity, Message, Request, Scenario, Time},
     target::{Answer, Settled, Target},
     variables,
 };
@@ -10,21 +10,33 @@ use pikku_local_lambda::{LocalLambda, Outcome};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
-/// The zip for AWS Lambda in the local Lambda. Requests come through a function URL, which leaves paths as they are.
+/// The zip for AWS Lambda in the local Lambda. Requests come through a function URL, which leaves paths as they are; those of
+/// whom an authorizer has let in through API Gateway.
 #[derive(Debug)]
 pub(super) struct Lambda(LocalLambda);
 
 impl Target for Lambda {
     const NAME: &'static str = "lambda";
 
-    async fn start(group: &str) -> Result<Self, String> {
-        let function = function("scenarios", group).timeout(Duration::from_secs(4));
+    async fn start(scenario: &Scenario) -> Result<Self, String> {
+        let function = function("scenarios", &scenario.group).timeout(Duration::from_secs(4));
         let function = variables().into_iter().fold(function, |function, (name, value)| function.env(name, value));
         function.start().map(Self).map_err(|why| why.to_string())
     }
 
+    fn vouches(identity: &Identity) -> bool {
+        matches!(identity, Identity::HttpApi(_) | Identity::RestApi(_))
+    }
+
     async fn http(&self, request: &Request) -> Result<Answer, String> {
-        let mut event = event::through_url(event::request(&request.method, &request.path, &request.query));
+        let of_http_api = || event::request(&request.method, &request.path, &request.query);
+        let mut event = match &request.identity {
+            Some(Identity::HttpApi(authorizer)) => event::let_in(of_http_api(), authorizer),
+            Some(Identity::RestApi(authorizer)) => {
+                event::let_in(event::rest_request(&request.method, &request.path), authorizer)
+            }
+            _ => event::through_url(of_http_api()),
+        };
         let (cookies, headers): (Vec<_>, Vec<_>) =
             request.headers.iter().partition(|(name, _)| name.eq_ignore_ascii_case("cookie"));
         if !cookies.is_empty() {

@@ -68,6 +68,9 @@ fn resolve(file: &str, raw: raw::Scenario, targets: &[&str]) -> Result<Scenario,
     if raw.steps.is_empty() || raw.targets.as_ref().is_some_and(Vec::is_empty) {
         return Err("it has no `steps`, or no `targets`".to_owned());
     }
+    if raw.keeps_cookies && raw.steps.iter().any(raw::Step::is_together) {
+        return Err("`keeps_cookies` is for calls one after the other, and some are `together`".to_owned());
+    }
     let steps = raw.steps.into_iter().enumerate();
     let steps = steps.map(|(index, step)| step.resolve().map_err(|reason| format!("step {}: {reason}", index + 1)));
     Ok(Scenario {

@@ -20,7 +20,9 @@ mod workers;
 pub use caller::Caller;
 pub use load::{Malformed, load};
 pub use octets::Octets;
-pub use scenario::{Call, Ending, Event, Expected, Message, Request, Scenario, Source, Step, Time};
+pub use scenario::{
+    Call, Ending, Event, Expected, ExpectedAnswer, Identity, Message, Request, Scenario, Source, Step, Time,
+};
 pub use target::{Answer, Settled, Target};
 
 use crate::{planted, repository};
@@ -121,7 +123,7 @@ pub fn check(scenario: &Scenario, targets: &[Entry]) -> Result<(), String> {
 }
 
 async fn run<T: Target>(scenario: &Scenario) -> Record {
-    let target = match T::start(&scenario.group).await {
+    let target = match T::start(scenario).await {
         Ok(target) => target,
         Err(why) => return Record::failed(T::NAME, format!("it does not start: {why}")),
     };
@@ -131,20 +133,33 @@ async fn run<T: Target>(scenario: &Scenario) -> Record {
         let one = |settled: Settled| Seen::Settled(vec![settled]);
         steps.push(match &step.call {
             Call::Http(request) if scenario.keeps_cookies => {
-                let answer = target.http(&jar.send(request)).await;
+                let answer = target.http(&jar.send(&vouched::<T>(request))).await;
                 if let Ok(answer) = &answer {
                     jar.keep(answer);
                 }
-                answer.map(Seen::Answer)
+                answer.map(|answer| Seen::Answers(vec![answer]))
             }
-            Call::Http(request) => target.http(request).await.map(Seen::Answer),
+            Call::Http(request) => target.http(&vouched::<T>(request)).await.map(|answer| Seen::Answers(vec![answer])),
+            Call::Together(requests) => {
+                let requests: Vec<_> = requests.iter().map(vouched::<T>).collect();
+                target.together(&requests).await.map(Seen::Answers)
+            }
             Call::Queue { queue, messages } => target.queue(queue, messages).await.map(Seen::Settled),
             Call::Schedule { schedule, time } => target.schedule(schedule, time).await.map(one),
             Call::Event(event) => target.event(event).await.map(one),
-            Call::Socket(message) => target.say(message).await.map(Seen::Answer),
+            Call::Socket(message) => target.say(message).await.map(|answer| Seen::Answers(vec![answer])),
         });
     }
     Record { target: T::NAME, steps: Ok(steps), log: log(&target, &scenario.logged).await }
+}
+
+/// A request as a target gets it: what only another platform can say of a caller is what a client wrote.
+fn vouched<T: Target>(request: &Request) -> Request {
+    let mut request = request.clone();
+    if let Some(forged) = request.identity.take_if(|identity| !T::vouches(identity)) {
+        request.headers.push(forged.forged());
+    }
+    request
 }
 
 /// What a target has logged, once it holds what it must or has had the time for it: it comes by another way than answers.

@@ -3,7 +3,7 @@
 use super::{
     caller::Caller,
     octets::Octets,
-    scenario::{self, Call, Ending, Event, Expected, Message, Request, Time},
+    scenario::{self, Call, Ending, Event, Expected, ExpectedAnswer, Identity, Message, Request, Time},
 };
 use pikku::call::CALLER;
 use serde::Deserialize;
@@ -35,6 +35,8 @@ pub(super) struct Step {
     headers: Option<Headers>,
     body: Option<Octets>,
     caller: Option<Caller>,
+    identity: Option<Identity>,
+    together: Option<Vec<OneOfSeveral>>,
     queue: Option<String>,
     messages: Option<Vec<QueueMessage>>,
     schedule: Option<String>,
@@ -42,6 +44,30 @@ pub(super) struct Step {
     event: Option<Event>,
     socket: Option<Octets>,
     expect: Expect,
+}
+
+/// A request among others at the same time.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneOfSeveral {
+    http: Octets,
+    headers: Option<Headers>,
+    body: Option<Octets>,
+    caller: Option<Caller>,
+    identity: Option<Identity>,
+}
+
+impl OneOfSeveral {
+    fn resolve(self) -> Result<Request, String> {
+        let headers = self.headers.map(Headers::pairs).unwrap_or_default();
+        let (body, identity) = (self.body.unwrap_or_default().0, self.identity);
+        let mut request = Request { headers, body, identity, ..Request::parse(self.http)? };
+        if let Some(caller) = self.caller {
+            let token = caller.signed_call(&request.path, &request.body)?;
+            request.headers.push((CALLER.to_owned(), token));
+        }
+        Ok(request)
+    }
 }
 
 #[derive(Deserialize)]
@@ -72,6 +98,7 @@ struct Expect {
     #[serde(default)]
     timed: Vec<String>,
     body: Option<Octets>,
+    answers: Option<Vec<Expect>>,
     outcome: Option<Ending>,
     outcomes: Option<Vec<Ending>>,
 }
@@ -106,10 +133,16 @@ pub(super) fn parse(text: &str) -> Result<Vec<Scenario>, String> {
 }
 
 impl Step {
+    /// Whether it is several calls.
+    pub(super) fn is_together(&self) -> bool {
+        self.together.is_some()
+    }
+
     /// The call and what is expected; what does not belong to that kind of call is refused.
     pub(super) fn resolve(self) -> Result<scenario::Step, String> {
         let given: Vec<&str> = [
             ("http", self.http.is_some()),
+            ("together", self.together.is_some()),
             ("queue", self.queue.is_some()),
             ("schedule", self.schedule.is_some()),
             ("event", self.event.is_some()),
@@ -119,12 +152,13 @@ impl Step {
         .filter_map(|(name, given)| given.then_some(*name))
         .collect();
         let [kind] = given[..] else {
-            return Err("it is one of `http`, `queue`, `schedule`, `event` and `socket`".to_owned());
+            return Err("it is one of `http`, `together`, `queue`, `schedule`, `event` and `socket`".to_owned());
         };
         for (key, given, of) in [
             ("headers", self.headers.is_some(), "http"),
             ("body", self.body.is_some(), "http"),
             ("caller", self.caller.is_some(), "http"),
+            ("identity", self.identity.is_some(), "http"),
             ("messages", self.messages.is_some(), "queue"),
             ("time", self.time.is_some(), "schedule"),
         ] {
@@ -132,15 +166,27 @@ impl Step {
                 return Err(format!("`{key}` belongs to `{of}`, not to `{kind}`"));
             }
         }
-        let Self { http, headers, body, caller, queue, messages, schedule, time, event, socket, expect } = self;
-        let (call, expected) = if let Some(line) = http {
-            let headers = headers.map(Headers::pairs).unwrap_or_default();
-            let mut request = Request { headers, body: body.unwrap_or_default().0, ..Request::parse(line)? };
-            if let Some(caller) = caller {
-                let token = caller.signed_call(&request.path, &request.body)?;
-                request.headers.push((CALLER.to_owned(), token));
-            }
-            (Call::Http(request), expect.answer()?)
+        let Self {
+            http,
+            headers,
+            body,
+            caller,
+            identity,
+            together,
+            queue,
+            messages,
+            schedule,
+            time,
+            event,
+            socket,
+            expect,
+        } = self;
+        let (call, expected) = if let Some(http) = http {
+            let request = OneOfSeveral { http, headers, body, caller, identity }.resolve()?;
+            (Call::Http(request), Expected::Answers(vec![expect.answer()?]))
+        } else if let Some(requests) = together {
+            let expected = expect.answers(requests.len())?;
+            (Call::Together(requests.into_iter().map(OneOfSeveral::resolve).collect::<Result<_, _>>()?), expected)
         } else if let Some(queue) = queue {
             let messages = messages.filter(|messages| !messages.is_empty()).ok_or("`queue` wants `messages`")?;
             let expected = expect.outcomes(messages.len())?;
@@ -152,20 +198,31 @@ impl Step {
         } else if let Some(event) = event {
             (Call::Event(event), expect.outcome()?)
         } else {
-            (Call::Socket(socket.unwrap_or_default().0), expect.answer()?)
+            (Call::Socket(socket.unwrap_or_default().0), Expected::Answers(vec![expect.answer()?]))
         };
         Ok(scenario::Step { call, expected })
     }
 }
 
 impl Expect {
-    fn answer(self) -> Result<Expected, String> {
-        if self.outcome.is_some() || self.outcomes.is_some() {
-            return Err("`expect` of an answer has `status`, `headers` and `body`, not an outcome".to_owned());
+    fn answer(self) -> Result<ExpectedAnswer, String> {
+        if self.outcome.is_some() || self.outcomes.is_some() || self.answers.is_some() {
+            return Err(
+                "`expect` of an answer has `status`, `headers` and `body`, not an outcome, nor `answers`".to_owned()
+            );
         }
         let status = self.status.ok_or("`expect` has no `status`")?;
         let headers = self.headers.map(Headers::pairs).unwrap_or_default();
-        Ok(Expected::answer(status, headers, self.timed, self.body.map(|body| body.0)))
+        Ok(ExpectedAnswer::new(status, headers, self.timed, self.body.map(|body| body.0)))
+    }
+
+    fn answers(mut self, requests: usize) -> Result<Expected, String> {
+        let answers = self.answers.take().unwrap_or_default();
+        if requests < 2 || answers.len() != requests || self.outcome.is_some() || self.outcomes.is_some() {
+            return Err("`together` has two requests or more, and `expect` as many `answers`".to_owned());
+        }
+        self.no_answer()?;
+        Ok(Expected::Answers(answers.into_iter().map(Self::answer).collect::<Result<_, _>>()?))
     }
 
     fn outcome(self) -> Result<Expected, String> {
@@ -185,8 +242,9 @@ impl Expect {
     }
 
     fn no_answer(&self) -> Result<(), String> {
-        if self.status.is_some() || self.headers.is_some() || !self.timed.is_empty() || self.body.is_some() {
-            return Err("`expect` has `status`, `headers` or `body`, and there is no answer".to_owned());
+        let answers = self.answers.is_some() || self.status.is_some() || self.headers.is_some() || self.body.is_some();
+        if answers || !self.timed.is_empty() {
+            return Err("`expect` has `status`, `headers` or `body`, and there is no one answer".to_owned());
         }
         Ok(())
     }

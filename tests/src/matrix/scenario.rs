@@ -4,6 +4,7 @@
 //! each a call with what is expected of it. A scenario that could pass without saying anything cannot be built.
 
 use super::{caller::Caller, octets::Octets, target::Answer};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
@@ -42,6 +43,8 @@ pub struct Step {
 pub enum Call {
     /// A request.
     Http(Request),
+    /// Requests at the same time.
+    Together(Vec<Request>),
     /// A batch of messages.
     Queue {
         /// The queue.
@@ -77,7 +80,7 @@ impl Scenario {
         self.steps.iter().any(|step| match step.call {
             Call::Queue { .. } => source == Source::Queue,
             Call::Schedule { .. } => source == Source::Schedule,
-            Call::Http(_) | Call::Event(_) | Call::Socket(_) => false,
+            Call::Http(_) | Call::Together(_) | Call::Event(_) | Call::Socket(_) => false,
         })
     }
 }
@@ -95,6 +98,20 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// What the platform says of who makes it.
+    pub identity: Option<Identity>,
+}
+
+/// What a platform says of whom it has let in: JSON in its own form.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Identity {
+    /// An authorizer of an HTTP API of Amazon API Gateway.
+    HttpApi(Value),
+    /// An authorizer of a REST API.
+    RestApi(Value),
+    /// App Service authentication of Azure.
+    EasyAuth(Value),
 }
 
 /// A message of a queue.
@@ -173,19 +190,23 @@ pub enum Event {
 /// What must come of a call.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    /// An answer.
-    Answer {
-        /// Its status.
-        status: u16,
-        /// These headers, by their names in lower case.
-        headers: BTreeMap<String, Vec<String>>,
-        /// Headers whose values tell of time: they are there, whatever they say.
-        timed: Vec<String>,
-        /// This body; without one, that of the first target.
-        body: Option<Vec<u8>>,
-    },
+    /// An answer; several in any order to requests at the same time.
+    Answers(Vec<ExpectedAnswer>),
     /// Whether each message, or the run or event, is done.
     Settled(Vec<Ending>),
+}
+
+/// What an answer must be.
+#[derive(Clone, Debug)]
+pub struct ExpectedAnswer {
+    /// Its status.
+    pub status: u16,
+    /// These headers, by their names in lower case.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// Headers whose values tell of time: they are there, whatever they say.
+    pub timed: Vec<String>,
+    /// This body; without one, that of the first target.
+    pub body: Option<Vec<u8>>,
 }
 
 /// How a message, a run or an event must end.
@@ -252,6 +273,10 @@ impl fmt::Display for Call {
             Self::Http(request) => {
                 write!(formatter, "{} {}", request.method, Octets(request.target().into_bytes()))
             }
+            Self::Together(requests) => {
+                let requests: Vec<_> = requests.iter().map(|one| format!("{} {}", one.method, one.target())).collect();
+                write!(formatter, "{} at the same time", requests.join(" and "))
+            }
             Self::Queue { queue, messages } => write!(formatter, "{} messages of the queue {queue}", messages.len()),
             Self::Schedule { schedule, time } => write!(formatter, "the schedule {schedule} for {}", time.text),
             Self::Event(event) => write!(formatter, "an event of {}", event.source()),
@@ -260,14 +285,27 @@ impl fmt::Display for Call {
     }
 }
 
-impl Expected {
+impl ExpectedAnswer {
     /// An answer as a scenario declares it.
-    pub(super) fn answer(
-        status: u16,
-        headers: Vec<(String, String)>,
-        timed: Vec<String>,
-        body: Option<Vec<u8>>,
-    ) -> Self {
-        Self::Answer { status, headers: Answer::new(status, headers, Vec::new()).headers, timed, body }
+    pub(super) fn new(status: u16, headers: Vec<(String, String)>, timed: Vec<String>, body: Option<Vec<u8>>) -> Self {
+        Self { status, headers: Answer::new(status, headers, Vec::new()).headers, timed, body }
+    }
+}
+
+impl Identity {
+    /// The header by which a client would pretend that the platform says it.
+    pub(super) fn forged(&self) -> (String, String) {
+        match self {
+            Self::HttpApi(authorizer) | Self::RestApi(authorizer) => {
+                let context = serde_json::json!({ "authorizer": authorizer });
+                ("x-amzn-request-context".to_owned(), context.to_string())
+            }
+            Self::EasyAuth(principal) => Self::principal(principal),
+        }
+    }
+
+    /// The header that App Service authentication adds.
+    pub(super) fn principal(principal: &Value) -> (String, String) {
+        ("x-ms-client-principal".to_owned(), BASE64_STANDARD.encode(principal.to_string()))
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    scenario::{Message, Request, Time},
+    scenario::{Message, Request, Scenario, Time},
     target::{Answer, Settled, Target},
     variables,
 };
@@ -37,7 +37,7 @@ pub(super) struct Server {
 impl Target for Server {
     const NAME: &'static str = "server";
 
-    async fn start(_group: &str) -> Result<Self, String> {
+    async fn start(_: &Scenario) -> Result<Self, String> {
         between_hours().await;
         let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
         let file = folder.path().join("pikku.db");

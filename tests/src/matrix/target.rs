@@ -1,4 +1,5 @@
-use super::scenario::{Event, Message, Request, Source, Time};
+use super::scenario::{Event, Identity, Message, Request, Scenario, Source, Time};
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
 /// Something that the app runs on.
@@ -14,11 +15,23 @@ pub trait Target: Sized {
     /// here, and its title says so.
     const LACKS: &'static [(Source, &'static str)] = &[];
 
-    /// Starts a group of the app, with [`PRIVATE_VARIABLE`](scenarios::PRIVATE_VARIABLE) set to [`PRIVATE`](super::PRIVATE).
-    async fn start(group: &str) -> Result<Self, String>;
+    /// Starts the group of the app that a scenario calls, with [`PRIVATE_VARIABLE`](scenarios::PRIVATE_VARIABLE) set to
+    /// [`PRIVATE`](super::PRIVATE).
+    async fn start(scenario: &Scenario) -> Result<Self, String>;
+
+    /// Whether the platform itself can say this of a caller. Where it cannot, a request has it in a header instead, as a client
+    /// writes it that pretends to be that platform.
+    fn vouches(_: &Identity) -> bool {
+        false
+    }
 
     /// Sends a request.
     async fn http(&self, request: &Request) -> Result<Answer, String>;
+
+    /// Sends requests at the same time; the answers in their order.
+    async fn together(&self, requests: &[Request]) -> Result<Vec<Answer>, String> {
+        join_all(requests.iter().map(|request| self.http(request))).await.into_iter().collect()
+    }
 
     /// Hands over a batch of messages; what each came to, in their order.
     async fn queue(&self, queue: &str, _messages: &[Message]) -> Result<Vec<Settled>, String> {

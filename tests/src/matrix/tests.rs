@@ -16,7 +16,7 @@ struct Told<const ODD: bool>;
 impl<const ODD: bool> Target for Told<ODD> {
     const NAME: &'static str = NAMES[ODD as usize];
 
-    async fn start(_: &str) -> Result<Self, String> {
+    async fn start(_: &Scenario) -> Result<Self, String> {
         Ok(Self)
     }
 
@@ -149,7 +149,7 @@ impl Target for Without {
     const NAME: &'static str = "without";
     const LACKS: &'static [(Source, &'static str)] = &[(Source::Schedule, "it has no clock")];
 
-    async fn start(_: &str) -> Result<Self, String> {
+    async fn start(_: &Scenario) -> Result<Self, String> {
         Ok(Self)
     }
 

@@ -1,5 +1,5 @@
 use super::{
-    scenario::{Message, Request, Time},
+    scenario::{Message, Request, Scenario, Time},
     target::{Answer, Settled, Target},
     variables,
 };
@@ -23,8 +23,8 @@ pub(super) struct Workers {
 impl Target for Workers {
     const NAME: &'static str = "workers";
 
-    async fn start(group: &str) -> Result<Self, String> {
-        let bundle = worker("scenarios", group);
+    async fn start(scenario: &Scenario) -> Result<Self, String> {
+        let bundle = worker("scenarios", &scenario.group);
         let builder = LocalWorkers::bundle(bundle);
         let sources = builder.sources().map_err(|why| why.to_string())?;
         let workers = variables().into_iter().fold(builder, |builder, (name, value)| builder.variable(name, value));

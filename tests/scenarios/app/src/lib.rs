@@ -48,9 +48,9 @@ use policies::{
 use request::seen;
 use session::{nobody, session_of_header, with_a_session, with_or_without};
 use settings::show_settings;
-use sources::{cookie, log_in, log_out, of_app_service, of_gateway, partner, who};
+use sources::{cookie, log_in, log_out, of_access, of_app_service, of_gateway, partner, who};
 use standing::{
-    AfterTwo, AtOnce, Narrow, OneAtATime, attempt, behind_a_late_permission, late, late_on_its_route, retried,
+    AfterTwo, AtOnce, Narrow, OneAtATime, attempt, behind_a_late_permission, late, late_on_its_route, retried, watch,
 };
 use stream::streamed;
 
@@ -82,8 +82,8 @@ pub fn app<S: Selection>() -> App<S> {
         .routes("/limited", |l| l.middleware::<RateLimit<TwoADay>>())
         .routes("/payments", |l| l.middleware::<Idempotency<Payments>>())
         .routes("/rpc/pay", |l| l.middleware::<Idempotency<Payments>>())
-        .routes("/exclusive/{how}", |l| l.middleware::<ConcurrencyLimit<OneAtATime>>())
-        .routes("/shed/{how}", |l| l.middleware::<LoadShed<Narrow>>())
+        .routes("/exclusive/{how}", |l| l.middleware::<watch>().middleware::<ConcurrencyLimit<OneAtATime>>())
+        .routes("/shed/{how}", |l| l.middleware::<watch>().middleware::<LoadShed<Narrow>>())
         .routes("/broken/{how}", |l| l.middleware::<CircuitBreaker<AfterTwo>>())
         .routes("/cached/{how}", |l| l.middleware::<CacheControl<FiveMinutes>>())
         .routes("/correlated/{how}", |l| l.middleware::<RequestId<Correlated>>())
@@ -99,6 +99,7 @@ pub fn app<S: Selection>() -> App<S> {
                 .authenticate::<partner>()
                 .authenticate::<of_app_service>()
                 .authenticate::<of_gateway>()
+                .authenticate::<of_access>()
                 .http::<merge>(put("/merged/{id}").header("x-tenant", "tenant").cookie("theme", "theme"))
                 .http::<typed>(post("/typed"))
                 .http::<typed_list>(post("/typed-list"))

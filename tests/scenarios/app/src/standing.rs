@@ -1,11 +1,17 @@
 //! What keeps an app standing: limits of calls that go on, of calls that fail, and of time.
 
 use crate::journal::Journal;
-use pikku::{Problem, StatusCode};
+use pikku::{Next, Outcome, Problem, StatusCode, service::Env};
 use pikku_middleware::{circuit_breaker, concurrency_limit, load_shed, retry};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::future::pending;
+use std::{
+    future::{pending, poll_fn},
+    mem::replace,
+    sync::atomic::{AtomicBool, Ordering},
+    task::Poll,
+    time::Duration,
+};
 
 /// One call at a time.
 #[derive(Debug)]
@@ -57,6 +63,27 @@ pub enum How {
     Fails,
     /// Never.
     Hangs,
+    /// When another call has been refused.
+    Waits,
+}
+
+/// Whether a call has been refused because others go on.
+#[derive(Debug)]
+pub struct Full(AtomicBool);
+
+#[pikku::service]
+fn full() -> Full {
+    Full(AtomicBool::new(false))
+}
+
+/// Sees whether a call is refused because others go on.
+#[pikku::middleware]
+pub async fn watch(full: &Full, next: Next<'_>) -> Outcome {
+    let outcome = next.run().await;
+    if outcome.as_ref().is_err_and(|problem| matches!(problem.code(), "too_busy" | "overloaded")) {
+        full.0.store(true, Ordering::Relaxed);
+    }
+    outcome
 }
 
 /// What is attempted.
@@ -67,12 +94,33 @@ pub struct Attempt {
 
 /// Ends as it is told.
 #[pikku::function(public)]
-pub async fn attempt(attempt: Attempt) -> Result<(), Problem> {
+pub async fn attempt(env: &Env, full: &Full, attempt: Attempt) -> Result<(), Problem> {
     match attempt.how {
         How::Works => Ok(()),
         How::Fails => Err(away()),
         How::Hangs => pending().await,
+        How::Waits => {
+            // On Workers a request cannot wake another, so it looks again; in process the clock stands still.
+            while !full.0.load(Ordering::Relaxed) {
+                env.platform().sleep(Duration::ZERO).await;
+                others().await;
+            }
+            Ok(())
+        }
     }
+}
+
+/// Lets others go on.
+async fn others() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn away() -> Problem {
