@@ -155,6 +155,46 @@ fn a_function_is_called_with_json() {
     );
 }
 
+/// The environment goes before `dev.vars`, and these before `pikku.toml`; a secret that a file of its own has is left to that.
+#[test]
+fn a_variable_has_the_value_that_is_nearest() {
+    let app = App::new();
+    app.edit(
+        "/// Who is to be greeted.\n",
+        "/// What is set.\n#[derive(pikku::Config)]\npub struct Settings {\n    of_all: String,\n    of_two: String,\n    \
+         of_the_file: String,\n    #[pikku(default = \"the default\")]\n    of_none: String,\n    kept: pikku::Secret<String>,\n}\n\n\
+         /// Shows it.\n#[pikku::function(public)]\npub async fn show(settings: &Settings) -> Result<Vec<String>, Problem> {\n    \
+         let Settings { of_all, of_two, of_the_file, of_none, kept } = settings;\n    \
+         Ok([of_all, of_two, of_the_file, of_none, kept.expose()].map(Clone::clone).into())\n}\n\n\
+         /// Who is to be greeted.\n",
+    );
+    app.edit(
+        "g.http::<greet>(post(\"/greetings\"))",
+        "g.http::<greet>(post(\"/greetings\")).http::<show>(get(\"/settings\"))",
+    );
+    let manifest = app.path().join("Cargo.toml");
+    let vars =
+        "\n[package.metadata.pikku.dev.vars]\nOF_ALL = \"dev.vars\"\nOF_TWO = \"dev.vars\"\nKEPT = \"dev.vars\"\n";
+    fs::write(&manifest, fs::read_to_string(&manifest).expect("Cargo.toml") + vars).expect("Cargo.toml");
+    let file = "[settings]\nOF_ALL = \"pikku.toml\"\nOF_TWO = \"pikku.toml\"\nOF_THE_FILE = \"pikku.toml\"\n";
+    fs::write(app.path().join("pikku.toml"), file).expect("pikku.toml");
+    let secret = app.folder.path().join("secret");
+    fs::write(&secret, "a file of its own\n").expect("a file");
+
+    let shown = |variables: &[(&str, &str)]| {
+        let mut command = app.command(&app.path());
+        command.args(["call", "show"]).envs(variables.iter().copied());
+        let output = command.output().expect("the packager");
+        assert!(output.status.success(), "{}", said(&output));
+        serde_json::from_slice::<Vec<String>>(&output.stdout).expect("a list")
+    };
+    assert_eq!(
+        shown(&[("OF_ALL", "the environment"), ("KEPT_FILE", secret.to_str().expect("text"))]),
+        ["the environment", "dev.vars", "pikku.toml", "the default", "a file of its own"]
+    );
+    assert_eq!(shown(&[]), ["dev.vars", "dev.vars", "pikku.toml", "the default", "dev.vars"]);
+}
+
 /// What the README says beside the server: tests, and a package.
 #[test]
 fn a_new_app_passes_its_tests() {

@@ -10,7 +10,7 @@ use crate::{
     output::Talk,
     package::{Built, File, Packaged, Plan, json, sha256},
     report::{self, Artefact, GroupReport, Report},
-    toolchain::{self, Machine},
+    toolchain::{self, Machine, Toolchain},
 };
 use deploy::Deployment;
 use pikku_manifest::{Group, Source, Wiring, WiringKind};
@@ -27,21 +27,15 @@ pub(crate) fn package(args: &PackageArgs, talk: &Talk) -> Result<Report, Error> 
         let libc = args.libc.or_else(|| machine.links_static(arch).then_some(Libc::Musl));
         let toolchain = machine.choose(arch, libc)?;
         // Servers have other processors than Lambda.
-        Ok(toolchain::Toolchain { cpu: None, ..toolchain })
+        Ok(Toolchain { cpu: None, ..toolchain })
     })?;
     let whole = whole(&plan);
     let mut notes = notes(&whole);
+    notes.extend(linked(args.libc, &plan.toolchain, arch));
     notes.iter().for_each(|note| talk.warning(note));
     if keeps(&plan.manifest, &whole) {
         notes.push(format!(
             "queues and schedules are kept in the store that PIKKU_QUEUES names, {STORE} unless it is set"
-        ));
-    }
-    if args.libc.is_none() && plan.toolchain.is_dynamic() {
-        notes.push(format!(
-            "it is linked to the C library of this machine: with `rustup target add {}` and zig (`pip install ziglang \
-             cargo-zigbuild`) it becomes a static program, which takes some 2 MB less memory; `--libc gnu` says that this is meant",
-            toolchain::musl(arch)
         ));
     }
     let adapter = |_: &Group| Adapter::Server { groups: plan.groups.clone() };
@@ -76,6 +70,18 @@ fn notes(whole: &Group) -> Vec<String> {
     notes
 }
 
+/// What the author should know of how it is linked: to a C library, where nobody has asked for that.
+fn linked(asked: Option<Libc>, toolchain: &Toolchain, arch: Arch) -> Option<String> {
+    let is_fallback = asked.is_none() && toolchain.is_dynamic();
+    is_fallback.then(|| {
+        format!(
+            "it is linked to the C library of this machine: with `rustup target add {}` and zig (`pip install ziglang \
+             cargo-zigbuild`) it becomes a static program, which takes some 2 MB less memory; `--libc gnu` says that this is meant",
+            toolchain::musl(arch)
+        )
+    })
+}
+
 fn bundle(plan: &Plan, whole: &Group, built: Built) -> Result<Packaged, Error> {
     let name = whole.name.clone();
     let (program, proof) = plan.native(whole, &built)?;
@@ -94,6 +100,7 @@ fn bundle(plan: &Plan, whole: &Group, built: Built) -> Result<Packaged, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toolchain::Linker;
     use serde_json::{Value, json};
 
     #[test]
@@ -114,5 +121,24 @@ mod tests {
         .unwrap();
         assert_eq!(notes(&whole), ["these sources feed nothing on a server: queue:* (`place`), topic:news (`place`)"]);
         assert!(notes(&Group { name: "orders".to_owned(), wirings: vec![whole.wirings[1].clone()] }).is_empty());
+    }
+
+    #[test]
+    fn a_c_library_that_nobody_asked_for_is_told() {
+        let toolchain = |triple: &str| Toolchain {
+            triple: triple.to_owned(),
+            linker: Linker::Host,
+            arch: "x86_64",
+            cpu: None,
+            std_source: None,
+        };
+        let (gnu, musl) = (toolchain("x86_64-unknown-linux-gnu"), toolchain("x86_64-unknown-linux-musl"));
+        let told = linked(None, &gnu, Arch::X86_64).unwrap();
+        assert!(
+            told.contains("`rustup target add x86_64-unknown-linux-musl`") && told.contains("`--libc gnu`"),
+            "{told}"
+        );
+        assert_eq!(linked(Some(Libc::Gnu), &gnu, Arch::X86_64), None);
+        assert_eq!(linked(None, &musl, Arch::X86_64), None);
     }
 }
