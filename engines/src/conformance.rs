@@ -101,6 +101,7 @@ pub const QUEUES: &[Case] = cases![
     settling::dead_letters_are_listed_redriven_and_purged,
     settling::a_released_message_is_ready_and_not_counted,
     settling::a_released_message_is_kept_back_for_the_time_asked,
+    settling::a_released_message_is_kept_back_whether_or_not_it_is_counted,
     settling::two_engines_share_a_store,
     settling::what_is_in_a_queue_is_counted,
     stores::a_lease_has_one_holder,

@@ -1,7 +1,7 @@
 //! Bundles for Cloudflare Workers in workerd: what calls that share an isolate do to each other, and what it is bound to.
 
 use pikku_local_workers::{Body, Builder, LocalWorkers, Message, Outgoing, Request, Response};
-use pikku_tests::{copy_folder, tool, worker};
+use pikku_tests::{copy_folder, matrix, tool, worker};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -194,6 +194,23 @@ async fn a_poison_message_ends_among_the_dead_letters() {
     }
     let twice = workers.logs().iter().filter(|line| line.message.contains("box 1 try")).count();
     assert_eq!(twice, 1, "{:?}", workers.logs());
+    workers.shutdown().await;
+}
+
+/// Of three messages two are taken in a day, as the app's rate has it; the third is put off until another is.
+#[tokio::test]
+async fn a_message_is_kept_back_as_its_failure_asks() {
+    let builder = LocalWorkers::bundle(worker("scenarios", "everywhere"));
+    let sources = builder.sources().unwrap_or_else(|why| panic!("{why}"));
+    let builder = matrix::variables().into_iter().fold(builder, |builder, (name, value)| builder.variable(name, value));
+    let workers = started(builder.app(tool("npm"))).await;
+    let batch: Vec<Message> = ["1", "2", "3"].map(|id| Message::new(id, text("{}"))).into();
+    let handled = workers.queue(workers.first(), &sources["queue:limited"], &batch).await;
+    let retried = handled.unwrap_or_else(|why| panic!("{why}")).retried;
+    let [message] = &retried[..] else { panic!("{retried:?}") };
+    // Half a day, which is also the longest that Cloudflare keeps a message back.
+    let half_a_day = 43_190..=43_200;
+    assert!(message.id == "3" && message.delay_s.is_some_and(|seconds| half_a_day.contains(&seconds)), "{message:?}");
     workers.shutdown().await;
 }
 

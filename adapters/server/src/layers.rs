@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use tower::{Layer, Service, ServiceExt as _, util::BoxCloneSyncService};
+use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 /// The body of a request to, and of a response of, the app with layers around it: empty by default.
 #[derive(Debug, Default)]
@@ -45,22 +45,14 @@ impl fmt::Debug for Layers {
 
 impl Layers {
     /// Adds one around those there are.
-    pub(crate) fn add<L, B>(&mut self, layer: L)
-    where
-        L: Layer<LayeredService> + Send + 'static,
-        L::Service: Service<Request<LayeredBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<LayeredBody>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<LayeredBody>>>::Future: Send,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        self.0.push(Box::new(move |inner| LayeredService(BoxCloneSyncService::new(Answering(layer.layer(inner))))));
+    pub(crate) fn add(&mut self, around: impl FnOnce(LayeredService) -> LayeredService + Send + 'static) {
+        self.0.push(Box::new(around));
     }
 
     /// The app with all of them around it; `None` where there are none.
     pub(crate) fn around(self, app: &AppService) -> Option<LayeredService> {
         let Self(layers) = self;
-        let inner = LayeredService(BoxCloneSyncService::new(Answering(app.clone())));
+        let inner = Answering(app.clone()).erased();
         (!layers.is_empty()).then(|| layers.into_iter().fold(inner, |inner, layer| layer(inner)))
     }
 }
@@ -117,7 +109,21 @@ impl Body for LayeredBody {
 
 /// A service of which a failure is an answer: the envelope of the app, with the reason in the log.
 #[derive(Clone)]
-struct Answering<S>(S);
+pub(crate) struct Answering<S>(pub(crate) S);
+
+impl<S> Answering<S> {
+    /// The same, whatever is within.
+    pub(crate) fn erased(self) -> LayeredService
+    where
+        Self: Service<Request<LayeredBody>, Response = Response<LayeredBody>, Error = Infallible, Future: Send + 'static>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        LayeredService(BoxCloneSyncService::new(self))
+    }
+}
 
 impl<S, B> Service<Request<LayeredBody>> for Answering<S>
 where

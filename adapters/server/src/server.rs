@@ -3,7 +3,7 @@
 use crate::{
     AppService, Limits, ServeError,
     connection::Connections,
-    layers::{LayeredBody, LayeredService, Layers},
+    layers::{Answering, LayeredBody, LayeredService, Layers},
     log,
     queues::{Feeds, Outbox, Store, Work},
     settings::Settings,
@@ -141,7 +141,7 @@ impl<S: Selection> Server<S> {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.layers.add(layer);
+        self.layers.add(move |inner| Answering(layer.layer(inner)).erased());
         self
     }
 

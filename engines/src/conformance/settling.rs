@@ -196,6 +196,22 @@ pub(super) async fn a_released_message_is_kept_back_for_the_time_asked(bench: &B
     Verdict::Holds
 }
 
+pub(super) async fn a_released_message_is_kept_back_whether_or_not_it_is_counted(bench: &Bench) -> Verdict {
+    let spec = bench.spec();
+    declare!(bench, spec, None);
+    bench.send(NewMessage::new(&spec.name, "x")).await;
+    let delay = bench.unit() * 5;
+    let delivery = bench.receive_one(&spec.name).await;
+    let settlement = Settlement { receipt: delivery.receipt, outcome: Outcome::Release { delay } };
+    let settled = bench.engine.settle(&spec.name, &[settlement]).await;
+    assert_eq!(settled.expect("it is settled"), [Settled::Released]);
+    bench.receive_none(&spec.name).await;
+    bench.pass(delay).await;
+    let again = bench.receive_one(&spec.name).await;
+    assert_eq!((again.id.as_str(), text(&again)), (delivery.id.as_str(), "x"));
+    Verdict::Holds
+}
+
 pub(super) async fn two_engines_share_a_store(bench: &Bench) -> Verdict {
     let spec = bench.spec();
     declare!(bench, spec, None);

@@ -32,6 +32,9 @@ impl Target for Lambda {
         let of_http_api = || event::request(&request.method, &request.path, &request.query);
         let mut event = match &request.identity {
             Some(Identity::HttpApi(authorizer)) => event::let_in(of_http_api(), authorizer),
+            Some(Identity::RestApi(_)) if !request.query.is_empty() => {
+                return Err("a request through a REST API has no query here".to_owned());
+            }
             Some(Identity::RestApi(authorizer)) => {
                 event::let_in(event::rest_request(&request.method, &request.path), authorizer)
             }
@@ -45,6 +48,11 @@ impl Target for Lambda {
         for (name, value) in headers {
             let sent = &mut event["headers"][name.to_ascii_lowercase()];
             *sent = sent.as_str().map_or_else(|| value.clone(), |known| format!("{known},{value}")).into();
+            // A REST API has each value there, too.
+            if let Some(all) = event["multiValueHeaders"].as_object_mut() {
+                let values = all.entry(name.to_ascii_lowercase()).or_insert_with(|| json!([]));
+                values.as_array_mut().ok_or("a header has a list of values")?.push(value.as_str().into());
+            }
         }
         if !request.body.is_empty() {
             match std::str::from_utf8(&request.body) {
@@ -177,6 +185,11 @@ fn answer(answer: &Value) -> Result<Answer, String> {
     let mut headers = Vec::new();
     for (name, value) in answer["headers"].as_object().into_iter().flatten() {
         headers.push((name.clone(), value.as_str().ok_or_else(|| wrong("text in a header"))?.to_owned()));
+    }
+    for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
+        for value in values.as_array().into_iter().flatten() {
+            headers.push((name.clone(), value.as_str().ok_or_else(|| wrong("text in a header"))?.to_owned()));
+        }
     }
     for cookie in answer["cookies"].as_array().into_iter().flatten() {
         headers.push(("set-cookie".to_owned(), cookie.as_str().ok_or_else(|| wrong("text in a cookie"))?.to_owned()));
