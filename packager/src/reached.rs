@@ -4,7 +4,7 @@ use crate::{
     check::access::{is_open, is_outside},
     output::table,
 };
-use pikku_manifest::{Function, Group, Layer, LayerKind, Manifest, Role, SessionMode, Wiring};
+use pikku_manifest::{Function, Group, Layer, LayerKind, Manifest, Role, SessionMode, Wiring, covers};
 use serde::Serialize;
 
 /// Who may call a function by one wiring.
@@ -84,10 +84,7 @@ pub(crate) fn access(manifest: &Manifest) -> Vec<Access> {
 
 /// The roles that grant all of these scopes, where there are any.
 fn roles(manifest: &Manifest, scopes: &[String]) -> Vec<String> {
-    let grants = |granted: &String, scope: &String| {
-        scope.strip_prefix(granted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-    };
-    let all = |role: &&Role| scopes.iter().all(|scope| role.scopes.iter().any(|granted| grants(granted, scope)));
+    let all = |role: &&Role| scopes.iter().all(|scope| role.scopes.iter().any(|granted| covers(granted, scope)));
     let roles = manifest.roles.iter().filter(|_| !scopes.is_empty());
     roles.filter(all).map(|role| role.name.clone()).collect()
 }

@@ -1,5 +1,5 @@
 use crate::error::Finding;
-use pikku_manifest::{Function, LayerKind, Manifest, SessionMode, Wiring, WiringKind};
+use pikku_manifest::{Function, LayerKind, Manifest, SessionMode, Wiring, WiringKind, covers};
 
 /// How alike two names are of which one may be meant for the other.
 const NEAR: f64 = 0.8;
@@ -26,11 +26,7 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Vec<Finding>) {
 /// A scope that a function requires and that the app does not have: nobody could call it. One that a role grants and that
 /// the app does not have: it lets nobody in.
 fn undeclared(manifest: &Manifest, scopes: &[String], findings: &mut Vec<Finding>) {
-    let is_declared = |required: &str| {
-        scopes
-            .iter()
-            .any(|scope| scope.strip_prefix(required).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
-    };
+    let is_declared = |required: &str| scopes.iter().any(|scope| covers(required, scope));
     let hint = |undeclared: &str, verb: &str| {
         let similar = scopes.iter().map(|scope| (strsim::jaro_winkler(undeclared, scope), scope));
         match similar.max_by(|one, other| one.0.total_cmp(&other.0)) {

@@ -43,6 +43,11 @@ pub struct Role {
     pub location: Location,
 }
 
+/// Whether a scope that was granted is the one that is required, or above it, as the runtime decides it.
+pub fn covers(granted: &str, required: &str) -> bool {
+    required.strip_prefix(granted).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
 /// Something that stands around the calls of a wiring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

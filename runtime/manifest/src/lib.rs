@@ -13,7 +13,7 @@ mod need;
 mod reads;
 mod wiring;
 
-pub use access::{Access, Layer, LayerKind, Role};
+pub use access::{Access, Layer, LayerKind, Role, covers};
 pub use fields::{FieldShape, Shape, fields};
 pub use need::Need;
 pub use reads::Reads;

@@ -12,6 +12,7 @@ use crate::{
     http::Method,
     service::{ConstructPerCall, Handle, Message, PerCall, Plan, Scope},
 };
+use pikku_manifest::covers;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -297,11 +298,7 @@ impl TestApp {
     /// None where the app does not say its scopes.
     pub fn undeclared_grants(&self) -> Vec<String> {
         let Some(scopes) = &self.scopes else { return Vec::new() };
-        let is_declared = |granted: &str| {
-            scopes
-                .iter()
-                .any(|scope| scope.strip_prefix(granted).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
-        };
+        let is_declared = |granted: &str| scopes.iter().any(|scope| covers(granted, scope));
         self.platform.granted().into_iter().filter(|granted| !is_declared(granted)).collect()
     }
 
