@@ -4,7 +4,6 @@ mod common;
 
 use common::{app, body, code, header, noted, rest, started, status, until_noted};
 use http_body_util::{Empty, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use pikku::{All, Bytes};
 use pikku_server::{Limits, Server};
 use std::{
@@ -182,9 +181,7 @@ async fn all_requests_together_have_a_limit() {
 #[tokio::test]
 async fn floods_of_headers_are_refused_over_http_2() {
     let server = started(Limits { head: 16 << 10, ..Limits::default() }).await;
-    let io = TokioIo::new(server.connect().await);
-    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = server.http2().await;
     let mut ask = |length: usize| {
         let request = hyper::Request::get("http://t/show/1").header("x", "a".repeat(length));
         client.send_request(request.body(Empty::<Bytes>::new()).unwrap())
@@ -196,9 +193,7 @@ async fn floods_of_headers_are_refused_over_http_2() {
 #[tokio::test]
 async fn bodies_over_the_limit_are_refused_over_http_2() {
     let server = started(Limits { body: 1 << 20, ..Limits::default() }).await;
-    let io = TokioIo::new(server.connect().await);
-    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = server.http2().await;
     for (length, expected) in [(64 << 20, 413), (1 << 20, 200)] {
         let request = hyper::Request::post("http://t/show/1").body(Full::new(Bytes::from(vec![b'a'; length]))).unwrap();
         let answer = timeout(Duration::from_secs(10), client.send_request(request)).await.expect("in time");

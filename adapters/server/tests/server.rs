@@ -4,7 +4,6 @@ mod common;
 
 use common::{app, body, header, noted, rest, started, started_as, status, until_noted};
 use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use pikku::{All, Bytes};
 use pikku_server::{Limits, Server};
 use serde_json::Value;
@@ -190,9 +189,7 @@ async fn a_client_that_goes_away_in_the_middle_of_an_answer_ends_it() {
         until_noted(word, &["dropped"]).await;
     }
     // A stream that is reset, and beside it one that is read on.
-    let io = TokioIo::new(server.connect().await);
-    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = server.http2().await;
     let mut ask = |word: &str| {
         let uri = format!("http://t/stream?word={word}");
         client.send_request(hyper::Request::get(uri).body(Empty::<Bytes>::new()).unwrap())
@@ -212,9 +209,7 @@ async fn a_client_that_goes_away_in_the_middle_of_an_answer_ends_it() {
 #[tokio::test]
 async fn it_speaks_http_2() {
     let server = started(Limits::default()).await;
-    let io = TokioIo::new(server.connect().await);
-    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = server.http2().await;
     let mut ask = |path: &str| {
         let uri = format!("http://shop.example{path}");
         client.send_request(hyper::Request::get(uri).body(Empty::<Bytes>::new()).unwrap())
@@ -258,9 +253,7 @@ async fn a_stream_that_is_on_is_finished_when_it_stops() {
     let mut server = started(Limits::default()).await;
     let mut old = server.connect().await;
     old.write_all(b"GET /stream?word=slowly-1 HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
-    let io = TokioIo::new(server.connect().await);
-    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = server.http2().await;
     let request = hyper::Request::get("http://t/stream?word=slowly-2").body(Empty::<Bytes>::new()).unwrap();
     let new = client.send_request(request).await.unwrap();
     let mut first = [0; 1];

@@ -1,7 +1,7 @@
 //! What becomes of deliveries.
 
 use super::{Bench, Verdict, queues::declare, text};
-use crate::{Backoff, Guarantee, NewMessage, Outcome, QueueSpec, QueueStats, Settled, Settlement, Which};
+use crate::{Backoff, Guarantee, NewMessage, Outcome, QueueSpec, QueueStats, Receipt, Settled, Settlement, Which};
 use std::time::Duration;
 
 pub(super) async fn what_is_done_is_gone(bench: &Bench) -> Verdict {
@@ -184,11 +184,7 @@ pub(super) async fn a_released_message_is_kept_back_for_the_time_asked(bench: &B
     for _ in 0..3 {
         let delivery = bench.receive_one(&spec.name).await;
         assert_eq!(delivery.receives, 1, "it is not one of the deliveries that are allowed");
-        let settlement = Settlement { receipt: delivery.receipt, outcome: Outcome::Release { delay } };
-        let settled = bench.engine.settle(&spec.name, &[settlement]).await;
-        assert_eq!(settled.expect("it is settled"), [Settled::Released]);
-        bench.receive_none(&spec.name).await;
-        bench.pass(delay).await;
+        keep_back(bench, &spec, delivery.receipt, delay).await;
     }
     let delivery = bench.receive_one(&spec.name).await;
     let settled = bench.engine.settle(&spec.name, &[Settlement::retry(&delivery.receipt, "no")]).await;
@@ -202,14 +198,19 @@ pub(super) async fn a_released_message_is_kept_back_whether_or_not_it_is_counted
     bench.send(NewMessage::new(&spec.name, "x")).await;
     let delay = bench.unit() * 5;
     let delivery = bench.receive_one(&spec.name).await;
-    let settlement = Settlement { receipt: delivery.receipt, outcome: Outcome::Release { delay } };
+    keep_back(bench, &spec, delivery.receipt, delay).await;
+    let again = bench.receive_one(&spec.name).await;
+    assert_eq!((again.id.as_str(), text(&again)), (delivery.id.as_str(), "x"));
+    Verdict::Holds
+}
+
+/// Releases a message, which is not there until so long has passed.
+async fn keep_back(bench: &Bench, spec: &QueueSpec, receipt: Receipt, delay: Duration) {
+    let settlement = Settlement { receipt, outcome: Outcome::Release { delay } };
     let settled = bench.engine.settle(&spec.name, &[settlement]).await;
     assert_eq!(settled.expect("it is settled"), [Settled::Released]);
     bench.receive_none(&spec.name).await;
     bench.pass(delay).await;
-    let again = bench.receive_one(&spec.name).await;
-    assert_eq!((again.id.as_str(), text(&again)), (delivery.id.as_str(), "x"));
-    Verdict::Holds
 }
 
 pub(super) async fn two_engines_share_a_store(bench: &Bench) -> Verdict {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use futures_core::Stream;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use pikku::{
     All, App, Body, BoxError, Bytes, Call, Group, Problem, Response, Selection,
     http::{any, get, post},
@@ -209,6 +211,17 @@ impl Running {
     /// A connection of one's own.
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A connection of HTTP/2.
+    pub(crate) async fn http2<B>(&self) -> SendRequest<B>
+    where
+        B: hyper::body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        let io = TokioIo::new(self.connect().await);
+        let (client, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        client
     }
 
     /// Sends octets, and reads until the server closes.
