@@ -140,7 +140,11 @@ impl<R: Remote, F: Function> Request<'_, R, F> {
         let answered = within(&*rpc.platform, patience, rpc.endpoint.transport().post(request)).await;
         let answer = answered.ok_or_else(|| failed(Failure::Late(patience)))?;
         let answer = answer.map_err(|error| failed(Failure::Unreachable(error)))?;
-        answer::read(&answer, most).map_err(failed)
+        answer::read(&answer, most).map_err(|failure| match failure {
+            // Who notices first that the time is over makes no difference.
+            Failure::Refused(refusal) if refusal.code == Problem::DEADLINE_EXCEEDED => failed(Failure::Late(patience)),
+            failure => failed(failure),
+        })
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Failure {
     Unsent(BoxError),
     /// There was no answer, or not a whole one.
     Unreachable(BoxError),
-    /// There was no answer within this time.
+    /// There was no answer within this time, or the one that the function's own time was over.
     Late(Duration),
     /// The function, or what stands before it, answered with an error.
     Refused(Refusal),

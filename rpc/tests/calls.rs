@@ -218,6 +218,18 @@ async fn what_no_function_answers_is_not_understood() {
     assert_eq!(code(&asked(&shop, "/sold", "hew", json!({"sku": "tea"})).await), (502, "remote_refused".to_owned()));
 }
 
+#[tokio::test]
+async fn the_time_is_over_whoever_notices_it_first() {
+    let over = r#"{"code":"deadline_exceeded","detail":"this took longer than it may"}"#;
+    let shop = shop_with(Says(504, "application/problem+json", over)).await;
+    assert_eq!(code(&asked(&shop, "/sold", "hew", json!({"sku": "tea"})).await), (504, "remote_late".to_owned()));
+    assert!(logged(&shop).contains("was not answered within"), "{}", logged(&shop));
+    // A gateway that waited for something else is what cannot answer right now.
+    let shop = shop_with(Says(504, "application/problem+json", r#"{"code":"remote_late"}"#)).await;
+    let answer = asked(&shop, "/sold", "hew", json!({"sku": "tea"})).await;
+    assert_eq!(code(&answer), (503, "remote_unavailable".to_owned()));
+}
+
 /// Never answers.
 #[derive(Clone, Debug)]
 struct Silent;

@@ -181,8 +181,11 @@ impl Problem {
             .with_private(private)
     }
 
+    /// The code of a call whose time was over before its function had an outcome; the status is `504`.
+    pub const DEADLINE_EXCEEDED: &'static str = "deadline_exceeded";
+
     pub(crate) fn deadline() -> Self {
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", "this took longer than it may")
+        Self::new(StatusCode::GATEWAY_TIMEOUT, Self::DEADLINE_EXCEEDED, "this took longer than it may")
     }
 }
 
