@@ -29,7 +29,8 @@ const ROOT_FILES: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cer
 
 /// What opens TLS over a connection.
 pub(crate) fn connector(variable: &'static str) -> Result<TlsConnector, SetupError> {
-    let config = client_config(std::env::var_os(variable).map(PathBuf::from), variable)?;
+    let named = std::env::var_os(variable).filter(|path| !path.is_empty());
+    let config = client_config(named.map(PathBuf::from), variable)?;
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

@@ -17,14 +17,22 @@ use pikku::{
 use pikku_engines::{NewMessage, SqliteOutbox};
 use prost::Message as _;
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, crypto,
+    version::{TLS12, TLS13},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
-    env,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    env, fs,
+    io::{self, BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, ExitCode, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -54,6 +62,9 @@ fn main() -> ExitCode {
         test("a_failure_is_the_servers_own", a_failure_is_the_servers_own),
         test("without_a_collector_nothing_changes", without_a_collector_nothing_changes),
         test("a_collector_that_is_down_costs_a_line", a_collector_that_is_down_costs_a_line),
+        test("what_a_collector_refuses_is_not_sent_again", what_a_collector_refuses_is_not_sent_again),
+        test("spans_go_over_tls_and_one_connection", spans_go_over_tls_and_one_connection),
+        test("a_collector_that_is_not_trusted_costs_a_line", a_collector_that_is_not_trusted_costs_a_line),
         test("wrong_settings_stop_the_start", wrong_settings_stop_the_start),
     ];
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
@@ -108,7 +119,7 @@ fn a_request_is_a_span() {
         .ask(&format!("GET /show/a?q=1 HTTP/1.1\r\ntraceparent: {PARENT}\r\ntracestate: a=b\r\nx-request-id: req-7"));
     let log = server.end(0);
     // Ended gracefully, it has sent what it had.
-    let (head, sent) = collector.next();
+    let Taken { head, spans: sent, .. } = collector.next();
     assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n") && head.contains("x-key: plantedsecret7Qx"), "{head}");
     let resource = sent.resource_spans[0].resource.as_ref().unwrap();
     assert_eq!(text(&resource.attributes, "service.name"), "shop");
@@ -226,7 +237,7 @@ fn what_is_not_sampled_is_passed_on() {
     }
     server.ask("GET /show/without-a-parent HTTP/1.1");
     server.end(0);
-    let (head, sent) = collector.next();
+    let Taken { head, spans: sent, .. } = collector.next();
     assert!(head.starts_with("POST /mine HTTP/1.1\r\n"), "{head}");
     // The one whose parent is sampled.
     let [span] = &spans(&sent)[..] else { panic!("one span: {sent:?}") };
@@ -240,7 +251,7 @@ fn a_failure_is_the_servers_own() {
         server.ask(request);
     }
     let log = server.end(0);
-    let (_, sent) = collector.next();
+    let sent = collector.next().spans;
     let spans = spans(&sent);
     let [failed, lost, brewed] = &spans[..] else { panic!("three spans: {sent:?}") };
     assert_eq!(failed.status.as_ref().map(|status| status.code), Some(StatusCode::Error as i32));
@@ -273,15 +284,85 @@ fn a_collector_that_is_down_costs_a_line() {
     for _ in 0..100 {
         assert!(server.ask("GET /show/a HTTP/1.1").starts_with("HTTP/1.1 200"));
     }
-    let log = server.end(0);
+    assert!(lost(&server.end(0)).contains("refused"));
+}
+
+fn what_a_collector_refuses_is_not_sent_again() {
+    let collector = Collector::with("400 Bad Request", None);
+    let server = Server::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())]);
+    server.ask("GET /show/a HTTP/1.1");
+    assert!(lost(&server.end(0)).contains("it answered 400 Bad Request"));
+    collector.next();
+    assert!(collector.taken.try_recv().is_err());
+}
+
+fn spans_go_over_tls_and_one_connection() {
+    let folder = TempDir::new().unwrap();
+    for version in [&TLS13, &TLS12] {
+        let (identity, roots) = identity(&folder, version);
+        let collector = Collector::with("200 OK", Some(identity));
+        let (roots, absent) = (roots.to_str().unwrap(), "/absent/roots.pem");
+        // The nearest that is set counts.
+        for files in [["", "", roots], ["", roots, absent], [roots, absent, absent]] {
+            let [traces, all, system] = files;
+            let server = Server::start(&[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint()),
+                ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=plantedsecret7Qx"),
+                ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+                ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", traces),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", all),
+                ("SSL_CERT_FILE", system),
+            ]);
+            let mut sent = Vec::new();
+            for path in ["/show/one", "/show/two"] {
+                server.ask(&format!("GET {path} HTTP/1.1"));
+                let Taken { connection, head, spans } = collector.next();
+                let known = head.contains("x-key: plantedsecret7Qx") && head.contains(&collector.address.to_string());
+                assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n") && known, "{head}");
+                let [span] = &self::spans(&spans)[..] else { panic!("one span: {spans:?}") };
+                assert_eq!(text(&span.attributes, "url.path"), path);
+                sent.push(connection);
+            }
+            let log = server.end(0);
+            assert_eq!(sent[0], sent[1], "{log}");
+            assert!(!log.contains("the collector takes no spans"), "{log}");
+        }
+    }
+}
+
+fn a_collector_that_is_not_trusted_costs_a_line() {
+    let folder = TempDir::new().unwrap();
+    let (own, _) = identity(&folder, &TLS13);
+    let (_, stranger) = identity(&folder, &TLS13);
+    let collector = Collector::with("200 OK", Some(own));
+    // Another's, and the system's.
+    for roots in [stranger.to_str().unwrap(), ""] {
+        let server = Server::start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint()),
+            ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", roots),
+            ("SSL_CERT_FILE", ""),
+        ]);
+        for _ in 0..100 {
+            assert!(server.ask("GET /show/a HTTP/1.1").starts_with("HTTP/1.1 200"));
+        }
+        let line = lost(&server.end(0));
+        assert!(line.contains("invalid peer certificate"), "{line}");
+    }
+    assert!(collector.taken.try_recv().is_err());
+}
+
+/// The one line that tells of spans that are lost.
+fn lost(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("the collector takes no spans")).collect();
-    assert_eq!(lines.len(), 1, "{log}");
+    let [line] = lines[..] else { panic!("one line: {log}") };
+    line.to_owned()
 }
 
 fn wrong_settings_stop_the_start() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
     for (name, value) in [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector.example"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
@@ -294,73 +375,130 @@ fn wrong_settings_stop_the_start() {
         assert!(said.contains(&format!("{name} is `{value}`")), "{said}");
     }
     // One does not hide another, whoever reads it.
-    let wrong = [
+    let others = [
         ("RUST_LOG", "info,=loud"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("PIKKU_REQUEST_TIME", "0"),
         ("PIKKU_PROXIES", "-1"),
     ];
-    let said = Server::command(&wrong).output().unwrap();
-    let said = (said.status.code(), String::from_utf8(said.stderr).unwrap());
-    assert_eq!(said.0, Some(2), "{}", said.1);
-    for (name, value) in wrong {
-        assert!(said.1.contains(&format!("{name} is `{value}`: ")), "{name}: {}", said.1);
+    let collector = [("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost")];
+    let certificates = [
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/absent/roots.pem"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/absent/own.pem"),
+    ];
+    for wrong in [&collector[..], &certificates[..]] {
+        let wrong: Vec<_> = wrong.iter().chain(&others).copied().collect();
+        let mut command = Server::command(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:4318")]);
+        let said = command.envs(wrong.iter().copied()).output().unwrap();
+        let said = (said.status.code(), String::from_utf8(said.stderr).unwrap());
+        assert_eq!(said.0, Some(2), "{}", said.1);
+        for (name, value) in wrong {
+            assert!(said.1.contains(&format!("{name} is `{value}`: ")), "{name}: {}", said.1);
+        }
     }
+}
+
+/// What a collector proves itself with, by TLS of one version.
+type Identity = Arc<ServerConfig>;
+
+/// A new one for 127.0.0.1, with the file of its roots.
+fn identity(folder: &TempDir, version: &'static SupportedProtocolVersion) -> (Identity, PathBuf) {
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (signed.cert, signed.signing_key.serialize_der());
+    let roots = tempfile::Builder::new().suffix(".pem").tempfile_in(folder).unwrap();
+    fs::write(&roots, certificate.pem()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.try_into().unwrap())
+        .unwrap();
+    (Arc::new(config), roots.keep().unwrap().1)
+}
+
+/// What was sent at once.
+struct Taken {
+    /// Over which connection, by its client's port.
+    connection: u16,
+    head: String,
+    spans: ExportTraceServiceRequest,
 }
 
 /// Takes what is sent to it, and decodes it.
 struct Collector {
     address: SocketAddr,
-    taken: Receiver<(String, ExportTraceServiceRequest)>,
+    scheme: &'static str,
+    taken: Receiver<Taken>,
 }
 
 impl Collector {
     fn start() -> Self {
+        Self::with("200 OK", None)
+    }
+
+    /// One that answers so.
+    fn with(status: &'static str, identity: Option<Identity>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let scheme = if identity.is_some() { "https" } else { "http" };
         let (tell, taken) = channel();
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut stream = BufReader::new(stream.unwrap());
-                let (mut head, mut length) = (String::new(), 0);
-                while !head.ends_with("\r\n\r\n") {
-                    let begin = head.len();
-                    if stream.read_line(&mut head).unwrap() == 0 {
-                        break;
+                let (stream, tell, identity) = (stream.unwrap(), tell.clone(), identity.clone());
+                let connection = stream.peer_addr().unwrap().port();
+                // How a connection ends is the client's.
+                thread::spawn(move || match identity {
+                    Some(identity) => {
+                        let tls = ServerConnection::new(identity).unwrap();
+                        drop(take(StreamOwned::new(tls, stream), connection, status, &tell));
                     }
-                    let line = head[begin..].to_ascii_lowercase();
-                    length =
-                        line.strip_prefix("content-length: ").map_or(length, |value| value.trim().parse().unwrap());
-                }
-                let mut body = vec![0; length];
-                stream.read_exact(&mut body).unwrap();
-                let sent = ExportTraceServiceRequest::decode(&body[..]).expect("protobuf");
-                stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-                if tell.send((head, sent)).is_err() {
-                    return;
-                }
+                    None => drop(take(stream, connection, status, &tell)),
+                });
             }
         });
-        Self { address, taken }
+        Self { address, scheme, taken }
     }
 
     fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// So many spans, however many sendings they come in.
     fn spans(&self, count: usize) -> Vec<Span> {
         let mut all = Vec::new();
         while all.len() < count {
-            all.extend(spans(&self.next().1).into_iter().cloned());
+            all.extend(spans(&self.next().spans).into_iter().cloned());
         }
         all
     }
 
-    fn next(&self) -> (String, ExportTraceServiceRequest) {
+    fn next(&self) -> Taken {
         self.taken.recv_timeout(LIMIT).expect("spans come")
+    }
+}
+
+/// Takes all that comes over a connection.
+fn take(stream: impl Read + Write, connection: u16, status: &str, tell: &Sender<Taken>) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let begin = head.len();
+            if stream.read_line(&mut head)? == 0 {
+                return Ok(());
+            }
+            let line = head[begin..].to_ascii_lowercase();
+            length = line.strip_prefix("content-length: ").map_or(length, |value| value.trim().parse().unwrap());
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body)?;
+        let spans = ExportTraceServiceRequest::decode(&body[..]).expect("protobuf");
+        write!(stream.get_mut(), "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n")?;
+        stream.get_mut().flush()?;
+        if tell.send(Taken { connection, head, spans }).is_err() {
+            return Ok(());
+        }
     }
 }
 

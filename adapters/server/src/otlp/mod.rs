@@ -11,7 +11,7 @@ use crate::{
     span::{Begin, Kind, known},
 };
 use client::Collector;
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use opentelemetry::{
     Context, SpanId, TraceId,
     propagation::{Extractor, TextMapPropagator},
@@ -19,6 +19,7 @@ use opentelemetry::{
 };
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use pikku_https::Client;
 use std::{env, time::Duration};
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
@@ -31,6 +32,10 @@ use tracing_subscriber::{
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 const TIMEOUTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+/// The file of root certificates: by the variables of OpenTelemetry, and by that of OpenSSL.
+const ROOTS: [&str; 3] = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE"];
+const OWN_CERTIFICATES: [&str; 2] =
+    ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"];
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SAMPLER_ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 
@@ -54,15 +59,18 @@ impl Telemetry {
             return Ok(Self(None));
         }
         let mut mistakes = Mistakes::default();
-        mistakes.note(collector(name, &endpoint));
+        let address = mistakes.note(address(name, &endpoint));
         mistakes.note(protocol());
         mistakes.note(sampler());
         let timeout = mistakes.note(timeout()).unwrap_or(TIMEOUT);
+        if let Some(address) = &address {
+            mistakes.note(own_certificate(address));
+        }
+        let exporter = address.and_then(|address| mistakes.note(exporter((name, &endpoint), &address, timeout)));
         mistakes.none_or_all()?;
-        let exporter = SpanExporter::builder().with_http().with_http_client(Collector::new(timeout)).build();
-        let exporter = exporter.map_err(|error| ServeError::setting(name, &endpoint, error.to_string()))?;
-        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
-        Ok(Self(Some(provider)))
+        let provider =
+            |exporter| SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
+        Ok(Self(exporter.map(provider)))
     }
 
     /// What takes spans from `tracing` to the exporter: those of calls and of the app's own code, with the lines that are
@@ -90,19 +98,34 @@ impl Telemetry {
 }
 
 /// The first of these variables that is set, with its name.
-fn first(names: [&'static str; 2]) -> Option<(&'static str, String)> {
+fn first<const N: usize>(names: [&'static str; N]) -> Option<(&'static str, String)> {
     names.into_iter().find_map(|name| Some((name, env::var(name).ok().filter(|value| !value.is_empty())?)))
 }
 
-fn collector(name: &'static str, endpoint: &str) -> Result<(), WrongSetting> {
-    match endpoint.parse::<http::Uri>() {
-        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => Ok(()),
-        Ok(uri) if uri.scheme_str() == Some("https") => {
-            let reason = "spans are sent over plain HTTP: name a collector of this machine or network";
-            Err(WrongSetting::new(name, endpoint, reason))
-        }
-        _ => Err(WrongSetting::new(name, endpoint, "it is no address such as http://localhost:4318")),
+fn address(name: &'static str, endpoint: &str) -> Result<Uri, WrongSetting> {
+    let is_known = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    let wrong = || WrongSetting::new(name, endpoint, "it is no address such as http://localhost:4318");
+    endpoint.parse().ok().filter(is_known).ok_or_else(wrong)
+}
+
+/// A collector that wants to know by a certificate who sends would refuse each sending.
+fn own_certificate(address: &Uri) -> Result<(), WrongSetting> {
+    match first(OWN_CERTIFICATES).filter(|_| address.scheme_str() == Some("https")) {
+        Some((name, file)) => Err(WrongSetting::new(name, &file, "spans are sent without a certificate of one's own")),
+        None => Ok(()),
     }
+}
+
+/// What sends to the collector at that address, which a variable names.
+fn exporter(named: (&'static str, &str), address: &Uri, timeout: Duration) -> Result<SpanExporter, WrongSetting> {
+    let roots = first(ROOTS);
+    let client = Client::new(address, timeout, roots.as_ref().map_or(ROOTS[1], |(name, _)| *name));
+    let client = client.map_err(|error| {
+        let (name, value) = roots.as_ref().map_or(named, |(name, file)| (*name, &**file));
+        WrongSetting::new(name, value, error.to_string())
+    })?;
+    let exporter = SpanExporter::builder().with_http().with_http_client(Collector::new(client)).build();
+    exporter.map_err(|error| WrongSetting::new(named.0, named.1, error.to_string()))
 }
 
 fn protocol() -> Result<(), WrongSetting> {
