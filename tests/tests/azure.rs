@@ -22,9 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The scenarios' app, whose journal a route shows.
 async fn scenarios() -> LocalAzure {
+    scenarios_on("").await
+}
+
+/// The same on an instance of the platform, which is behind its front end; on none where it has no name.
+async fn scenarios_on(instance: &str) -> LocalAzure {
     let host = LocalAzure::bundle(azure("scenarios", "everywhere")).logs(Logs::Captured);
     let host = variables().into_iter().fold(host, |host, (name, value)| host.env(name, value));
-    let host = host.env("Queues", "UseDevelopmentStorage=true");
+    let host = host.env("Queues", "UseDevelopmentStorage=true").env("WEBSITE_INSTANCE_ID", instance);
     // A hundred megabytes take their time.
     let host = host.env("AzureFunctionsJobHost__functionTimeout", "00:02:00");
     host.start().await.expect("a host")
@@ -86,6 +91,19 @@ async fn a_client_cannot_pretend_to_be_the_host() {
         .body(payload);
     assert_eq!(host.http(forged).await.expect("an answer").status, 404);
     assert_eq!(journal(&host).await, json!([]));
+}
+
+/// The address that the scenarios' app looks out for, where the front end adds it and where the client does.
+#[tokio::test]
+async fn a_client_is_at_the_address_that_the_front_end_adds() {
+    let (added, claimed) = ("198.51.100.1, 203.0.113.66:4711", "203.0.113.66, 198.51.100.1:4711");
+    for (instance, clients, is_seen) in [("i1", added, true), ("i1", claimed, false), ("", added, false)] {
+        let host = scenarios_on(instance).await;
+        let request = Request::new("GET", "/who").header("X-Forwarded-For", clients);
+        let response = host.http(request).await.expect("an answer");
+        let who: Value = serde_json::from_slice(&response.body).expect("a session and an address");
+        assert_eq!(who, json!({"session": null, "is_forged": is_seen}), "{instance}: {clients}");
+    }
 }
 
 /// The host decodes whatever it can in a string output; what a function answers arrives all the same.

@@ -10,7 +10,14 @@ use pikku_local_azure::{
 };
 use serde_json::json;
 
-/// The custom handler in the local Functions host. Requests are proxied, all else comes as payloads.
+/// By what the platform's front end tells who sends a request.
+const FORWARDED_FOR: &str = "X-Forwarded-For";
+
+/// Who that is in every scenario: an address with the port that the request came from.
+const CLIENT: &str = "198.51.100.7:4711";
+
+/// The custom handler in the local Functions host, with the platform's front end before it. Requests are proxied, all else comes
+/// as payloads.
 #[derive(Debug)]
 pub(super) struct Azure(LocalAzure);
 
@@ -23,7 +30,9 @@ impl Target for Azure {
             // A failed message is not handed over again: the scenarios say how often it was.
             .env("AzureFunctionsJobHost__extensions__queues__maxDequeueCount", "1")
             // Where the queues are, as the deployment says it.
-            .env("Queues", "UseDevelopmentStorage=true");
+            .env("Queues", "UseDevelopmentStorage=true")
+            // By this the handler knows that there is a front end.
+            .env("WEBSITE_INSTANCE_ID", "scenarios");
         // Where somebody is let in by the platform, that is on.
         let authenticates =
             |call: &Call| matches!(call, Call::Http(request) if request.identity.as_ref().is_some_and(Self::vouches));
@@ -53,7 +62,7 @@ impl Target for Azure {
             }
             _ => sent,
         };
-        let sent = request.headers.iter().fold(sent, |sent, (name, value)| sent.header(name, value));
+        let sent = fronted(&request.headers).into_iter().fold(sent, |sent, (name, value)| sent.header(name, value));
         let response = self.0.http(sent).await.map_err(|why| why.to_string())?;
         Ok(Answer::new(response.status, response.headers, response.body))
     }
@@ -88,6 +97,15 @@ impl Target for Azure {
     async fn log(&self) -> Vec<String> {
         self.0.logs()
     }
+}
+
+/// Headers as they leave the front end: it adds the client that it sees to those that the client names.
+fn fronted(headers: &[(String, String)]) -> Vec<(String, String)> {
+    let (named, mut sent): (Vec<_>, Vec<_>) =
+        headers.iter().cloned().partition(|(name, _)| name.eq_ignore_ascii_case(FORWARDED_FOR));
+    let clients: Vec<String> = named.into_iter().map(|(_, value)| value).chain([CLIENT.to_owned()]).collect();
+    sent.push((FORWARDED_FOR.to_owned(), clients.join(", ")));
+    sent
 }
 
 fn told(invocation: &Invocation) -> String {
