@@ -102,27 +102,25 @@
 //!
 //! # Layers of tower
 //!
-//! On the plain server any [layer of `tower`](https://docs.rs/tower-layer) goes around the app, those of `tower_http` among them:
-//! `pikku_server::Server::layer` puts it there, and queues and schedules run beside it. They see requests and answers, of every
-//! path, and know nothing of calls; and they are of that program alone, while middleware goes wherever the function goes. Lambda,
-//! Workers and Azure have no server of ours that a layer could stand around, nor has a program that `cargo pikku package` writes:
+//! Any [layer of `tower`](https://docs.rs/tower-layer) goes around all of an app's HTTP, those of `tower_http` among them, on every
+//! platform: `pikku_tower` puts it there. Layers see requests and answers, of every path, and know nothing of calls:
 //!
 //! ```
-//! # use pikku::{All, App, Selection, http::get};
+//! # use pikku::{App, Selection, http::get};
 //! # #[pikku::function(public)]
 //! # async fn hello() -> Result<String, pikku::Problem> { Ok("hello".to_owned()) }
 //! # #[derive(pikku::Group)] struct Hello;
-//! # fn app<S: Selection>() -> App<S> { App::new().group::<Hello>(|g| g.http::<hello>(get("/hello"))) }
-//! # async fn serve() -> Result<(), pikku_server::ServeError> {
-//! use tower_http::set_header::SetResponseHeaderLayer;
+//! use pikku_tower::TowerLayers as _;
+//! use tower_http::normalize_path::NormalizePathLayer;
 //!
-//! let name = http::HeaderValue::from_static("shop");
-//! let named = SetResponseHeaderLayer::overriding(http::header::SERVER, name);
-//! pikku_server::Server::new(app::<All>()).environment()?.layer(named).serve().await
-//! # }
+//! fn app<S: Selection>() -> App<S> {
+//!     App::new().tower(NormalizePathLayer::trim_trailing_slash).group::<Hello>(|g| g.http::<hello>(get("/hello")))
+//! }
+//! # let _ = app::<pikku::All>();
 //! ```
 //!
-//! In a tower stack that is there already, `pikku_server::AppService` is the app as a service.
+//! `pikku_server::Server::layer` puts layers around the app in one server of your own, and in a tower stack that is there already
+//! `pikku_server::AppService` is the app as a service.
 //!
 //! # Why these are not those of `tower-http`
 //!

@@ -6,6 +6,8 @@ mod layers;
 mod registry;
 mod selection;
 
+#[cfg(feature = "around-http")]
+use crate::dispatch::PlanAroundHttp;
 use crate::{
     Authenticator, Cron, Middleware, Permission, Queue,
     access::{Role, Scope},
@@ -160,6 +162,24 @@ impl<S: Selection> App<S> {
     /// `/admin/{*rest}`.
     pub fn routes(mut self, pattern: &'static str, attach: impl FnOnce(Layers<'_, S>) -> Layers<'_, S>) -> Self {
         let _ = attach(Layers::new(&mut self, Place::Routes(pattern)));
+        self
+    }
+
+    /// Has something stand around every HTTP request, outside of routing: `pikku-tower` puts layers of tower there. What is to stand
+    /// there is told to the one `A` that the app has; another `A` stands within it. A bundle that answers no HTTP has nothing of it.
+    #[cfg(feature = "around-http")]
+    pub fn around_http<A: PlanAroundHttp + Default>(mut self, tell: impl FnOnce(&mut A)) -> Self {
+        use std::any::Any;
+        if const { S::KINDS.has(Kinds::HTTP) } {
+            let around = &mut self.registry.around;
+            let at = around.iter().position(|one| (&**one as &dyn Any).is::<A>()).unwrap_or_else(|| {
+                around.push(Box::new(A::default()));
+                around.len() - 1
+            });
+            if let Some(one) = (&mut *around[at] as &mut dyn Any).downcast_mut() {
+                tell(one);
+            }
+        }
         self
     }
 

@@ -9,6 +9,8 @@
 //! anything else) and hands over a [`crate::call::Trigger`]; it gets back a response, or whether the call succeeded.
 //! Everything that decides is here, so that a call means the same on every transport.
 
+#[cfg(feature = "around-http")]
+mod around;
 mod chain;
 mod engine;
 mod guard;
@@ -19,6 +21,8 @@ mod target;
 #[cfg(feature = "unrouted")]
 mod unrouted;
 
+#[cfg(feature = "around-http")]
+pub use around::{AroundHttp, PlanAroundHttp, Routing};
 #[cfg(feature = "introspect")]
 pub(crate) use chain::belongs;
 pub(crate) use chain::{Chain, chains, check_left_out};

@@ -80,6 +80,8 @@ pub(crate) fn run(places: &Places, steps: &mut Steps) -> Result<(), Failure> {
                 "-p",
                 "pikku-middleware",
                 "-p",
+                "pikku-tower",
+                "-p",
                 "edge",
                 "-p",
                 "echo",

@@ -3,7 +3,7 @@
 use crate::{
     AppService, ClientAddress, Limits,
     health::{Health, Readiness},
-    layers::{LayeredService, Sent},
+    layers::{self, Sent},
     pulse::{Pulse, Seen},
     request::REQUEST_ID,
     version::Version,
@@ -17,6 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use pikku_hyper::forwarded;
+use pikku_tower::LayeredService;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn, ready},
@@ -223,7 +224,7 @@ impl Handler {
                         if !takes_id {
                             request.headers_mut().remove(REQUEST_ID);
                         }
-                        Either::Right(Box::pin(async move { Ok(layered.answer(request, beat).await) }))
+                        Either::Right(Box::pin(async move { Ok(layers::answer(&layered, request, beat).await) }))
                     }
                 })
             }

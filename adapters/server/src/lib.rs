@@ -84,8 +84,8 @@ mod version;
 
 pub use answer::Answer;
 pub use error::{ServeError, WrongSetting};
-pub use layers::{LayeredBody, LayeredService};
 pub use limits::Limits;
+pub use pikku_tower::{HttpLayer, LayeredBody, LayeredService};
 pub use request::ClientAddress;
 pub use run::run;
 pub use server::{Bound, Server, serve};

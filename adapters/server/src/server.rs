@@ -3,19 +3,16 @@
 use crate::{
     AppService, Limits, ServeError,
     connection::Connections,
-    layers::{Answering, LayeredBody, LayeredService, Layers},
+    layers::Layers,
     log,
     queues::{Feeds, Outbox, Store, Work},
     settings::Settings,
     stop::{Signals, Stop},
 };
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
-use pikku::{App, BoxError, Kinds, Selection};
+use pikku::{App, Kinds, Selection};
+use pikku_tower::HttpLayer;
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
-use tower::{Layer, Service};
 
 /// What the store of the queues feeds.
 const FED: Kinds = Kinds::QUEUE.with(Kinds::CRON);
@@ -118,7 +115,8 @@ impl<S: Selection> Server<S> {
     /// Puts a layer of tower around the app: every request that comes over a connection goes through it, all but those for
     /// health and readiness, while messages and runs of schedules do not. A further layer goes around those before. A layer
     /// that fails is answered with `500`, and the log has the reason. One that is written for axum takes axum's bodies:
-    /// `tower::util::MapRequestLayer` before it puts `axum::body::Body::new` around ours.
+    /// `tower::util::MapRequestLayer` before it puts `axum::body::Body::new` around ours. Layers that are to go wherever the app goes
+    /// it names itself, by `pikku_tower::TowerLayers`; these stand around them.
     ///
     /// ```
     /// # use pikku::{All, App, Selection, http::get};
@@ -132,16 +130,8 @@ impl<S: Selection> Server<S> {
     /// let name = SetResponseHeaderLayer::overriding(SERVER, HeaderValue::from_static("shop"));
     /// let server = pikku_server::Server::new(app::<All>()).layer(name);
     /// ```
-    pub fn layer<L, B>(mut self, layer: L) -> Self
-    where
-        L: Layer<LayeredService> + Send + 'static,
-        L::Service: Service<Request<LayeredBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<LayeredBody>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<LayeredBody>>>::Future: Send,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        self.layers.add(move |inner| Answering(layer.layer(inner)).erased());
+    pub fn layer(mut self, layer: impl HttpLayer + Send + 'static) -> Self {
+        self.layers.add(layer);
         self
     }
 

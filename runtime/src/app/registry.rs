@@ -30,6 +30,9 @@ pub(crate) struct Registry {
     /// The endpoint of requests that no route takes, where something stands around them.
     #[cfg(feature = "unrouted")]
     pub(crate) unrouted: Option<usize>,
+    /// What stands around all of HTTP, from without.
+    #[cfg(feature = "around-http")]
+    pub(crate) around: Vec<Box<dyn crate::dispatch::PlanAroundHttp>>,
     #[cfg(feature = "introspect")]
     pub(crate) notes: crate::introspect::Notes,
 }

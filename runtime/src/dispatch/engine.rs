@@ -1,3 +1,5 @@
+#[cfg(feature = "around-http")]
+use super::around::{AroundHttp, Routing};
 use super::{
     chain::Chain,
     guard::GuardedRun,
@@ -5,6 +7,8 @@ use super::{
     router::{RouteConflict, Routed, Router},
     target::{Arrival, Sources, Target, Wired},
 };
+#[cfg(feature = "around-http")]
+use crate::future::contained;
 use crate::{
     App, BoxFuture, Call, ContractMissing, Kinds, Platform, Problem, Response, Selection, SessionControl, Violation,
     app::Endpoint,
@@ -40,6 +44,9 @@ pub struct Engine {
     /// The endpoint of requests that no route takes, where something stands around them.
     #[cfg(feature = "unrouted")]
     unrouted: Option<usize>,
+    /// What stands around all of HTTP, from without.
+    #[cfg(feature = "around-http")]
+    around: Vec<Box<dyn AroundHttp>>,
 }
 
 /// What is called, and by what wiring.
@@ -159,6 +166,8 @@ impl Engine {
         let container = Container::start(plan, platform)
             .await
             .map_err(|failure| StartError::Service { name: failure.service, error: failure.error })?;
+        #[cfg(feature = "around-http")]
+        let around = registry.around.into_iter().map(|planned| planned.start(container.platform())).collect();
         Ok(Self {
             endpoints: registry.endpoints,
             router,
@@ -168,6 +177,8 @@ impl Engine {
             container,
             #[cfg(feature = "unrouted")]
             unrouted: registry.unrouted,
+            #[cfg(feature = "around-http")]
+            around,
         })
     }
 
@@ -179,6 +190,10 @@ impl Engine {
     /// The same for a request that is boxed already, by a future that is small: servers allocate one for each request.
     pub fn answer(&self, request: Box<HttpRequest>, context: Context) -> impl Future<Output = Response> + '_ {
         let head = request.method == Method::HEAD;
+        #[cfg(feature = "around-http")]
+        if !self.around.is_empty() {
+            return answered(head, self.begin(None, request, context));
+        }
         answered(head, self.route(request, context))
     }
 
@@ -191,17 +206,68 @@ impl Engine {
         context: Context,
     ) -> impl Future<Output = Response> + '_ {
         let head = request.method == Method::HEAD;
+        #[cfg(feature = "around-http")]
+        if !self.around.is_empty() {
+            return answered(head, self.begin(Some(problem), request, context));
+        }
+        answered(head, self.refused(problem, request, context))
+    }
+
+    /// The call of a request that is refused, where something stands around it.
+    fn refused(&self, problem: Problem, request: Box<HttpRequest>, context: Context) -> Run<'_> {
         #[cfg(feature = "unrouted")]
-        let run = match self.unrouted {
+        return match self.unrouted {
             Some(_) => Ok((None, self.miss(problem, request, context))),
             None => Err(problem),
         };
         #[cfg(not(feature = "unrouted"))]
-        let run = {
-            let _ = context;
+        {
+            let _ = (request, context);
             Err(problem)
-        };
-        answered(head, run)
+        }
+    }
+
+    /// The answer of what stands around all of HTTP.
+    #[cfg(feature = "around-http")]
+    fn begin(&self, refused: Option<Problem>, request: Box<HttpRequest>, context: Context) -> Run<'_> {
+        let (id, trace) = (Arc::clone(&context.id), context.trace.clone());
+        let answer = self.go_on(&self.around, refused, request, context);
+        Ok((
+            None,
+            Box::pin(async move {
+                match contained(answer, || None).await {
+                    Ok(Some(response)) => Ok(Reply::Response(Box::new(response))),
+                    Ok(None) => Err(Problem::deadline()),
+                    Err(message) => {
+                        let problem = Problem::internal(format!("panicked: {message}"));
+                        self.log_problem(&problem, "", &id, trace.as_deref());
+                        Err(problem)
+                    }
+                }
+            }),
+        ))
+    }
+
+    /// The answer of the first of these, which may go on with the others, or of the route.
+    #[cfg(feature = "around-http")]
+    pub(super) fn go_on<'a>(
+        &'a self,
+        around: &'a [Box<dyn AroundHttp>],
+        refused: Option<Problem>,
+        request: Box<HttpRequest>,
+        context: Context,
+    ) -> BoxFuture<'a, Response> {
+        if let Some((first, within)) = around.split_first() {
+            return first.answer(request, context, Routing { engine: self, within, refused });
+        }
+        let head = request.method == Method::HEAD;
+        Box::pin(answered(
+            head,
+            match refused {
+                Some(problem) => self.refused(problem, request, context),
+                None => self.route(request, context),
+            },
+        ))
     }
 
     /// The call of a request, which has not begun, with the status of its success.
@@ -410,7 +476,7 @@ impl Engine {
         invoke(endpoint, &Scope::new(&self.container, call), input, &parts).await
     }
 
-    fn log_problem(&self, problem: &Problem, function: &str, id: &str, trace: Option<&str>) {
+    pub(super) fn log_problem(&self, problem: &Problem, function: &str, id: &str, trace: Option<&str>) {
         let level = if problem.status().is_server_error() { Level::Error } else { Level::Info };
         let detail = problem.private().map(str::to_owned).or_else(|| {
             let errors = problem.errors().iter().map(|e| format!("{} {}", e.pointer, e.detail));
