@@ -1,6 +1,6 @@
 //! The app that the scenarios call: it gives back what it was given and fails in every way there is.
 //!
-//! It uses nothing but the runtime, its middleware and its sources of sessions, so that every target can hold it. What a call without an answer did is in a journal,
+//! It uses nothing but the runtime, its middleware, its sources of sessions and layers of tower, so that every target can hold it. What a call without an answer did is in a journal,
 //! which a route of each group shows.
 //!
 //! | group | what reaches it |
@@ -13,6 +13,7 @@ pub mod failing;
 pub mod given;
 pub mod guarded;
 pub mod journal;
+pub mod layered;
 pub mod messages;
 pub mod octets;
 pub mod pages;
@@ -41,6 +42,7 @@ use pikku_middleware::{
     Audit, CacheControl, CircuitBreaker, Compression, ConcurrencyLimit, Cors, Csrf, Etag, Idempotency, LoadShed,
     RateLimit, RequestId, Retry, SecurityHeaders,
 };
+use pikku_tower::TowerLayers as _;
 use policies::{
     Correlated, FiveMinutes, Payments, Runs, Told, TwoADay, TwoMessages, limited, limited_message, once, pay,
     pay_by_card,
@@ -70,6 +72,8 @@ pub fn app<S: Selection>() -> App<S> {
     App::new()
         .scopes(&[Scope::new("orders:read"), Scope::new("orders:write"), Scope::new("staff")])
         .roles(session::ROLES)
+        .tower(layered::does_as_asked)
+        .tower(layered::marks)
         .authenticate::<session_of_header>()
         .middleware::<nobody>()
         .routes("/pages/{*rest}", |l| {
