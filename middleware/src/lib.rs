@@ -188,6 +188,8 @@ pub mod security_headers;
 pub mod store;
 mod text;
 pub mod timeout;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 pub use audit::Audit;
 pub use cache_control::CacheControl;
@@ -206,3 +208,5 @@ pub use request_id::RequestId;
 pub use retry::Retry;
 pub use security_headers::SecurityHeaders;
 pub use timeout::Timeout;
+#[cfg(feature = "tracing")]
+pub use tracing::Tracing;

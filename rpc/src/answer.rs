@@ -1,7 +1,7 @@
 //! What the other service says, read.
 
-use crate::{Answer, Failure, Refusal};
-use pikku::{StatusCode, Violation, json};
+use crate::{Failure, Refusal};
+use pikku::{StatusCode, Violation, http::transport::Answer, json};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::time::Duration;
 

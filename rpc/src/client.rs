@@ -1,23 +1,18 @@
-use crate::{Endpoint, Failure, OutgoingRequest, Remote, RpcError, answer};
+use crate::{Endpoint, Failure, Remote, RpcError, answer};
 use bytes::Bytes;
 use pikku::{
     __private::Text,
     BoxError, BoxFuture, Function, Platform, Problem, Service,
     call::CALLER,
-    http::RPC_TIMEOUT,
+    http::{
+        RPC_TIMEOUT,
+        transport::{OutgoingRequest, post},
+    },
     platform::OutgoingCall,
     service::{ConstructPerCall, Handle, MessageSigner, PerCall, Plan, Scope, SignCall, depth_above},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    fmt,
-    future::{Future, poll_fn},
-    marker::PhantomData,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 
 /// The longest key of a call that is done once, in octets.
 const LONGEST_KEY: usize = 255;
@@ -126,18 +121,18 @@ impl<R: Remote, F: Function> Request<'_, R, F> {
         let call = OutgoingCall::new(R::NAME, F::NAME, &body).with_idempotency_key(key.as_deref());
         let caller = rpc.signs.as_ref().map(|sign| sign(&call, rpc.platform.now_ms())).transpose().map_err(unsent)?;
         let mut headers = vec![
-            ("content-type", "application/json".to_owned()),
-            ("accept", "application/json".to_owned()),
-            (RPC_TIMEOUT, u32::try_from(patience.as_millis()).unwrap_or(u32::MAX).to_string()),
+            ("content-type".into(), "application/json".to_owned()),
+            ("accept".into(), "application/json".to_owned()),
+            (RPC_TIMEOUT.into(), u32::try_from(patience.as_millis()).unwrap_or(u32::MAX).to_string()),
         ];
         let (trace, state) = rpc.trace.clone().unzip();
         let more =
             [(CALLER, caller), ("idempotency-key", key), ("traceparent", trace), ("tracestate", state.flatten())];
-        headers.extend(more.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        headers.extend(more.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
         let most = R::MOST_OCTETS as usize;
         let url = rpc.endpoint.url::<F>();
         let request = OutgoingRequest { url: &url, headers: &headers, body: Bytes::from(body), most, patience };
-        let answered = within(&*rpc.platform, patience, rpc.endpoint.transport().post(request)).await;
+        let answered = post(rpc.endpoint.transport(), request, &*rpc.platform).await;
         let answer = answered.ok_or_else(|| failed(Failure::Late(patience)))?;
         let answer = answer.map_err(|error| failed(Failure::Unreachable(error)))?;
         answer::read(&answer, most).map_err(|failure| match failure {
@@ -146,16 +141,6 @@ impl<R: Remote, F: Function> Request<'_, R, F> {
             failure => failed(failure),
         })
     }
-}
-
-/// What a future comes to, unless it takes longer than that.
-async fn within<T>(platform: &dyn Platform, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-    let (mut future, mut late) = (pin!(future), platform.sleep(limit));
-    poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending => late.as_mut().poll(context).map(|()| None),
-    })
-    .await
 }
 
 /// A key as a string of HTTP (RFC 9651, section 3.3.3).

@@ -1,10 +1,12 @@
-use crate::{Remote, Transport};
-use http::{Uri, uri::Authority};
+use crate::Remote;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pikku::{
     __private::Text,
     BoxError, BoxFuture, Function, Need, Problem, Service,
-    http::{is_confidential, rpc_path},
+    http::{
+        rpc_path,
+        transport::{Transport, base_url},
+    },
     service::{Construct, Container, Env, Handle, Plan, Scope, Singleton},
 };
 use std::{
@@ -30,7 +32,7 @@ impl<R: Remote> Endpoint<R> {
     ///
     /// It is no URL of http or https with a host, or has more than a path, or what is said there could be read by others.
     pub fn new(url: &str, transport: impl Transport) -> Result<Self, BoxError> {
-        Ok(Self { base: base::<R>(url)?.into(), transport: Arc::new(transport), remote: PhantomData })
+        Ok(Self { base: base_url(url, R::IN_THE_CLEAR)?.into(), transport: Arc::new(transport), remote: PhantomData })
     }
 
     /// The URL of a function there.
@@ -52,20 +54,6 @@ fn encoded(path: &str) -> std::borrow::Cow<'_, str> {
         .collect::<Vec<_>>()
         .join("/")
         .into()
-}
-
-fn base<R: Remote>(url: &str) -> Result<String, BoxError> {
-    let parsed: Uri = url.trim().parse()?;
-    let (Some(scheme @ ("http" | "https")), Some(authority)) = (parsed.scheme_str(), parsed.authority()) else {
-        return Err("it is no URL of http or https with a host".into());
-    };
-    if authority.as_str().contains('@') || parsed.query().is_some() || url.contains('#') {
-        return Err("a base URL has no user, no query and no fragment".into());
-    }
-    if !(R::IN_THE_CLEAR || is_confidential(scheme, Authority::host(authority))) {
-        return Err("in the clear only this machine is called: use https, or say `IN_THE_CLEAR`".into());
-    }
-    Ok(format!("{scheme}://{authority}{}", parsed.path().trim_end_matches('/')))
 }
 
 impl<R> Clone for Endpoint<R> {

@@ -108,24 +108,20 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `https` | `HttpsTransport`, for every target but Workers; there it is `WorkerFetch` of `pikku-cloudflare` (feature `rpc`) |
+//! | `https` | `HttpsTransport`, for every target but Workers; there it is `WorkerFetch` of `pikku-cloudflare` (feature `transport`) |
 //! | `testing` | `testing::InProcess`, which calls an app in the same process |
 
 mod answer;
 mod client;
 mod endpoint;
 mod error;
-#[cfg(feature = "https")]
-mod https;
 mod remote;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod transport;
 
 pub use client::{Request, Rpc};
 pub use endpoint::Endpoint;
 pub use error::{Failure, Refusal, RpcError};
 #[cfg(feature = "https")]
-pub use https::HttpsTransport;
+pub use pikku_https::HttpsTransport;
 pub use remote::Remote;
-pub use transport::{Answer, OutgoingRequest, Transport};

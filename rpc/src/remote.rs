@@ -1,5 +1,4 @@
-use crate::Transport;
-use pikku::service::MessageSigner;
+use pikku::{http::transport::Transport, service::MessageSigner};
 
 /// Another service, as this app knows it: what it is called, where it is, and who signs who calls.
 ///
@@ -18,7 +17,7 @@ pub trait Remote: Send + Sync + 'static {
     /// of this machine.
     const IN_THE_CLEAR: bool = false;
     /// How requests get there: `HttpsTransport` (feature `https`) on every target but Workers, there `WorkerFetch` of
-    /// `pikku-cloudflare` (feature `rpc`).
+    /// `pikku-cloudflare` (feature `transport`).
     type Transport: Transport + Default;
     /// What signs who calls; [`Unsigned`](pikku::service::Unsigned) where calls are to say nothing of it.
     type Signer: MessageSigner;

@@ -1,7 +1,13 @@
 //! Two services in one process, for tests.
 
-use crate::{Answer, OutgoingRequest, Transport};
-use pikku::{BoxError, BoxFuture, http::Method, testing::TestApp};
+use pikku::{
+    BoxError, BoxFuture,
+    http::{
+        Method,
+        transport::{Answer, OutgoingRequest, Transport},
+    },
+    testing::TestApp,
+};
 use std::sync::Arc;
 
 /// Calls an app in this process instead of one elsewhere:
@@ -21,7 +27,7 @@ impl Transport for InProcess {
         Box::pin(async move {
             let uri: http::Uri = request.url.parse()?;
             let mut sent = self.0.request(Method::POST, uri.path());
-            for (name, value) in request.headers.iter().filter(|(name, _)| *name != "content-type") {
+            for (name, value) in request.headers.iter().filter(|(name, _)| name != "content-type") {
                 sent = sent.header(name, value);
             }
             let answer = sent.body("application/json", request.body).send().await;

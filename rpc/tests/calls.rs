@@ -5,9 +5,10 @@ mod common;
 use common::{OTHER_KEY, PRIVATE, Price, Prices, prices, seen, shop};
 use pikku::{
     All, App, BoxError, BoxFuture, Bytes, Call, Problem,
+    http::transport::{Answer, OutgoingRequest, Transport},
     testing::{TestApp, TestResponse},
 };
-use pikku_rpc::{Answer, Endpoint, Failure, OutgoingRequest, Remote, Rpc, RpcError, Transport, testing::InProcess};
+use pikku_rpc::{Endpoint, Failure, Remote, Rpc, RpcError, testing::InProcess};
 use serde_json::{Value, json};
 use std::{
     future::{pending, ready},
@@ -80,7 +81,7 @@ struct Noting(Arc<Mutex<Vec<(String, String)>>>);
 
 impl Transport for Noting {
     fn post<'a>(&'a self, request: OutgoingRequest<'a>) -> BoxFuture<'a, Result<Answer, BoxError>> {
-        self.0.lock().unwrap().extend(request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        self.0.lock().unwrap().extend(request.headers.iter().map(|(name, value)| (name.to_string(), value.clone())));
         Box::pin(ready(Err("it only notes".into())))
     }
 }

@@ -13,6 +13,7 @@ mod response;
 mod route;
 #[cfg(feature = "rpc")]
 mod rpc;
+pub mod transport;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use body::{Body, BodyError};
@@ -30,3 +31,19 @@ pub use route::{Route, any, delete, get, head, options, patch, post, put};
 pub(crate) use rpc::timeout_ms;
 #[cfg(feature = "rpc")]
 pub use rpc::{RPC_TIMEOUT, rpc_path};
+
+/// The name of a method where it is one of HTTP's own (RFC 9110, section 9; RFC 5789), for who counts by it: clients may make up others.
+pub fn standard_method(method: &Method) -> Option<&str> {
+    const OWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::CONNECT,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::PATCH,
+    ];
+    OWN.contains(method).then_some(method.as_str())
+}

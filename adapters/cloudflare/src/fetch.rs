@@ -41,14 +41,14 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn body(this: &Answer) -> Option<Body>;
 
-    #[cfg(feature = "rpc")]
+    #[cfg(feature = "transport")]
     #[wasm_bindgen(method, getter)]
     fn headers(this: &Answer) -> Fields;
 
-    #[cfg(feature = "rpc")]
+    #[cfg(feature = "transport")]
     type Fields;
 
-    #[cfg(feature = "rpc")]
+    #[cfg(feature = "transport")]
     #[wasm_bindgen(method, catch)]
     fn get(this: &Fields, name: &str) -> Result<Option<String>, JsValue>;
 
@@ -73,7 +73,7 @@ extern "C" {
 /// The Worker's own `fetch`. Redirections are not followed.
 ///
 /// It fetches key sets of `pikku-auth` (feature `keys`), over https, or in the clear from this machine, within five seconds and up to
-/// 256 KiB; and it makes remote procedure calls of `pikku-rpc` (feature `rpc`), as the `Transport` of a `Remote`.
+/// 256 KiB; and it makes the requests of remote procedure calls and of traces (feature `transport`), as their `Transport`.
 ///
 /// ```ignore
 /// Tokens::of_set(KeySet::new("https://id.example/keys", WorkerFetch), "https://id.example", "shop")
@@ -83,8 +83,8 @@ pub struct WorkerFetch;
 
 #[cfg(feature = "keys")]
 mod keys;
-#[cfg(feature = "rpc")]
-mod rpc;
+#[cfg(feature = "transport")]
+mod transport;
 
 /// Asks for an answer by these options, and those that hold for every request.
 async fn asked(url: &str, options: &Object, headers: &Object, patience_ms: f64) -> Result<Answer, BoxError> {

@@ -37,7 +37,7 @@ mod d1_tables;
 mod database;
 #[cfg(target_family = "wasm")]
 mod entry;
-#[cfg(all(target_family = "wasm", any(feature = "keys", feature = "rpc")))]
+#[cfg(all(target_family = "wasm", any(feature = "keys", feature = "transport")))]
 mod fetch;
 #[cfg(target_family = "wasm")]
 mod host;
@@ -70,7 +70,7 @@ pub use d1_sessions::D1Sessions;
 pub use d1_store::D1Store;
 #[cfg(target_family = "wasm")]
 pub use database::{Database, DatabaseError};
-#[cfg(all(target_family = "wasm", any(feature = "keys", feature = "rpc")))]
+#[cfg(all(target_family = "wasm", any(feature = "keys", feature = "transport")))]
 pub use fetch::WorkerFetch;
 #[cfg(target_family = "wasm")]
 pub use key_value::{KeyValue, KeyValueError};

@@ -7,7 +7,9 @@
 //!
 //! [`client_config`] is the same TLS for a client that speaks something else over it.
 //!
-//! This crate is a part of the adapters and promises nothing to others.
+//! With the feature `transport` it makes the requests of remote procedure calls and of traces, by `HttpsTransport`.
+//!
+//! This crate is a part of the adapters, and promises nothing else to others.
 
 #[cfg(feature = "aws")]
 mod aws;
@@ -17,6 +19,8 @@ mod error;
 mod p256;
 mod sending;
 mod tls;
+#[cfg(feature = "transport")]
+mod transport;
 
 #[cfg(feature = "aws")]
 pub use aws::{AwsAction, AwsError};
@@ -24,3 +28,5 @@ pub use client::{Answer, Client, is_here};
 pub use error::SetupError;
 pub use sending::{FailedAttempt, RESOURCES, SendError, address_of, random, send};
 pub use tls::client_config;
+#[cfg(feature = "transport")]
+pub use transport::HttpsTransport;

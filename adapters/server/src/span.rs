@@ -88,20 +88,3 @@ pub(crate) fn failed(span: &Span, code: &str) {
     }
     let _ = (span, code);
 }
-
-/// The method, where it is one of HTTP's own.
-#[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "only exported spans have it"))]
-pub(crate) fn known(method: &Method) -> &str {
-    let own = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::CONNECT,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::PATCH,
-    ];
-    if own.contains(method) { method.as_str() } else { "HTTP" }
-}

@@ -53,6 +53,12 @@ pub struct Call {
     pub(crate) origin: Option<Box<Origin>>,
     #[cfg(feature = "rpc")]
     pub(crate) rpc: bool,
+    /// The path of the route, or the logical name of the source.
+    #[cfg(feature = "spans")]
+    pub(crate) wired: Option<&'static str>,
+    /// The span that what goes on from it belongs to, as `traceparent` has it.
+    #[cfg(feature = "spans")]
+    pub(crate) span: Mutex<Option<Box<str>>>,
     pub(crate) trigger: Trigger,
     pub(crate) identity: Option<Box<PlatformIdentity>>,
     pub(crate) established: OnceLock<Established>,
@@ -66,6 +72,24 @@ pub struct Call {
 pub(crate) struct Nearer<'a> {
     call: &'a Call,
     before: u64,
+}
+
+/// A span that what goes on from a call belongs to, for as long as this is there. What the outermost span of a call leaves behind
+/// belongs to it.
+#[cfg(feature = "spans")]
+#[derive(Debug)]
+pub struct EnteredSpan<'a> {
+    call: &'a Call,
+    before: Option<Box<str>>,
+}
+
+#[cfg(feature = "spans")]
+impl Drop for EnteredSpan<'_> {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.take() {
+            *self.call.span() = Some(before);
+        }
+    }
 }
 
 impl Drop for Nearer<'_> {
@@ -240,8 +264,33 @@ impl Call {
     }
 
     /// The [trace](Self::trace) as W3C writes it, for what goes on to other systems; `None` where there is none that can be written so.
+    /// Where a middleware has made a span of the call, it is that span's.
     pub fn traceparent(&self) -> Option<String> {
+        #[cfg(feature = "spans")]
+        if let Some(span) = &*self.span() {
+            return Some(span.to_string());
+        }
         self.trace().and_then(traceparent)
+    }
+
+    /// Has what goes on from this call belong to a span, as `traceparent` has it: messages, remote procedure calls and lines of the
+    /// log. For crates that ask for the feature `spans`.
+    #[cfg(feature = "spans")]
+    pub fn enter_span(&self, traceparent: &str) -> EnteredSpan<'_> {
+        EnteredSpan { call: self, before: self.span().replace(traceparent.into()) }
+    }
+
+    #[cfg(feature = "spans")]
+    fn span(&self) -> std::sync::MutexGuard<'_, Option<Box<str>>> {
+        self.span.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the function is reached: the path of the request's route, or the logical name of the queue, schedule or other source, as
+    /// they are wired. `None` of a request that no route takes, of a source that is any, and of a direct call. For crates that ask
+    /// for the feature `spans`.
+    #[cfg(feature = "spans")]
+    pub fn wired(&self) -> Option<&'static str> {
+        self.wired
     }
 
     /// Whether it came as a remote procedure call (`g.rpc` of [`Groups`](crate::Groups)); its request is [`Call::http`]. Without the
@@ -313,13 +362,203 @@ impl Call {
     /// Writes a line to the log, with what tells this call from others. `detail` is what must not leave the log; secrets
     /// do not belong in it either.
     pub fn log(&self, level: Level, message: &str, detail: Option<&str>) {
-        self.platform.log(&LogLine {
-            function: Some(self.function),
-            call_id: Some(&self.id),
-            trace: self.trace(),
-            detail,
-            ..LogLine::new(level, message)
+        self.with_trace(|trace| {
+            self.platform.log(&LogLine {
+                function: Some(self.function),
+                call_id: Some(&self.id),
+                trace,
+                detail,
+                ..LogLine::new(level, message)
+            });
         });
+    }
+
+    /// Gives the trace that lines of the log are of: of the span that a middleware has made, where one has.
+    pub(crate) fn with_trace<T>(&self, work: impl FnOnce(Option<&str>) -> T) -> T {
+        #[cfg(feature = "spans")]
+        return work(self.span().as_deref().or(self.trace()));
+        #[cfg(not(feature = "spans"))]
+        work(self.trace())
+    }
+
+    /// Who calls, where the platform itself has established it.
+    pub identity: Option<Box<PlatformIdentity>>,
+}
+
+impl Context {
+    /// The same for one of several calls of the invocation, such as that of a message of a batch: where it is too late for
+    /// one, the others go on.
+    #[must_use]
+    pub fn of_one(&self) -> Self {
+        Self { after: self.after.of_one(), ..self.clone() }
+    }
+}
+
+macro_rules! payloads {
+    ($($(#[$doc:meta])* $name:ident $type:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> Option<&$type> {
+            self.payload()
+        }
+    )*};
+}
+
+impl Call {
+    /// The id of the call: the platform's own of the invocation.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name of the function called; empty for a request that no route takes.
+    pub fn function(&self) -> &'static str {
+        self.function
+    }
+
+    /// What set it off.
+    pub fn trigger(&self) -> &Trigger {
+        &self.trigger
+    }
+
+    /// The trace header as it arrived, such as `X-Amzn-Trace-Id` or `traceparent`. Of a message that a
+    /// [`Queue<T>`](crate::service::Queue) sent it is the `traceparent` of the call that sent it.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// What the systems say of the [trace](Self::trace) that it has come through, as W3C's `tracestate` has it: up to 512
+    /// characters. `None` without any, and where the platform has begun a trace of its own, as AWS X-Ray does.
+    pub fn trace_state(&self) -> Option<String> {
+        let trace = self.trace()?;
+        if let Some(request) = self.http() {
+            let is_its_own = trace::is_same_trace(trace, request.header(TRACEPARENT)?);
+            return if is_its_own { trace::tracestate(request.headers.get_all(TRACESTATE)) } else { None };
+        }
+        // A message that has a trace gives it to its call.
+        let attributes = &self.queue()?.message_attributes;
+        attributes.get(TRACEPARENT)?;
+        trace::tracestate([attributes.get(TRACESTATE)?.value.as_bytes()])
+    }
+
+    /// The [trace](Self::trace) as W3C writes it, for what goes on to other systems; `None` where there is none that can be written so.
+    /// Where a middleware has made a span of the call, it is that span's.
+    pub fn traceparent(&self) -> Option<String> {
+        #[cfg(feature = "spans")]
+        if let Some(span) = &*self.span() {
+            return Some(span.to_string());
+        }
+        self.trace().and_then(traceparent)
+    }
+
+    /// Has what goes on from this call belong to a span, as `traceparent` has it: messages, remote procedure calls and lines of the
+    /// log. For crates that ask for the feature `spans`.
+    #[cfg(feature = "spans")]
+    pub fn enter_span(&self, traceparent: &str) -> EnteredSpan<'_> {
+        EnteredSpan { call: self, before: self.span().replace(traceparent.into()) }
+    }
+
+    #[cfg(feature = "spans")]
+    fn span(&self) -> std::sync::MutexGuard<'_, Option<Box<str>>> {
+        self.span.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the function is reached: the path of the request's route, or the logical name of the queue, schedule or other source, as
+    /// they are wired. `None` of a request that no route takes, of a source that is any, and of a direct call. For crates that ask
+    /// for the feature `spans`.
+    #[cfg(feature = "spans")]
+    pub fn wired(&self) -> Option<&'static str> {
+        self.wired
+    }
+
+    /// Whether it came as a remote procedure call (`g.rpc` of [`Groups`](crate::Groups)); its request is [`Call::http`]. Without the
+    /// feature `rpc` there are none.
+    pub fn is_rpc(&self) -> bool {
+        #[cfg(feature = "rpc")]
+        return self.rpc;
+        #[cfg(not(feature = "rpc"))]
+        false
+    }
+
+    /// What of the platform handed the call over, where the platform says so.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
+    }
+
+    /// When the call is ended, in milliseconds since the Unix epoch: by the platform, its wiring, its function, or a middleware around it.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        match self.nearer_ms.load(Ordering::Relaxed) {
+            u64::MAX => self.deadline_ms,
+            nearer => Some(nearer),
+        }
+    }
+
+    /// Has the deadline be no later than so long from now, until what is answered is dropped.
+    pub(crate) fn nearer_deadline(&self, limit: Duration) -> Nearer<'_> {
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let ends_ms = self.now_ms().saturating_add(limit_ms);
+        let before = self.nearer_ms.load(Ordering::Relaxed);
+        if self.deadline_ms().is_none_or(|deadline| ends_ms < deadline) {
+            self.nearer_ms.store(ends_ms, Ordering::Relaxed);
+        }
+        Nearer { call: self, before }
+    }
+
+    /// Whether the deadline is a middleware's, and who waits for the outcome may get another.
+    pub(crate) fn has_nearer_deadline(&self) -> bool {
+        self.nearer_ms.load(Ordering::Relaxed) != u64::MAX
+    }
+
+    /// The time, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.platform.now_ms()
+    }
+
+    /// How long is left until the deadline; `None` without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        let deadline = self.deadline_ms()?;
+        Some(Duration::from_millis(deadline.saturating_sub(self.platform.now_ms())))
+    }
+
+    /// Whether nobody waits for the outcome any more: the client is gone, the deadline has passed or the process ends.
+    pub fn is_cancelled(&self) -> bool {
+        self.after.is_cancelled() || self.remaining().is_some_and(|left| left.is_zero())
+    }
+
+    /// Does this after the answer is out, without the caller waiting for it. The platform keeps the process alive until it
+    /// is done or the call's deadline has passed; an answer that was sent is not taken back when it fails.
+    ///
+    /// ```
+    /// # async fn f(call: &pikku::Call) {
+    /// call.after_answer(pikku::edge(async { /* tell the statistics */ }));
+    /// # }
+    /// ```
+    pub fn after_answer(&self, work: BoxFuture<'static, ()>) {
+        self.after.add(work);
+    }
+
+    /// Writes a line to the log, with what tells this call from others. `detail` is what must not leave the log; secrets
+    /// do not belong in it either.
+    pub fn log(&self, level: Level, message: &str, detail: Option<&str>) {
+        self.with_trace(|trace| {
+            self.platform.log(&LogLine {
+                function: Some(self.function),
+                call_id: Some(&self.id),
+                trace,
+                detail,
+                ..LogLine::new(level, message)
+            });
+        });
+    }
+
+    /// Writes a line to the log as one of this call.
+    pub(crate) fn tell(&self, line: &LogLine<'_>) {
+        #[cfg(feature = "spans")]
+        let span = self.span();
+        #[cfg(feature = "spans")]
+        let trace = span.as_deref().or(self.trace());
+        #[cfg(not(feature = "spans"))]
+        let trace = self.trace();
+        let (function, call_id) = (Some(self.function), Some(&*self.id));
+        self.platform.log(&LogLine { function, call_id, trace, ..line.clone() });
     }
 
     /// Who calls, where the platform itself has established it.

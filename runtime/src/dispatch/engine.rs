@@ -287,6 +287,8 @@ impl Engine {
             rpc: route.rpc,
             #[cfg(feature = "unrouted")]
             missed: None,
+            #[cfg(feature = "spans")]
+            wired: Some(route.path),
         };
         #[cfg_attr(
             not(feature = "rpc"),
@@ -358,7 +360,12 @@ impl Engine {
         };
         let Target { endpoint, wiring, timeout_ms, .. } = target;
         let called = Called { endpoint, wiring: self.counts.0 + wiring, timeout_ms };
-        self.run(called, trigger, context, Parts::default()).await
+        let parts = Parts {
+            #[cfg(feature = "spans")]
+            wired: target.source,
+            ..Parts::default()
+        };
+        self.run(called, trigger, context, parts).await
     }
 
     /// Calls a function by name; `None` where the app has none of that name.
@@ -410,6 +417,10 @@ impl Engine {
             origin: context.origin,
             #[cfg(feature = "rpc")]
             rpc: parts.rpc,
+            #[cfg(feature = "spans")]
+            wired: parts.wired,
+            #[cfg(feature = "spans")]
+            span: Mutex::default(),
             trigger,
             identity: context.identity,
             established: OnceLock::new(),
@@ -429,7 +440,7 @@ impl Engine {
                 return outcome;
             }
             if let Err(problem) = &outcome {
-                self.log_problem(problem, call.function, &call.id, call.trace.as_deref());
+                call.with_trace(|trace| self.log_problem(problem, call.function, &call.id, trace));
             }
             outcome
         }
@@ -491,8 +502,7 @@ impl Engine {
             detail: detail.as_deref(),
             ..LogLine::new(level, problem.detail())
         });
-    }
-}
+    }}
 
 /// The answer that a call comes to.
 async fn answered(head: bool, run: Run<'_>) -> Response {

@@ -27,6 +27,9 @@ pub(crate) struct Parts<'a> {
     /// What a request is answered that no route takes.
     #[cfg(feature = "unrouted")]
     pub(crate) missed: Option<Problem>,
+    /// The path of the route, or the logical name of the source.
+    #[cfg(feature = "spans")]
+    pub(crate) wired: Option<&'static str>,
 }
 
 /// Where the members of a request's input came from; those that are not named, from the body.

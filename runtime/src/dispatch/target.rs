@@ -49,7 +49,7 @@ pub struct Target {
     queue: Option<Queue>,
     pub(super) timeout_ms: Option<u32>,
     /// The logical name of the source; `None` where the wiring takes any.
-    #[cfg(feature = "callers")]
+    #[cfg(any(feature = "callers", feature = "spans"))]
     pub(super) source: Option<&'static str>,
 }
 
@@ -143,7 +143,7 @@ impl Feed {
             wiring: self.wiring,
             queue,
             timeout_ms,
-            #[cfg(feature = "callers")]
+            #[cfg(any(feature = "callers", feature = "spans"))]
             source: self.kind.source().name(),
         }
     }

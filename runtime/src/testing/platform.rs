@@ -33,6 +33,8 @@ pub struct LoggedLine {
     pub message: String,
     /// The function that was called.
     pub function: Option<String>,
+    /// The trace of the call.
+    pub trace: Option<String>,
     /// The stable code of the error.
     pub code: Option<String>,
     /// What must not leave the log.
@@ -91,6 +93,7 @@ impl Platform for TestPlatform {
             level: line.level,
             message: line.message.to_owned(),
             function: owned(line.function),
+            trace: owned(line.trace),
             code: owned(line.code),
             detail: owned(line.detail),
         });

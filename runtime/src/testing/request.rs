@@ -1,6 +1,7 @@
 use super::app::context;
 use crate::{
     Bytes, Engine, Response,
+    call::{Context, TRACEPARENT},
     http::{Headers, HttpRequest, Method, StatusCode},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -63,13 +64,13 @@ impl<'a> TestRequest<'a> {
         self.header("content-type", content_type)
     }
 
-    /// Sends it. A streamed body is collected, and the work for after the answer done.
+    /// Sends it; its `traceparent` is the trace of the call. A streamed body is collected, and the work for after the answer done.
     ///
     /// # Panics
     ///
     /// If the stream of the body fails.
     pub async fn send(self) -> TestResponse {
-        let context = context();
+        let context = Context { trace: self.request.header(TRACEPARENT).map(str::to_owned), ..context() };
         let after = context.after.clone();
         let Response { status, headers, body } = self.engine.http(self.request, context).await;
         let body = body.collect(usize::MAX).await.unwrap_or_else(|error| panic!("{error}"));

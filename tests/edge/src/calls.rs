@@ -64,8 +64,10 @@ pub use nowhere::Nowhere;
 
 #[cfg(not(target_family = "wasm"))]
 mod nowhere {
-    use pikku::{BoxError, BoxFuture};
-    use pikku_rpc::{Answer, OutgoingRequest, Transport};
+    use pikku::{
+        BoxError, BoxFuture,
+        http::transport::{Answer, OutgoingRequest, Transport},
+    };
 
     /// There is no `fetch` here.
     #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ mod client;
 use crate::{
     ServeError,
     error::{Mistakes, WrongSetting},
-    span::{Begin, Kind, known},
+    span::{Begin, Kind},
 };
 use client::Collector;
 use http::{StatusCode, Uri};
@@ -19,6 +19,7 @@ use opentelemetry::{
 };
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use pikku::http::standard_method;
 use pikku_https::Client;
 use std::{env, time::Duration};
 use tracing::{Span, Subscriber};
@@ -195,20 +196,13 @@ pub(crate) fn begin(
     match call.kind {
         Kind::Request { method, path, client } => {
             span.record("otel.kind", "server");
-            span.record(
-                "otel.name",
-                match route {
-                    Some(route) => format!("{} {route}", known(method)),
-                    None => known(method).to_owned(),
-                },
-            );
+            let known = standard_method(method);
+            let name = known.unwrap_or("HTTP");
+            span.record("otel.name", route.map_or_else(|| name.to_owned(), |route| format!("{name} {route}")));
             set("faas.trigger", "http");
-            match known(method) {
-                "HTTP" => {
-                    set("http.request.method", "_OTHER");
-                    set("http.request.method_original", method.as_str());
-                }
-                known => set("http.request.method", known),
+            set("http.request.method", known.unwrap_or("_OTHER"));
+            if known.is_none() {
+                set("http.request.method_original", method.as_str());
             }
             set("url.path", path);
             set("url.scheme", "http");

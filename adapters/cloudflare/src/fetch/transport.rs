@@ -1,7 +1,9 @@
 use super::{WorkerFetch, asked, read, set};
 use js_sys::{Object, Uint8Array};
-use pikku::{BoxError, BoxFuture};
-use pikku_rpc::{Answer, OutgoingRequest, Transport};
+use pikku::{
+    BoxError, BoxFuture,
+    http::transport::{Answer, OutgoingRequest, Transport},
+};
 use wasm_bindgen::JsValue;
 
 /// How long a request goes on when it is late, in milliseconds: a signal of the same time would be taken for a failure.

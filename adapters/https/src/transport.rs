@@ -1,8 +1,10 @@
-use crate::{Answer, OutgoingRequest, Transport};
-use http::{Request, Uri, header::HOST};
+use crate::Client;
 use http_body_util::Full;
-use pikku::{BoxError, BoxFuture};
-use pikku_https::Client;
+use hyper::{Request, Uri, header::HOST};
+use pikku::{
+    BoxError, BoxFuture,
+    http::transport::{Answer, OutgoingRequest, Transport},
+};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -38,7 +40,7 @@ impl HttpsTransport {
         let endpoint = Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query("/").build()?;
         let mut posted = Request::post(url.path()).header(HOST, authority.as_str());
         for (name, value) in request.headers {
-            posted = posted.header(*name, value);
+            posted = posted.header(&**name, value);
         }
         let posted = posted.body(Full::new(request.body))?;
         let answer = self.client(&endpoint, request.most)?.exchange(posted).await?;
