@@ -371,6 +371,33 @@ async fn what_is_not_sampled_is_not_sent_and_goes_on_so() {
 }
 
 #[tokio::test]
+async fn a_platform_that_traces_itself_is_no_hindrance() {
+    let url = "https://x-ray.example";
+    let app = traced(url).start().await;
+    let root = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8";
+    let own = "5759e988bd862e3fe1be46a994272793";
+    for (trace, header, id, parent) in [
+        // It traces nothing unless somebody wants it to, and says so of every call.
+        (format!("{root};Sampled=0"), None, own, ""),
+        (format!("{root};Sampled=1"), None, own, "53995c3f42cd8ad8"),
+        (format!("{root};Sampled=1"), Some(PARENT), TRACE, "b7ad6b7169203331"),
+        ("nonsense".to_owned(), Some(PARENT), TRACE, "b7ad6b7169203331"),
+        (format!("{root};Sampled=1"), Some("00-+af-1-01"), own, "53995c3f42cd8ad8"),
+    ] {
+        let mut request = HttpRequest::new(Method::POST, "/orders/7");
+        if let Some(header) = header {
+            request.headers.append("traceparent", header.as_bytes()).unwrap();
+        }
+        let context = Context { trace: Some(trace.clone()), ..Context::default() };
+        let after = context.after.clone();
+        app.engine().http(request, context).await;
+        after.run(&**app.engine().platform(), None).await;
+        let [span] = &spans(url)[..] else { panic!("one span: {trace}") };
+        assert_eq!((&*hex(&span.trace_id), &*hex(&span.parent_span_id)), (id, parent), "{trace}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_collector_there_are_no_spans() {
     let app = TestApp::start(app()).await;
     assert_eq!(app.post("/orders/7").header("traceparent", PARENT).send().await.status(), 201);

@@ -27,7 +27,7 @@
 //!
 //! Each call has a span: what set it off, how long what stands below this middleware took, and what came of it. Its names and
 //! attributes are those of OpenTelemetry's semantic conventions. It is a child of the span that the call arrived with (W3C Trace
-//! Context; AWS X-Ray's header is read too), and whatever goes on from the call is a child of it: messages of queues, remote
+//! Context, or what AWS X-Ray traces; of what that does not trace it has the trace's id alone), and whatever goes on from the call is a child of it: messages of queues, remote
 //! procedure calls and the lines of the log. So a trace leads from a request over its messages to other services.
 //!
 //! | a call by | is named | its kind |

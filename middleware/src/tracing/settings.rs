@@ -45,7 +45,14 @@ impl Sampler {
         getrandom::getrandom(&mut trace).and_then(|()| getrandom::getrandom(&mut span)).ok()?;
         // Zeros are no ids.
         let (trace, span) = (u128::from_be_bytes(trace).max(1), u64::from_be_bytes(span).max(1));
-        Some(self.within(call.traceparent().as_deref().and_then(parsed), trace, span))
+        let parent = call.parent_span().as_deref().and_then(parsed);
+        if parent.is_some() {
+            return Some(self.within(parent, trace, span));
+        }
+        // What the platform traces itself. What it does not is no decision: AWS Lambda says so of every call where X-Ray is off.
+        let of_platform = call.traceparent().as_deref().and_then(parsed);
+        let told = of_platform.filter(|(.., flags)| flags & 1 == 1);
+        Some(self.within(told, of_platform.map_or(trace, |(trace, ..)| trace), span))
     }
 
     fn within(&self, parent: Option<(u128, u64, u8)>, new: u128, span: u64) -> SpanContext {

@@ -38,6 +38,8 @@ use std::{
     },
     time::Duration,
 };
+#[cfg(feature = "spans")]
+use trace::is_traceparent;
 use trace::traceparent;
 pub(crate) use trace::{TRACEPARENT, TRACESTATE};
 
@@ -271,6 +273,17 @@ impl Call {
             return Some(span.to_string());
         }
         self.trace().and_then(traceparent)
+    }
+
+    /// The span that this call is within, as `traceparent` has it: a middleware's, or else the one that it arrived with in W3C's form. A
+    /// platform's own trace, such as that of AWS X-Ray, is left to [`traceparent`](Self::traceparent). For crates that ask for the
+    /// feature `spans`.
+    #[cfg(feature = "spans")]
+    pub fn parent_span(&self) -> Option<String> {
+        let entered = self.span().as_deref().map(str::to_owned);
+        let header = || self.http().and_then(|request| request.header(TRACEPARENT));
+        let given = || self.trace().filter(|trace| is_traceparent(trace)).or_else(header);
+        entered.or_else(|| given().filter(|trace| is_traceparent(trace)).map(str::to_owned))
     }
 
     /// Has what goes on from this call belong to a span, as `traceparent` has it: messages, remote procedure calls and lines of the

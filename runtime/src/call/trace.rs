@@ -23,7 +23,7 @@ pub(crate) fn traceparent(trace: &str) -> Option<String> {
 }
 
 /// Whether it is `<2 digits>-<32 digits>-<16 digits>-<2 digits>`, perhaps with what later versions add.
-fn is_traceparent(trace: &str) -> bool {
+pub(super) fn is_traceparent(trace: &str) -> bool {
     let mut parts = trace.split('-');
     let mut digits = |count: usize| {
         let hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
