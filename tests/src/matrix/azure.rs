@@ -1,7 +1,6 @@
 use super::{
     scenario::{Call, Identity, Message, Request, Scenario, Time},
-    target::{Answer, Settled, Target},
-    variables,
+    target::{Answer, Settled, Target, Variable},
 };
 use crate::azure;
 use pikku_local_azure::{
@@ -24,7 +23,7 @@ pub(super) struct Azure(LocalAzure);
 impl Target for Azure {
     const NAME: &'static str = "azure";
 
-    async fn start(scenario: &Scenario) -> Result<Self, String> {
+    async fn start(scenario: &Scenario, variables: &[Variable]) -> Result<Self, String> {
         let host = LocalAzure::bundle(azure("scenarios", &scenario.group))
             .logs(Logs::Captured)
             // A failed message is not handed over again: the scenarios say how often it was.
@@ -40,7 +39,7 @@ impl Target for Azure {
             true => host.env("WEBSITE_AUTH_ENABLED", "True"),
             false => host,
         };
-        let host = variables().into_iter().fold(host, |host, (name, value)| host.env(name, value));
+        let host = variables.iter().fold(host, |host, (name, value)| host.env(*name, value));
         let host = host.start().await.map_err(|why| why.to_string())?;
         match host.refused() {
             [] => Ok(Self(host)),

@@ -1,7 +1,6 @@
 use super::{
     scenario::{Event, Identity, Message, Request, Scenario, Time},
-    target::{Answer, Settled, Target},
-    variables,
+    target::{Answer, Settled, Target, Variable},
 };
 use futures_util::future::join_all;
 use pikku::{
@@ -23,9 +22,9 @@ pub(super) struct InProcess(TestApp);
 impl Target for InProcess {
     const NAME: &'static str = "in-process";
 
-    async fn start(_: &Scenario) -> Result<Self, String> {
+    async fn start(_: &Scenario, variables: &[Variable]) -> Result<Self, String> {
         let app = TestApp::prepare(scenarios::app());
-        let app = variables().iter().fold(app, |app, (name, value)| app.variable(name, value));
+        let app = variables.iter().fold(app, |app, (name, value)| app.variable(name, value));
         app.try_start().await.map(Self).map_err(|why| why.to_string())
     }
 

@@ -15,11 +15,12 @@ pub(super) struct Record {
     /// What came of each step; why nothing came where the target itself failed.
     pub(super) steps: Result<Vec<Result<Seen, String>>, String>,
     pub(super) log: Vec<String>,
+    pub(super) spans: Vec<String>,
 }
 
 impl Record {
     pub(super) fn failed(target: &'static str, why: String) -> Self {
-        Self { target, steps: Err(why), log: Vec::new() }
+        Self { target, steps: Err(why), log: Vec::new(), spans: Vec::new() }
     }
 }
 
@@ -93,6 +94,12 @@ pub(super) fn differences(scenario: &Scenario, records: &[Record]) -> Vec<String
         }
     }
     for (record, _) in seen {
+        let mut wanted = scenario.spans.clone();
+        wanted.sort();
+        if record.spans != wanted {
+            let (wanted, got) = (wanted.join("; "), record.spans.join("; "));
+            found.push(difference(record.target, "what was traced", "the scenario", &wanted, &got));
+        }
         for text in scenario.logged.iter().filter(|text| !record.log.iter().any(|line| line.contains(*text))) {
             found.push(format!("{}: the log does not hold `{text}`:\n  {}", record.target, record.log.join("\n  ")));
         }

@@ -1,7 +1,6 @@
 use super::{
     scenario::{Event, Identity, Message, Request, Scenario, Time},
-    target::{Answer, Settled, Target},
-    variables,
+    target::{Answer, Settled, Target, Variable},
 };
 use crate::{event, function, send};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -18,9 +17,9 @@ pub(super) struct Lambda(LocalLambda);
 impl Target for Lambda {
     const NAME: &'static str = "lambda";
 
-    async fn start(scenario: &Scenario) -> Result<Self, String> {
+    async fn start(scenario: &Scenario, variables: &[Variable]) -> Result<Self, String> {
         let function = function("scenarios", &scenario.group).timeout(Duration::from_secs(4));
-        let function = variables().into_iter().fold(function, |function, (name, value)| function.env(name, value));
+        let function = variables.iter().fold(function, |function, (name, value)| function.env(name, value));
         function.start().map(Self).map_err(|why| why.to_string())
     }
 

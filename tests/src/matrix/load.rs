@@ -79,6 +79,7 @@ fn resolve(file: &str, raw: raw::Scenario, targets: &[&str]) -> Result<Scenario,
         group: raw.group,
         targets: raw.targets,
         logged: raw.logged,
+        spans: raw.spans,
         keeps_cookies: raw.keeps_cookies,
         steps: steps.collect::<Result<_, _>>()?,
     })

@@ -5,6 +5,7 @@
 
 mod azure;
 mod caller;
+mod collector;
 mod in_process;
 mod jar;
 mod judge;
@@ -23,9 +24,10 @@ pub use octets::Octets;
 pub use scenario::{
     Call, Ending, Event, Expected, ExpectedAnswer, Identity, Message, Request, Scenario, Source, Step, Time,
 };
-pub use target::{Answer, Settled, Target};
+pub use target::{Answer, Settled, Target, Variable};
 
 use crate::{planted, repository};
+use collector::Collector;
 use judge::{Record, Seen};
 use std::{
     future::Future,
@@ -38,12 +40,15 @@ use std::{
 /// What no answer may show: it is in the app's private error texts, in its panics and in a variable.
 pub const PRIVATE: &str = "private-5f0c9e3ab1";
 
+/// The variable with the URL of the collector that the app's spans go to.
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
 /// What signs the callers of messages, among the planted secrets.
 const CALLER_KEYS: &str = "callers-of-the-scenarios";
 
 /// What every target tells the app by variables: settings, and its secrets where it reads them from.
-pub fn variables() -> [(&'static str, String); 5] {
-    [
+pub fn variables() -> Vec<Variable> {
+    vec![
         (scenarios::PRIVATE_VARIABLE, PRIVATE.to_owned()),
         ("GREETING", "hei".to_owned()),
         ("TOKEN_KEY", planted("tokens-of-the-scenarios")),
@@ -64,7 +69,7 @@ pub const TARGETS: [Entry; 5] = [
 /// How long a scenario may take on a target.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long what was logged may take to arrive.
+/// How long what was logged may take to arrive, and spans.
 const LOG_LIMIT: Duration = Duration::from_secs(5);
 
 /// A target in the list of them.
@@ -123,7 +128,11 @@ pub fn check(scenario: &Scenario, targets: &[Entry]) -> Result<(), String> {
 }
 
 async fn run<T: Target>(scenario: &Scenario) -> Record {
-    let target = match T::start(scenario).await {
+    let mut variables = variables();
+    // Without a collector there are no spans, as most scenarios have it.
+    let collector = if scenario.spans.is_empty() { None } else { Some(Collector::start().await) };
+    variables.extend(collector.as_ref().map(|collector| (TRACES_ENDPOINT, collector.url())));
+    let target = match T::start(scenario, &variables).await {
         Ok(target) => target,
         Err(why) => return Record::failed(T::NAME, format!("it does not start: {why}")),
     };
@@ -150,7 +159,11 @@ async fn run<T: Target>(scenario: &Scenario) -> Record {
             Call::Socket(message) => target.say(message).await.map(|answer| Seen::Answers(vec![answer])),
         });
     }
-    Record { target: T::NAME, steps: Ok(steps), log: log(&target, &scenario.logged).await }
+    let spans = match &collector {
+        Some(collector) => collector.spans(scenario.spans.len(), LOG_LIMIT).await,
+        None => Vec::new(),
+    };
+    Record { target: T::NAME, steps: Ok(steps), log: log(&target, &scenario.logged).await, spans }
 }
 
 /// A request as a target gets it: what only another platform can say of a caller is what a client wrote.

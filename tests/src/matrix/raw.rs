@@ -20,6 +20,8 @@ pub(super) struct Scenario {
     #[serde(default)]
     pub(super) logged: Vec<String>,
     #[serde(default)]
+    pub(super) spans: Vec<String>,
+    #[serde(default)]
     pub(super) keeps_cookies: bool,
     pub(super) steps: Vec<Step>,
 }

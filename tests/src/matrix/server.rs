@@ -1,7 +1,6 @@
 use super::{
     scenario::{Message, Request, Scenario, Time},
-    target::{Answer, Settled, Target},
-    variables,
+    target::{Answer, Settled, Target, Variable},
 };
 use crate::server;
 use pikku::call::CALLER;
@@ -37,12 +36,12 @@ pub(super) struct Server {
 impl Target for Server {
     const NAME: &'static str = "server";
 
-    async fn start(_: &Scenario) -> Result<Self, String> {
+    async fn start(_: &Scenario, variables: &[Variable]) -> Result<Self, String> {
         between_hours().await;
         let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
         let file = folder.path().join("pikku.db");
         let program = LocalServer::program(server("scenarios")).telling_of_messages();
-        let program = variables().into_iter().fold(program, |program, (name, value)| program.variable(name, value));
+        let program = variables.iter().fold(program, |program, (name, value)| program.variable(name, value));
         let program = program
             // One scenario waits until it is over.
             .variable("PIKKU_REQUEST_TIME", "3")

@@ -2,6 +2,9 @@ use super::scenario::{Event, Identity, Message, Request, Scenario, Source, Time}
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
+/// A variable, with its value.
+pub type Variable = (&'static str, String);
+
 /// Something that the app runs on.
 ///
 /// A target is one file that implements this and one line in [`TARGETS`](super::TARGETS). Each scenario gets one of its own.
@@ -15,9 +18,8 @@ pub trait Target: Sized {
     /// here, and its title says so.
     const LACKS: &'static [(Source, &'static str)] = &[];
 
-    /// Starts the group of the app that a scenario calls, with [`PRIVATE_VARIABLE`](scenarios::PRIVATE_VARIABLE) set to
-    /// [`PRIVATE`](super::PRIVATE).
-    async fn start(scenario: &Scenario) -> Result<Self, String>;
+    /// Starts the group of the app that a scenario calls, with these variables set.
+    async fn start(scenario: &Scenario, variables: &[Variable]) -> Result<Self, String>;
 
     /// Whether the platform itself can say this of a caller. Where it cannot, a request has it in a header instead, as a client
     /// writes it that pretends to be that platform.

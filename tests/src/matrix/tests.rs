@@ -16,7 +16,7 @@ struct Told<const ODD: bool>;
 impl<const ODD: bool> Target for Told<ODD> {
     const NAME: &'static str = NAMES[ODD as usize];
 
-    async fn start(_: &Scenario) -> Result<Self, String> {
+    async fn start(_: &Scenario, _: &[Variable]) -> Result<Self, String> {
         Ok(Self)
     }
 

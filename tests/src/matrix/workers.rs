@@ -1,7 +1,6 @@
 use super::{
     scenario::{Message, Request, Scenario, Time},
-    target::{Answer, Settled, Target},
-    variables,
+    target::{Answer, Settled, Target, Variable},
 };
 use crate::{tool, worker};
 use pikku_local_workers::{Body, LocalWorkers};
@@ -23,11 +22,11 @@ pub(super) struct Workers {
 impl Target for Workers {
     const NAME: &'static str = "workers";
 
-    async fn start(scenario: &Scenario) -> Result<Self, String> {
+    async fn start(scenario: &Scenario, variables: &[Variable]) -> Result<Self, String> {
         let bundle = worker("scenarios", &scenario.group);
         let builder = LocalWorkers::bundle(bundle);
         let sources = builder.sources().map_err(|why| why.to_string())?;
-        let workers = variables().into_iter().fold(builder, |builder, (name, value)| builder.variable(name, value));
+        let workers = variables.iter().fold(builder, |builder, (name, value)| builder.variable(*name, value));
         let workers = workers.app(tool("npm"));
         let workers = workers.start().await.map_err(|why| why.to_string())?;
         let name = workers.names().first().ok_or("no Worker was started")?.to_string();

@@ -1,6 +1,7 @@
 //! The app that the scenarios call: it gives back what it was given and fails in every way there is.
 //!
-//! It uses nothing but the runtime, its middleware, its sources of sessions and layers of tower, so that every target can hold it. What a call without an answer did is in a journal,
+//! It uses nothing but the runtime, its middleware, its sources of sessions, layers of tower and what carries spans away, so that every
+//! target can hold it. What a call without an answer did is in a journal,
 //! which a route of each group shows.
 //!
 //! | group | what reaches it |
@@ -24,6 +25,7 @@ pub mod settings;
 pub mod sources;
 pub mod standing;
 pub mod stream;
+pub mod traced;
 
 use elsewhere::{take_change, take_event, take_notice, take_object, take_record, talk};
 use failing::{fail, fail_in_the_query, never};
@@ -40,7 +42,7 @@ use pikku::{
 };
 use pikku_middleware::{
     Audit, CacheControl, CircuitBreaker, Compression, ConcurrencyLimit, Cors, Csrf, Etag, Idempotency, LoadShed,
-    RateLimit, RequestId, Retry, SecurityHeaders,
+    RateLimit, RequestId, Retry, SecurityHeaders, Tracing,
 };
 use pikku_tower::TowerLayers as _;
 use policies::{
@@ -55,6 +57,7 @@ use standing::{
     AfterTwo, AtOnce, Narrow, OneAtATime, attempt, behind_a_late_permission, late, late_on_its_route, retried, watch,
 };
 use stream::streamed;
+use traced::Traced;
 
 /// The variable that holds what no answer may show.
 pub const PRIVATE_VARIABLE: &str = "PRIVATE_NOTE";
@@ -91,6 +94,9 @@ pub fn app<S: Selection>() -> App<S> {
         .routes("/broken/{how}", |l| l.middleware::<CircuitBreaker<AfterTwo>>())
         .routes("/cached/{how}", |l| l.middleware::<CacheControl<FiveMinutes>>())
         .routes("/correlated/{how}", |l| l.middleware::<RequestId<Correlated>>())
+        .routes("/traced/{how}", |l| l.middleware::<Tracing<Traced>>())
+        .routes("/rpc/read_order", |l| l.middleware::<Tracing<Traced>>())
+        .tag("traced", |l| l.middleware::<Tracing<Traced>>())
         .tag("retried", |l| l.middleware::<Retry<AtOnce>>())
         .tag("limited", |l| l.middleware::<RateLimit<TwoMessages>>())
         .tag("once", |l| l.middleware::<Idempotency<Runs>>())
@@ -144,6 +150,7 @@ pub fn app<S: Selection>() -> App<S> {
                 .http::<attempt>(get("/broken/{how}"))
                 .http::<attempt>(get("/cached/{how}"))
                 .http::<attempt>(get("/correlated/{how}"))
+                .http::<attempt>(get("/traced/{how}"))
                 .http::<late>(get("/late"))
                 .http::<late_on_its_route>(get("/late-on-its-route").timeout_ms(100))
                 .http::<behind_a_late_permission>(get("/undecided"))

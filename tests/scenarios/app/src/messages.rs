@@ -32,7 +32,7 @@ pub enum End {
 }
 
 /// Does a job and says how often it was tried.
-#[pikku::function]
+#[pikku::function(tags = ["traced"])]
 pub async fn job(call: &Call, journal: &Journal, secret: &Secret, job: Job) -> Result<(), Problem> {
     let attempt = call.queue().map_or(0, |message| message.receive_count);
     journal.write(format!("job {} attempt {attempt}: {}", job.id, job.text));
@@ -60,7 +60,7 @@ fn run(call: &Call, journal: &Journal) -> Result<(), Problem> {
 }
 
 /// Runs each night.
-#[pikku::function]
+#[pikku::function(tags = ["traced"])]
 pub async fn nightly(call: &Call, journal: &Journal) -> Result<(), Problem> {
     run(call, journal)
 }

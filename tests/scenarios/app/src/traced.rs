@@ -1,0 +1,15 @@
+//! Spans of calls, which go to a collector where one is named.
+
+use pikku_middleware::tracing::Policy;
+
+/// What is traced.
+#[derive(Debug)]
+pub struct Traced;
+
+impl Policy for Traced {
+    const NAME: &'static str = "scenarios";
+    #[cfg(not(target_family = "wasm"))]
+    type Transport = pikku_https::HttpsTransport;
+    #[cfg(target_family = "wasm")]
+    type Transport = pikku_cloudflare::WorkerFetch;
+}
