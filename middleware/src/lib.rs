@@ -32,19 +32,15 @@
 //! | [`rate_limit`] | lets callers call so often |
 //! | [`retry`] | tries what failed again, within the call |
 //! | [`timeout`] | ends calls that take too long |
+//! | `tracing` (a feature) | makes a span of each call, for a collector of OpenTelemetry |
 //!
-//! Of these too the order is that of the places: [`Audit`] outermost tells of what the others refuse, [`Retry`] around
+//! Of these too the order is that of the places: `Tracing` and [`Audit`] outermost tell of what the others refuse, [`Retry`] around
 //! [`CircuitBreaker`] tries what the circuit lets through, and each attempt takes its share of a [`ConcurrencyLimit`] inside it.
 //!
 //! Two things need none. How long the calls of one function may take it says itself (`timeout_ms`), and how long those of one wiring
 //! its [route](pikku::http::Route::timeout_ms), [queue](pikku::Queue::timeout_ms) or [schedule](pikku::Cron::timeout_ms); the nearest
 //! of all counts, and what is late is dropped, with its services. And the trace of a call
-//! ([`Call::trace`](pikku::Call::trace)) goes on with the messages that it sends. Spans are another matter:
-//!
-//! | target | who tells of calls |
-//! |---|---|
-//! | server | the program itself, to a collector of OpenTelemetry: the feature `otlp` of `pikku-server`. Over plain HTTP alone, so that a collector that wants TLS has one of this machine or network before it |
-//! | Lambda, Workers, Azure Functions | the platform, where its tracing is switched on; a bundle sends no spans of its own. Lines of its log have the call's id and trace |
+//! ([`Call::trace`](pikku::Call::trace)) goes on with the messages that it sends, whether or not there are spans.
 //!
 //! Only HTTP has what the others are about. On every other transport they do nothing:
 //!
@@ -128,7 +124,7 @@
 //! it is tried again; and it has to run without hyper, threads or a clock of its own on Workers. `tower-http` and `governor` are
 //! for requests of one server. What is a format or an algorithm is left to kept crates: gzip to `flate2`, hashes to `sha2`,
 //! base64 to `base64`, stores to `rusqlite` and `tokio-postgres`. What remains here of CORS, CSRF and the token bucket is a
-//! comparison of strings or a line of arithmetic each. An app with six of them takes 1.3 times the instructions of axum with six layers of `tower-http`, session and all
+//! comparison of strings or a line of arithmetic each. An app with six of them takes 1.1 times the instructions of axum with six layers of `tower-http`, session and all
 //! (`cargo xtask bench --only server-instructions`), and a bundle without them has none of their bytes.
 
 /// What the source says of a middleware, and the services that it asks for.

@@ -502,7 +502,8 @@ impl Engine {
             detail: detail.as_deref(),
             ..LogLine::new(level, problem.detail())
         });
-    }}
+    }
+}
 
 /// The answer that a call comes to.
 async fn answered(head: bool, run: Run<'_>) -> Response {
