@@ -149,7 +149,7 @@ impl Target for Without {
     const NAME: &'static str = "without";
     const LACKS: &'static [(Source, &'static str)] = &[(Source::Schedule, "it has no clock")];
 
-    async fn start(_: &Scenario) -> Result<Self, String> {
+    async fn start(_: &Scenario, _: &[Variable]) -> Result<Self, String> {
         Ok(Self)
     }
 
