@@ -4,7 +4,7 @@ use crate::{
     check::access::{is_open, is_outside},
     output::table,
 };
-use pikku_manifest::{Function, Group, Layer, LayerKind, Manifest, Role, SessionMode, Wiring, covers};
+use pikku_manifest::{Function, Group, Layer, LayerKind, Manifest, Role, SessionMode, Wiring, WiringKind, covers};
 use serde::Serialize;
 
 /// Who may call a function by one wiring.
@@ -55,7 +55,8 @@ pub(crate) struct Route {
 /// Something that stands around the calls of a wiring.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Around {
-    kind: LayerKind,
+    /// What it is: `layer`, `authenticator`, `middleware` or `permission`.
+    kind: &'static str,
     #[serde(flatten)]
     attached: Attached,
 }
@@ -118,12 +119,16 @@ impl Access {
 pub(crate) fn routes(manifest: &Manifest, middleware: bool) -> Vec<Route> {
     each(manifest)
         .map(|(group, wiring, function)| {
-            let around = wiring.layers.iter().map(|layer| Around { kind: layer.kind, attached: attached(layer) });
+            // Layers stand around requests before they are calls.
+            let outside = manifest.around_http.iter().filter(|_| matches!(wiring.kind, WiringKind::Http(_)));
+            let outside = outside.map(|name| Attached { name: name.clone(), at: "app".to_owned() });
+            let outside = outside.map(|attached| Around { kind: "layer", attached });
+            let around = wiring.layers.iter().map(|layer| Around { kind: kind(layer.kind), attached: attached(layer) });
             Route {
                 group: group.name.clone(),
                 wiring: wiring.id.clone(),
                 function: function.name.clone(),
-                around: middleware.then(|| around.collect()),
+                around: middleware.then(|| outside.chain(around).collect()),
             }
         })
         .collect()
@@ -135,16 +140,19 @@ pub(crate) fn routes_table(routes: &[Route]) -> String {
     for route in routes {
         rows.push(vec![route.group.clone(), route.wiring.clone(), route.function.clone()]);
         for (depth, Around { kind, attached }) in route.around.iter().flatten().enumerate() {
-            let kind = match kind {
-                LayerKind::Authenticator => "authenticator",
-                LayerKind::Middleware => "middleware",
-                LayerKind::Permission => "permission",
-            };
             let line = format!("  {}. {kind} {} [{}]", depth + 1, attached.name, attached.at);
             rows.push(vec![String::new(), line, String::new()]);
         }
     }
     table(&["group", "wiring", "function"], 3, &rows)
+}
+
+fn kind(kind: LayerKind) -> &'static str {
+    match kind {
+        LayerKind::Authenticator => "authenticator",
+        LayerKind::Middleware => "middleware",
+        LayerKind::Permission => "permission",
+    }
 }
 
 fn attached(layer: &Layer) -> Attached {
@@ -218,5 +226,8 @@ mod tests {
     fn routes_read_well() {
         insta::assert_snapshot!(routes_table(&routes(&manifest(), false)));
         insta::assert_snapshot!(routes_table(&routes(&manifest(), true)));
+        let layered = Manifest { around_http: vec!["tower_http::cors::CorsLayer".to_owned()], ..manifest() };
+        let layered = routes(&layered, true);
+        insta::assert_snapshot!(routes_table(&[layered[0].clone(), layered[3].clone()]));
     }
 }

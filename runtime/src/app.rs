@@ -167,10 +167,14 @@ impl<S: Selection> App<S> {
 
     /// Has something stand around every HTTP request, outside of routing: `pikku-tower` puts layers of tower there. What is to stand
     /// there is told to the one `A` that the app has; another `A` stands within it. A bundle that answers no HTTP has nothing of it.
+    /// `name` is what `cargo pikku routes --middleware` prints.
     #[cfg(feature = "around-http")]
-    pub fn around_http<A: PlanAroundHttp + Default>(mut self, tell: impl FnOnce(&mut A)) -> Self {
+    #[cfg_attr(not(feature = "introspect"), expect(unused_variables, reason = "only the manifest tells the name"))]
+    pub fn around_http<A: PlanAroundHttp + Default>(mut self, name: &'static str, tell: impl FnOnce(&mut A)) -> Self {
         use std::any::Any;
         if const { S::KINDS.has(Kinds::HTTP) } {
+            #[cfg(feature = "introspect")]
+            self.registry.notes.around_http.push(name);
             let around = &mut self.registry.around;
             let at = around.iter().position(|one| (&**one as &dyn Any).is::<A>()).unwrap_or_else(|| {
                 around.push(Box::new(A::default()));

@@ -61,6 +61,7 @@ pub fn manifest_of<S: Selection>(app: App<S>) -> manifest::Manifest {
         services,
         scopes: registry.notes.scopes.map(|scopes| scopes.into_iter().map(str::to_owned).collect()),
         roles: registry.notes.roles,
+        around_http: registry.notes.around_http.into_iter().map(str::to_owned).collect(),
         faults,
     };
     note_reads(&mut manifest);
@@ -90,6 +91,8 @@ pub(crate) struct Notes {
     faults: Vec<manifest::Fault>,
     scopes: Option<BTreeSet<&'static str>>,
     roles: Vec<manifest::Role>,
+    /// The types of what stands around all of HTTP.
+    pub(crate) around_http: Vec<&'static str>,
 }
 
 impl Notes {

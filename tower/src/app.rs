@@ -20,6 +20,7 @@ use pikku::{
     http::HttpRequest,
 };
 use std::{
+    any::type_name,
     convert::Infallible,
     error::Error,
     future::poll_fn,
@@ -62,7 +63,7 @@ pub trait TowerLayers {
 
 impl<S: Selection> TowerLayers for App<S> {
     fn tower<L: HttpLayer>(self, layer: impl FnOnce() -> L + Send + 'static) -> Self {
-        self.around_http::<Planned>(|planned| {
+        self.around_http::<Planned>(type_name::<L>(), |planned| {
             planned.0.push(Box::new(|inner, platform| layer().around(inner, platform)));
         })
     }

@@ -48,7 +48,7 @@
 //! - It waits until it is ready with the request that waits, and nothing else does. Layers that look whether another has room, such
 //!   as `LoadShedLayer`, belong with that into one `tower::ServiceBuilder`; what is added by itself always has room to the others.
 //! - It may answer by itself, call the app more than once, at the same time or from another task. Each call is routed; one that the
-//!   layer does not wait for any more is ended. The extensions of the request have to come along.
+//!   layer does not wait for any more is ended, and so is one that still goes on when the request is answered. The extensions of the request have to come along.
 //! - An error of it is answered with a 500, a problem of code `internal`, and so is a panic (where panics do not abort). The log has
 //!   the reason.
 //! - A request that it keeps for longer than the platform's deadline is answered with 504.

@@ -372,14 +372,27 @@ impl AroundHttp for Marking {
 async fn what_else_stands_around_stands_there_once_and_in_its_order() {
     let app = started(|app| {
         app.tower(|| named("far"))
-            .around_http::<Marking>(|marking| marking.0 = "first")
+            .around_http::<Marking>("marking", |marking| marking.0 = "first")
             .tower(|| named("near"))
-            .around_http::<Marking>(|marking| marking.0 = "then")
+            .around_http::<Marking>("marking", |marking| marking.0 = "then")
     })
     .await;
     let answer = app.get("/echo/a").send().await;
     assert_eq!(echoed(&answer).given.as_deref(), Some("then"));
     assert_eq!(values(answer.headers(), "x-layer"), ["then", "near", "far"]);
+}
+
+#[test]
+fn layers_are_described_in_their_order() {
+    let described = pikku::introspect::manifest_of(
+        app()
+            .tower(CompressionLayer::new)
+            .around_http::<Marking>("marking", |_| ())
+            .tower(NormalizePathLayer::trim_trailing_slash),
+    );
+    let name = |of: &str| of.rsplit("::").next().unwrap().to_owned();
+    let names: Vec<String> = described.around_http.iter().map(|one| name(one)).collect();
+    assert_eq!(names, ["CompressionLayer", "marking", "NormalizePathLayer"]);
 }
 
 /// A bundle that takes messages alone.

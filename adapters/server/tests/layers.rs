@@ -9,7 +9,8 @@ use axum::{
 use common::{Running, app, body, header, noted, started_as, status, until_noted};
 use http::{HeaderValue, Request, StatusCode, header::SERVER};
 use pikku::All;
-use pikku_server::{LayeredBody, Server};
+use pikku_server::{LayeredBody, Limits, Server};
+use pikku_tower::TowerLayers as _;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -65,6 +66,40 @@ async fn requests_go_through_every_layer_and_later_ones_are_further_out() {
     // Health is the server's own.
     let answer = server.raw(get("/healthz", "locked: yes\r\n")).await;
     assert_eq!((status(&answer), header(&answer, "server")), (200, None));
+    server.stop();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn layers_that_the_app_names_stand_within_those_of_the_server() {
+    let named = |name| move || SetResponseHeaderLayer::appending(SERVER, HeaderValue::from_static(name));
+    let layered = app::<All>().tower(named("of the app")).tower(|| ConcurrencyLimitLayer::new(8));
+    let limits = Limits { body: 8, ..Limits::default() };
+    let mut server = started_as(Server::new(layered).limits(limits).layer(named("of the server")())).await;
+    let names = |answer: &str| -> Vec<String> {
+        answer.lines().filter_map(|line| Some(line.strip_prefix("server: ")?.to_owned())).collect()
+    };
+    let both = ["of the app", "of the server"];
+    let answer = server.raw(get("/show/1", "")).await;
+    assert_eq!((status(&answer), names(&answer)), (200, both.map(str::to_owned).to_vec()));
+    // A whole answer says how long it is.
+    assert_eq!(header(&answer, "content-length"), Some(body(&answer).len().to_string().as_str()));
+    let seen: Value = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!((&seen["client"], &seen["host"]), (&"127.0.0.1".into(), &"t".into()));
+    // What no route takes, and what the server refuses, passes both.
+    let answer = server.raw(get("/nowhere", "")).await;
+    assert_eq!((status(&answer), names(&answer)), (404, both.map(str::to_owned).to_vec()));
+    let large = "POST /show/1 HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: 15\r\n\r\nmore than eight";
+    let answer = server.raw(large.to_owned()).await;
+    assert_eq!((status(&answer), names(&answer)), (413, both.map(str::to_owned).to_vec()));
+    // Answers stream through, and end with their client.
+    let chunks = "2\r\n1\n\r\n2\r\n2\n\r\n2\r\n3\n\r\n0\r\n\r\n".to_owned();
+    assert_eq!(server.get("/stream?word=ends").await, (200, chunks));
+    let mut stream = server.connect().await;
+    stream.write_all(get("/wait?word=left-by-the-app&ms=60000", "").as_bytes()).await.unwrap();
+    until_noted("left-by-the-app", &["begun"]).await;
+    drop(stream);
+    until_noted("left-by-the-app", &["begun", "dropped"]).await;
     server.stop();
     server.ended().await;
 }

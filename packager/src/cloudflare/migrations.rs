@@ -80,6 +80,7 @@ mod tests {
             services: vec![service],
             scopes: None,
             roles: vec![],
+            around_http: vec![],
             faults: vec![],
         }
     }

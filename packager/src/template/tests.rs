@@ -130,6 +130,7 @@ fn manifest(groups: Vec<Group>) -> Manifest {
         services: vec![],
         scopes: None,
         roles: vec![],
+        around_http: vec![],
         faults: vec![],
     }
 }

@@ -47,6 +47,9 @@ pub struct Manifest {
     /// The roles that the app says it has, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Role>,
+    /// The types of what stands around all of its HTTP, outside of routing, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub around_http: Vec<String>,
     /// What the app itself found wrong while it was described, such as two functions of one name.
     /// A packager refuses an app that has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
