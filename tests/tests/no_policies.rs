@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Crates that nothing but policies asks for.
-const OF_POLICIES: [&str; 12] = [
+const OF_POLICIES: [&str; 16] = [
     "base64",
     "curve25519_dalek",
     "ed25519_dalek",
@@ -23,8 +23,12 @@ const OF_POLICIES: [&str; 12] = [
     "jsonwebtoken",
     "pikku_auth",
     "pikku_engines",
+    "pikku_https",
     "pikku_middleware",
+    "ring",
+    "rustls",
     "sha2",
+    "tokio_rustls",
 ];
 
 /// Those of them that cannot be missed where a token is verified and a store kept; optimisers make one function of several, by which
@@ -84,7 +88,7 @@ fn a_group_beside_others_has_none_of_it(platform: &str) {
 }
 
 /// The same group where no policy is in the whole app, nor a crate of them. The crates are the same. The bytes differ by what the
-/// compiler makes of a runtime whose features the other group asks for (`callers`, `unrouted`), and by the check that nothing that was
+/// compiler makes of a runtime whose features the other group asks for (`callers`, `spans`, `unrouted`), and by the check that nothing that was
 /// left out stands around a call: within a fiftieth, where policies make up two fifths and more.
 fn an_app_without_any_makes_the_same_bundle(platform: &str) {
     static BUILDS: Mutex<()> = Mutex::new(());

@@ -58,6 +58,9 @@
 //! All of them are checked before the first call. The policy's secret is read as [`Secrets`](pikku::service::Secrets) reads one: anew
 //! after five minutes.
 //!
+//! It adds 1.0 MB to a bundle of Lambda that makes no HTTPS requests otherwise, most of it TLS, and 84 kB to a Worker, whose `fetch` is the
+//! platform's (the report of `tests/policies` with it and without).
+//!
 //! On the plain server there is another way too, the feature `otlp` of `pikku-server`: it takes the spans and lines of the `tracing`
 //! crate along that the app's own code makes, and is of that target alone. One of the two is enough; with both, the spans of this
 //! middleware are within those of the server.

@@ -11,7 +11,7 @@ use pikku_auth::{
 };
 use pikku_middleware::{
     Audit, CircuitBreaker, Compression, ConcurrencyLimit, Cors, Csrf, Etag, Idempotency, LoadShed, RateLimit,
-    RequestId, Retry, SecurityHeaders,
+    RequestId, Retry, SecurityHeaders, Tracing,
     audit::{self, CallLog},
     circuit_breaker, concurrency_limit,
     cors::{self, Origins},
@@ -19,6 +19,7 @@ use pikku_middleware::{
     rate_limit::{self, Key as Of, Quota},
     retry,
     store::MemoryStore,
+    tracing,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,14 @@ impl retry::Policy for Payments {
     const NAME: &'static str = "payments";
 }
 
+impl tracing::Policy for Payments {
+    const NAME: &'static str = "payments";
+    #[cfg(not(target_family = "wasm"))]
+    type Transport = pikku_https::HttpsTransport;
+    #[cfg(target_family = "wasm")]
+    type Transport = pikku_cloudflare::WorkerFetch;
+}
+
 /// Pays.
 #[pikku::function(scopes = ["payments:write"], permission = All::<(within_limit, Not<blocked>)>, tags = ["payments"])]
 pub async fn pay(payment: Payment) -> Result<Payment, Problem> {
@@ -151,6 +160,7 @@ pub fn attach<S: Selection>(app: App<S>) -> App<S> {
         .group::<Guarded>(|g| {
             g.authenticate::<bearer>()
                 .authenticate::<message_caller>()
+                .middleware::<Tracing<Payments>>()
                 .middleware::<LoadShed<Payments>>()
                 .middleware::<ConcurrencyLimit<Payments>>()
                 .middleware::<RateLimit<Payments>>()
