@@ -23,8 +23,9 @@
 //! of a queue is delivered again. What ends a call ends its share: an answer, a panic, a client that is gone. An answer that is
 //! made while it is sent ([`Body::stream`](pikku::Body::stream)) counts until it begins to be sent.
 //!
-//! It is the process that is protected, so each instance counts for itself. A sandbox of AWS Lambda has one call at a time anyway.
-//! On Cloudflare Workers a request cannot wake another: there a policy leaves [`WAITING`](Policy::WAITING) at 0.
+//! It is the process that is protected, so each instance counts for itself. A sandbox of AWS Lambda has one request at a time
+//! anyway, other than on Lambda Managed Instances. On Cloudflare Workers a request cannot wake another: there a policy leaves
+//! [`WAITING`](Policy::WAITING) at 0.
 
 use crate::{
     refusal,

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The zip for AWS Lambda in the local Lambda. Requests come through a function URL, which leaves paths as they are; those of
-/// whom an authorizer has let in through API Gateway.
+/// whom an authorizer has let in through API Gateway. There is one process, and it takes one event at a time; where a scenario makes
+/// calls at the same time, it takes as many, as on Lambda Managed Instances.
 #[derive(Debug)]
 pub(super) struct Lambda(LocalLambda);
 
@@ -18,7 +19,10 @@ impl Target for Lambda {
     const NAME: &'static str = "lambda";
 
     async fn start(scenario: &Scenario, variables: &[Variable]) -> Result<Self, String> {
-        let function = function("scenarios", &scenario.group).timeout(Duration::from_secs(4));
+        let function = function("scenarios", &scenario.group)
+            .timeout(Duration::from_secs(4))
+            .instances(1)
+            .max_concurrency(scenario.most_at_once());
         let function = variables.iter().fold(function, |function, (name, value)| function.env(name, value));
         function.start().map(Self).map_err(|why| why.to_string())
     }

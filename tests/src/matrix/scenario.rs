@@ -85,6 +85,12 @@ impl Scenario {
             Call::Http(_) | Call::Together(_) | Call::Event(_) | Call::Socket(_) => false,
         })
     }
+
+    /// How many of its calls are made at the same time, at most.
+    pub fn most_at_once(&self) -> usize {
+        let at_once = |step: &Step| if let Call::Together(requests) = &step.call { requests.len() } else { 1 };
+        self.steps.iter().map(at_once).max().unwrap_or(1)
+    }
 }
 
 /// A request.
