@@ -19,7 +19,8 @@
 //! classes that nothing can take out again. Services reach the bindings through `Bindings`, behind the feature `bindings`,
 //! and D1 and KV also through `Database` and `KeyValue`, which need neither the feature nor that crate. `D1Sessions` and
 //! `KvSessions`, behind the feature `sessions`, keep the sessions of `pikku-auth`; `WorkerFetch`, behind `keys`, fetches its key
-//! sets. `D1Store`, behind `stores`, keeps the rates and results of `pikku-middleware`.
+//! sets, and behind `transport` makes the requests of remote procedure calls and of traces. `D1Store`, behind `stores`, keeps the rates
+//! and results of `pikku-middleware`.
 //!
 //! Natively the crate is empty, so that an app can depend on it on every target.
 
