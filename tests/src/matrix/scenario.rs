@@ -23,7 +23,7 @@ pub struct Scenario {
     pub targets: Option<Vec<String>>,
     /// Texts that the log of every target must hold.
     pub logged: Vec<String>,
-    /// The spans that a collector must get, each as [`Collector`](super::collector::Collector) tells of it; without any, nothing is collected.
+    /// The spans that a collector must get, each in words; without any, nothing is collected.
     pub spans: Vec<String>,
     /// Whether its client keeps the cookies that it is given, and sends them with what follows.
     pub keeps_cookies: bool,
