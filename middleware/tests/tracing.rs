@@ -333,7 +333,7 @@ async fn failures_are_told_apart_and_private_texts_are_not_told() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_has_a_span_all_the_same() {
+async fn a_call_that_is_dropped_or_late_has_a_span_all_the_same() {
     let url = "https://dropped.example";
     let app = traced(url).start().await;
     let context = Context::default();
@@ -344,6 +344,16 @@ async fn a_call_that_is_dropped_has_a_span_all_the_same() {
     after.run(&**app.engine().platform(), None).await;
     let errors: Vec<_> = spans(url).iter().map(|span| said(&span.attributes)["error.type"].clone()).collect();
     assert_eq!(errors, ["cancelled", "cancelled"]);
+    // One whose time is over is late.
+    let context = Context { deadline_ms: Some(1_767_225_600_000), ..Context::default() };
+    let after = context.after.clone();
+    let answer = app.engine().http(HttpRequest::new(Method::POST, "/failing/wait"), context).await;
+    after.run(&**app.engine().platform(), None).await;
+    assert_eq!(answer.status.as_u16(), 504);
+    let spans = spans(url);
+    let all: Vec<_> = spans.iter().map(|span| said(&span.attributes)).collect();
+    assert!(all.iter().all(|all| all["error.type"] == "deadline_exceeded"), "{all:?}");
+    assert!(spans.len() == 2 && spans.iter().all(failed));
 }
 
 #[tokio::test]
