@@ -65,16 +65,16 @@
 //! crate along that the app's own code makes, and is of that target alone. One of the two is enough; with both, the spans of this
 //! middleware are within those of the server.
 //!
+//! # On Workers
+//!
+//! The clock stands still while nothing is waited for: a call that waits for nothing takes no time. And the spans of a
+//! call that has panicked there are lost, with its instance.
+//!
 //! # Why not OpenTelemetry's SDK
 //!
 //! It does not compile for Workers (that of version 0.33 takes its randomness from a crate which wants a flag of the compiler there, in
 //! every app), and it sends from a thread of its own, which Lambda freezes with the sandbox. What is left is the JSON form of one
 //! message, which the tests read by OpenTelemetry's own types, `opentelemetry-proto`.
-//!
-//! # On Workers
-//!
-//! The clock stands still while nothing is waited for: a call that waits for nothing takes no time. And the spans of a
-//! call that has panicked there are lost, with its instance.
 
 mod exporter;
 mod otlp;
