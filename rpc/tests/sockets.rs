@@ -146,8 +146,14 @@ async fn the_deadline_goes_along() {
     let input = json!({"sku": "tea", "how": "left"});
     let (_, body) = shop.ask("/sold", "sockets-bob", "prices", input.clone()).await;
     assert!((5_000..=10_000).contains(&left(body)), "what the remote says");
-    let (_, body) = shop.ask("/sold-soon", "sockets-bob", "prices", input).await;
-    assert!((1..=200).contains(&left(body)), "what the call has left");
+    // On a busy machine the time may be over before the answer.
+    let mut soon = 0;
+    for _ in 0..20 {
+        if soon == 0 {
+            soon = left(shop.ask("/sold-soon", "sockets-bob", "prices", input.clone()).await.1);
+        }
+    }
+    assert!((1..=200).contains(&soon), "what the call has left");
     // And where it is over, both ends have ended.
     let begun = Instant::now();
     let late = shop.ask("/sold-soon", "sockets-bob", "prices", json!({"sku": "late-tea", "how": "late"})).await;
