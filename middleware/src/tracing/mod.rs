@@ -1,12 +1,8 @@
 //! Spans of calls, for a collector of OpenTelemetry.
 //!
 //! ```
+//! use pikku_https::HttpsTransport;
 //! use pikku_middleware::tracing::{Policy, Tracing};
-//! # use pikku::{BoxError, BoxFuture, http::transport::{Answer, OutgoingRequest, Transport}};
-//! # #[derive(Debug, Default)] struct HttpsTransport;
-//! # impl Transport for HttpsTransport {
-//! #     fn post<'a>(&'a self, _: OutgoingRequest<'a>) -> BoxFuture<'a, Result<Answer, BoxError>> { unimplemented!() }
-//! # }
 //!
 //! /// Whatever the shop does.
 //! struct Shop;
@@ -15,7 +11,7 @@
 //!     const NAME: &'static str = "shop";
 //!     // What the collector wants to know its clients by, such as `api-key=…`: a secret.
 //!     const HEADERS: Option<&'static str> = Some("otel-exporter-otlp-headers");
-//!     // `HttpsTransport` of `pikku-https`; on Workers `WorkerFetch` of `pikku-cloudflare`.
+//!     // On Workers it is `WorkerFetch` of `pikku-cloudflare`.
 //!     type Transport = HttpsTransport;
 //! }
 //! # fn app<S: pikku::Selection>() -> pikku::App<S> {
