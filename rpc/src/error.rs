@@ -1,4 +1,4 @@
-use pikku::{BoxError, Error, ErrorCase, Problem, StatusCode, Violation, http::Headers};
+use pikku::{__private::chain, BoxError, Error, ErrorCase, Problem, StatusCode, Violation, http::Headers};
 use std::{fmt, time::Duration};
 
 /// Why a call of another service came to nothing.
@@ -129,13 +129,7 @@ impl fmt::Display for RpcError {
 /// The log shows the errors of functions as `Debug` writes them: what `Display` says, with the cause.
 impl fmt::Debug for RpcError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)?;
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            write!(formatter, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        formatter.write_str(&chain(self))
     }
 }
 

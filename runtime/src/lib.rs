@@ -120,5 +120,9 @@ pub use wiring::{Bucket, Cron, EventPattern, Misfire, Overlap, Queue, Stream, Ta
 /// What the macros' output names and nobody else should.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::{error::cases, session::SessionMode, text::Text};
+    pub use crate::{
+        error::{cases, chain},
+        session::SessionMode,
+        text::Text,
+    };
 }

@@ -3,6 +3,7 @@ use bytes::Bytes;
 use http::{Extensions, Method, Request, Response};
 use http_body::Body;
 use pikku::{
+    __private::chain,
     BoxError, BoxFuture, Platform, Problem,
     platform::{Level, LogLine},
 };
@@ -185,22 +186,6 @@ impl Failure {
         });
         response(pikku::Response::refusal(&problem, self.head))
     }
-}
-
-/// An error and its sources, outermost first.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        // Some errors tell their sources themselves.
-        let told = error.to_string();
-        if !text.ends_with(&told) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// A response as layers have it.

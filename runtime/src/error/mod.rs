@@ -9,7 +9,8 @@ mod status;
 mod violation;
 
 pub use problem::Problem;
-pub(crate) use problem::chain;
+#[doc(hidden)]
+pub use problem::chain;
 pub use status::StatusCode;
 use std::convert::Infallible;
 pub use violation::{Violation, ViolationSource};
