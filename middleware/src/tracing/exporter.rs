@@ -42,30 +42,35 @@ pub struct Spans<P> {
 impl<P: Policy> Spans<P> {
     const NAMED: &'static Text<96> = &Text::new().with("Spans<").with(P::NAME).with(">");
 
+    /// What it needs where the collector wants headers, which are the first of it.
+    const ALL_NEEDS: &'static [Need] = &[
+        Need::ReadSecret(match P::HEADERS {
+            Some(name) => name,
+            None => "",
+        }),
+        Need::OptionalVariable(P::ENDPOINT),
+        Need::OptionalVariable(SERVICE),
+        Need::OptionalVariable(RESOURCE),
+        Need::OptionalVariable(SAMPLER),
+        Need::OptionalVariable(SAMPLER_ARGUMENT),
+    ];
+
     pub(super) fn exporter(&self) -> Option<&Arc<Exporter>> {
         self.exporter.as_ref()
     }
 
     fn made(platform: &Arc<dyn Platform>, secrets: Secrets) -> Result<Self, BoxError> {
+        let mut mistakes = Vec::new();
         let endpoint = settings::set(&**platform, P::ENDPOINT);
-        let sampler = Sampler::of_environment(&**platform);
-        let envelope = settings::resource(&**platform, P::NAME).and_then(|said| Ok(Envelope::new(&said)?));
-        let url = endpoint.map(|url| base_url(&url, P::IN_THE_CLEAR)).transpose();
-        let url = url.map_err(|error| {
-            format!(
-                "the variable {} is not the base URL of a collector, such as https://otlp.example: {error}",
-                P::ENDPOINT
-            )
+        let url = endpoint.map(|url| base_url(&url, P::IN_THE_CLEAR)).transpose().map_err(|error| {
+            let what = "is not the base URL of a collector, such as https://otlp.example";
+            format!("the variable {} {what}: {error}", P::ENDPOINT).into()
         });
-        let mistakes: Vec<String> = [
-            url.as_ref().err().cloned(),
-            sampler.as_ref().err().map(ToString::to_string),
-            envelope.as_ref().err().map(ToString::to_string),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let (Ok(url), Ok(sampler), Ok(envelope)) = (url, sampler, envelope) else {
+        let url = noted(url, &mut mistakes);
+        let sampler = noted(Sampler::of_environment(&**platform), &mut mistakes);
+        let said = settings::resource(&**platform, P::NAME);
+        let envelope = noted(said.and_then(|said| Ok(Envelope::new(&said)?)), &mut mistakes);
+        let (Some(url), Some(sampler), Some(envelope)) = (url, sampler, envelope) else {
             return Err(mistakes.join("; ").into());
         };
         let exporter = url.map(|url| {
@@ -84,6 +89,11 @@ impl<P: Policy> Spans<P> {
     }
 }
 
+/// What is as it should be; what is not is a mistake more.
+fn noted<T>(result: Result<T, BoxError>, mistakes: &mut Vec<String>) -> Option<T> {
+    result.map_err(|error| mistakes.push(error.to_string())).ok()
+}
+
 impl<P> fmt::Debug for Spans<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Spans").field("exporter", &self.exporter).finish()
@@ -94,24 +104,8 @@ impl<P: Policy> Service for Spans<P> {
     type Lifetime = Singleton;
     const NAME: &'static str = Self::NAMED.as_str();
     const NEEDS: &'static [Need] = match P::HEADERS {
-        None => &[
-            Need::OptionalVariable(P::ENDPOINT),
-            Need::OptionalVariable(SERVICE),
-            Need::OptionalVariable(RESOURCE),
-            Need::OptionalVariable(SAMPLER),
-            Need::OptionalVariable(SAMPLER_ARGUMENT),
-        ],
-        Some(_) => &[
-            Need::OptionalVariable(P::ENDPOINT),
-            Need::OptionalVariable(SERVICE),
-            Need::OptionalVariable(RESOURCE),
-            Need::OptionalVariable(SAMPLER),
-            Need::OptionalVariable(SAMPLER_ARGUMENT),
-            Need::ReadSecret(match P::HEADERS {
-                Some(name) => name,
-                None => "",
-            }),
-        ],
+        Some(_) => Self::ALL_NEEDS,
+        None => Self::ALL_NEEDS.split_at(1).1,
     };
     const DEPENDS_ON: &'static [&'static str] = &[Secrets::NAME];
     const DEPTH_OF_THE_SERVICES_BELOW: usize = 1;

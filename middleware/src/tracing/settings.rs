@@ -41,10 +41,11 @@ impl Sampler {
 
     /// The place of a call's span in its trace; `None` where the platform has no randomness.
     pub(super) fn begin(&self, call: &Call) -> Option<SpanContext> {
-        let (mut trace, mut span) = ([0; 16], [0; 8]);
-        getrandom::getrandom(&mut trace).and_then(|()| getrandom::getrandom(&mut span)).ok()?;
+        let mut random = [0; 24];
+        getrandom::getrandom(&mut random).ok()?;
         // Zeros are no ids.
-        let (trace, span) = (u128::from_be_bytes(trace).max(1), u64::from_be_bytes(span).max(1));
+        let trace = u128::from_be_bytes(*random.first_chunk()?).max(1);
+        let span = u64::from_be_bytes(*random.last_chunk()?).max(1);
         let parent = call.parent_span().as_deref().and_then(parsed);
         if parent.is_some() {
             return Some(self.within(parent, trace, span));

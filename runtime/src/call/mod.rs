@@ -281,9 +281,8 @@ impl Call {
     #[cfg(feature = "spans")]
     pub fn parent_span(&self) -> Option<String> {
         let entered = self.span().as_deref().map(str::to_owned);
-        let header = || self.http().and_then(|request| request.header(TRACEPARENT));
-        let given = || self.trace().filter(|trace| is_traceparent(trace)).or_else(header);
-        entered.or_else(|| given().filter(|trace| is_traceparent(trace)).map(str::to_owned))
+        let given = || [self.trace(), self.http().and_then(|request| request.header(TRACEPARENT))];
+        entered.or_else(|| given().into_iter().flatten().find(|trace| is_traceparent(trace)).map(str::to_owned))
     }
 
     /// Has what goes on from this call belong to a span, as `traceparent` has it: messages, remote procedure calls and lines of the
