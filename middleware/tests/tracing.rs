@@ -29,6 +29,8 @@ use std::{
     task::{Context as Poller, Waker},
 };
 
+/// When tests are.
+const NOW_MS: u64 = 1_767_225_600_000;
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const UNSAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
@@ -212,6 +214,14 @@ fn failed(span: &Span) -> bool {
     span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
 }
 
+/// The status of an answer, when the work after it is done.
+async fn answered(app: &TestApp, request: HttpRequest, context: Context) -> u16 {
+    let after = context.after.clone();
+    let answer = app.engine().http(request, context).await;
+    after.run(&**app.engine().platform(), None).await;
+    answer.status.as_u16()
+}
+
 fn told(app: &TestApp) -> Vec<(Level, String, String)> {
     let of_collector = |line: &LoggedLine| line.message.contains("collector");
     let line = |line: LoggedLine| (line.level, line.message, line.detail.unwrap_or_default());
@@ -238,7 +248,7 @@ async fn a_request_is_a_span_by_its_route() {
     assert_eq!((&*span.name, span.kind()), ("POST /orders/{id}", SpanKind::Server));
     assert_eq!((&*hex(&span.trace_id), &*hex(&span.parent_span_id)), (TRACE, "b7ad6b7169203331"));
     assert_eq!((&*span.trace_state, span.flags), ("a=b", 1));
-    assert_eq!(span.start_time_unix_nano, pikku_testing_now_ns());
+    assert_eq!(span.start_time_unix_nano, NOW_MS * 1_000_000);
     assert!(span.end_time_unix_nano >= span.start_time_unix_nano && !failed(span));
     let all = said(&span.attributes);
     let expected = [
@@ -250,11 +260,6 @@ async fn a_request_is_a_span_by_its_route() {
         ("url.path", "/orders/7"),
     ];
     assert_eq!(all, expected.map(|(name, value)| (name, value.to_owned())).into());
-}
-
-/// When tests are, in nanoseconds.
-fn pikku_testing_now_ns() -> u64 {
-    1_767_225_600_000 * 1_000_000
 }
 
 #[tokio::test]
@@ -345,11 +350,8 @@ async fn a_call_that_is_dropped_or_late_has_a_span_all_the_same() {
     let errors: Vec<_> = spans(url).iter().map(|span| said(&span.attributes)["error.type"].clone()).collect();
     assert_eq!(errors, ["cancelled", "cancelled"]);
     // One whose time is over is late.
-    let context = Context { deadline_ms: Some(1_767_225_600_000), ..Context::default() };
-    let after = context.after.clone();
-    let answer = app.engine().http(HttpRequest::new(Method::POST, "/failing/wait"), context).await;
-    after.run(&**app.engine().platform(), None).await;
-    assert_eq!(answer.status.as_u16(), 504);
+    let context = Context { deadline_ms: Some(NOW_MS), ..Context::default() };
+    assert_eq!(answered(&app, HttpRequest::new(Method::POST, "/failing/wait"), context).await, 504);
     let spans = spans(url);
     let all: Vec<_> = spans.iter().map(|span| said(&span.attributes)).collect();
     assert!(all.iter().all(|all| all["error.type"] == "deadline_exceeded"), "{all:?}");
@@ -399,9 +401,7 @@ async fn a_platform_that_traces_itself_is_no_hindrance() {
             request.headers.append("traceparent", header.as_bytes()).unwrap();
         }
         let context = Context { trace: Some(trace.clone()), ..Context::default() };
-        let after = context.after.clone();
-        app.engine().http(request, context).await;
-        after.run(&**app.engine().platform(), None).await;
+        answered(&app, request, context).await;
         let [span] = &spans(url)[..] else { panic!("one span: {trace}") };
         assert_eq!((&*hex(&span.trace_id), &*hex(&span.parent_span_id)), (id, parent), "{trace}");
     }
@@ -443,7 +443,6 @@ async fn wrong_settings_are_told_at_once() {
 async fn a_collector_that_is_away_costs_a_line_and_no_call() {
     let url = "https://away.example";
     let app = traced(url).start().await;
-    let now_ms = 1_767_225_600_000;
     let place = async |id: u32| assert_eq!(app.post(&format!("/orders/{id}")).send().await.status(), 201);
     collector(url, |it| it.answers.push_back(Err("connection refused")));
     place(1).await;
@@ -452,15 +451,15 @@ async fn a_collector_that_is_away_costs_a_line_and_no_call() {
     assert_eq!(requests(url).len(), 1);
     assert_eq!(told(&app), [(Level::Warn, "the collector takes no spans".into(), "connection refused".into())]);
     // It says how long.
-    app.set_now_ms(now_ms + 5_000);
+    app.set_now_ms(NOW_MS + 5_000);
     let later = Answer { retry_after: Some("60".to_owned()), ..answer(503, "") };
     collector(url, |it| it.answers.push_back(Ok(later)));
     place(3).await;
-    app.set_now_ms(now_ms + 64_999);
+    app.set_now_ms(NOW_MS + 64_999);
     place(4).await;
     assert_eq!(requests(url).len(), 1);
     // Nothing was lost, and what is oldest comes first.
-    app.set_now_ms(now_ms + 65_000);
+    app.set_now_ms(NOW_MS + 65_000);
     place(5).await;
     let paths: Vec<_> = spans(url).iter().map(|span| said(&span.attributes)["url.path"].clone()).collect();
     assert_eq!(paths, ["/orders/1", "/orders/2", "/orders/3", "/orders/4", "/orders/5"]);
@@ -473,7 +472,7 @@ async fn what_a_collector_refuses_is_lost_and_counted() {
     let app = traced(url).start().await;
     collector(url, |it| it.answers.push_back(Ok(answer(401, "who are you?"))));
     app.post("/orders/1").send().await;
-    app.set_now_ms(1_767_225_605_000);
+    app.set_now_ms(NOW_MS + 5_000);
     let partly = r#"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"too old"}}"#;
     collector(url, |it| it.answers.push_back(Ok(answer(200, partly))));
     app.post("/orders/2").send().await;
@@ -495,7 +494,7 @@ async fn so_many_spans_wait_and_no_more() {
     for id in 0..2_100 {
         app.get(&format!("/{id}/{long}")).send().await;
     }
-    app.set_now_ms(1_767_225_605_000);
+    app.set_now_ms(NOW_MS + 5_000);
     requests(url);
     app.post("/orders/1").send().await;
     let sent = requests(url);
@@ -527,7 +526,7 @@ async fn spans_of_other_calls_go_together_while_some_are_on_their_way() {
     drop(sending);
     collector(url, |it| it.is_silent = false);
     assert_eq!(told(&app).len(), 1);
-    app.set_now_ms(1_767_225_605_000);
+    app.set_now_ms(NOW_MS + 5_000);
     app.post("/orders/4").send().await;
     let sent: Vec<_> = requests(url).into_iter().map(|request| spans_of(request).len()).collect();
     assert_eq!(sent, [4]);

@@ -39,6 +39,15 @@ fn get(path: &str, headers: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{headers}\r\n")
 }
 
+/// Begins a call of that word, and goes away.
+async fn a_client_that_goes_away_ends_its_call(server: &Running, word: &str) {
+    let mut stream = server.connect().await;
+    stream.write_all(get(&format!("/wait?word={word}&ms=60000"), "").as_bytes()).await.unwrap();
+    until_noted(word, &["begun"]).await;
+    drop(stream);
+    until_noted(word, &["begun", "dropped"]).await;
+}
+
 #[tokio::test]
 async fn requests_go_through_every_layer_and_later_ones_are_further_out() {
     let mut server = layered().await;
@@ -95,11 +104,7 @@ async fn layers_that_the_app_names_stand_within_those_of_the_server() {
     // Answers stream through, and end with their client.
     let chunks = "2\r\n1\n\r\n2\r\n2\n\r\n2\r\n3\n\r\n0\r\n\r\n".to_owned();
     assert_eq!(server.get("/stream?word=ends").await, (200, chunks));
-    let mut stream = server.connect().await;
-    stream.write_all(get("/wait?word=left-by-the-app&ms=60000", "").as_bytes()).await.unwrap();
-    until_noted("left-by-the-app", &["begun"]).await;
-    drop(stream);
-    until_noted("left-by-the-app", &["begun", "dropped"]).await;
+    a_client_that_goes_away_ends_its_call(&server, "left-by-the-app").await;
     server.stop();
     server.ended().await;
 }
@@ -125,11 +130,7 @@ async fn a_layer_that_fails_is_an_answer_and_ends_the_call() {
 #[tokio::test]
 async fn a_client_that_goes_away_ends_its_call_behind_layers() {
     let mut server = layered().await;
-    let mut stream = server.connect().await;
-    stream.write_all(get("/wait?word=left&ms=60000", "").as_bytes()).await.unwrap();
-    until_noted("left", &["begun"]).await;
-    drop(stream);
-    until_noted("left", &["begun", "dropped"]).await;
+    a_client_that_goes_away_ends_its_call(&server, "left").await;
     server.stop();
     server.ended().await;
 }

@@ -40,9 +40,6 @@ use std::{
 /// What no answer may show: it is in the app's private error texts, in its panics and in a variable.
 pub const PRIVATE: &str = "private-5f0c9e3ab1";
 
-/// The variable with the URL of the collector that the app's spans go to.
-const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-
 /// What signs the callers of messages, among the planted secrets.
 const CALLER_KEYS: &str = "callers-of-the-scenarios";
 
@@ -131,7 +128,7 @@ async fn run<T: Target>(scenario: &Scenario) -> Record {
     let mut variables = variables();
     // Without a collector there are no spans, as most scenarios have it.
     let collector = if scenario.spans.is_empty() { None } else { Some(Collector::start().await) };
-    variables.extend(collector.as_ref().map(|collector| (TRACES_ENDPOINT, collector.url())));
+    variables.extend(collector.as_ref().map(|collector| (scenarios::traced::TRACES_VARIABLE, collector.url())));
     let target = match T::start(scenario, &variables).await {
         Ok(target) => target,
         Err(why) => return Record::failed(T::NAME, format!("it does not start: {why}")),

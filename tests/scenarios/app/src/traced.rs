@@ -2,6 +2,9 @@
 
 use pikku_middleware::tracing::Policy;
 
+/// The variable with the URL of the collector.
+pub const TRACES_VARIABLE: &str = Traced::ENDPOINT;
+
 /// What is traced.
 #[derive(Debug)]
 pub struct Traced;
